@@ -1,0 +1,5 @@
+"""The seam of engines: who runs containers."""
+
+MEMBERS = {
+    "docker": "loco_server.engines.docker.engine:DockerEngine",
+}

@@ -1,0 +1,177 @@
+"""What every engine promises. Engine steps are idempotent: a resumed worker calls them again from the start."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from loco_server.units import Unit
+from loco_spec.errors import Diagnosis
+from loco_spec.events import LogBatch, LogLine
+
+
+@dataclass(frozen=True)
+class AppRef:
+    """Whose containers. The ids are random, unique, and never reused; the names are for people."""
+
+    team: str
+    team_id: str
+    app: str
+    app_id: str
+
+
+@dataclass(frozen=True)
+class PullCredential:
+    """Buys pull tokens for the app's own repository at the registry gateway."""
+
+    registry: str
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One deployment that is to become true."""
+
+    app: AppRef
+    deployment: int
+    attempt: int
+    """Stamped on what is made; an engine never lowers it."""
+    unit: Unit
+    pull: PullCredential
+    timeout_seconds: float
+
+
+@dataclass(frozen=True)
+class ReleaseResult:
+    exit_code: int | None
+    """None: gone without a recorded result; the outcome is unknown."""
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InstanceStatus:
+    name: str
+    """`v12-1`."""
+    deployment: int
+    state: str
+    """starting, running, unhealthy or stopped."""
+    started_at: datetime | None
+    restarts: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    app: AppRef
+    follow: bool = False
+    tail: int | None = None
+    """At most so many of the newest lines before following; None: all that `since` lets through."""
+    since: datetime | None = None
+    position: str | None = None
+    """Resume after this position, as an earlier batch carried it."""
+
+
+class RolloutFailedError(Exception):
+    """The deployment did not become healthy. What served before serves still; what the attempt made is gone."""
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        super().__init__(diagnosis.message)
+        self.diagnosis = diagnosis
+
+
+class EngineDownError(Exception):
+    """The engine did not answer. The worker tries again; nothing is concluded about the deployment."""
+
+
+class CapacityError(Exception):
+    """The engine cannot take another app of this team (no subnet, no fence); the message says why and what to do."""
+
+
+Emit = Callable[[str], Awaitable[None]]
+"""Tell the person one line of progress: `v12-1 is healthy (1.2 s)`."""
+
+Guard = Callable[[], Awaitable[None]]
+"""Called before each step that changes something; raises when this worker no longer owns the rollout."""
+
+
+class LogKeeper(Protocol):
+    """Keeps the last words of instances that end (1 MB each, the last ten deployments of an app)."""
+
+    async def keep(self, app_id: str, deployment: int, instance: str, lines: Sequence[LogLine]) -> None: ...
+
+    async def kept(self, app_id: str) -> Sequence[LogLine]:
+        """All kept lines of the app, in order of time."""
+        ...
+
+
+class Engine(Protocol):
+    async def check(self) -> None:
+        """Whether the engine answers and can do what is needed.
+
+        Raises:
+            EngineDownError: with what to do about it.
+        """
+        ...
+
+    async def prepare(self, app: AppRef) -> None:
+        """Make what the app's containers will live in (network, fences, namespace).
+
+        Raises:
+            CapacityError: no room, or the fence between teams cannot be set.
+        """
+        ...
+
+    async def release(
+        self, rollout: Rollout, command: tuple[str, ...], *, timeout_seconds: float, emit: Emit, guard: Guard
+    ) -> ReleaseResult:
+        """Run the release command in a container named after the deployment, attach to one that runs already.
+
+        Raises:
+            RolloutFailedError: the image cannot be pulled, or the command outlived its time.
+        """
+        ...
+
+    async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> None:
+        """Start the new instances, see them healthy from outside, switch the traffic, drain and stop the old.
+
+        Returns when only this deployment serves. No request is lost on the way.
+
+        Raises:
+            RolloutFailedError: with the diagnosis; the previous deployment serves on.
+        """
+        ...
+
+    async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
+        """Make the world as the records say: live rollouts run and are routed, anything else of loco's goes.
+
+        Apps in `busy` (ids; a worker is rolling them) are left as they are. Called at start, before traffic is
+        promised, and every few seconds.
+        """
+        ...
+
+    async def status(self, app: AppRef) -> Sequence[InstanceStatus]: ...
+
+    def logs(self, query: LogQuery) -> AsyncIterator[LogBatch]:
+        """All instances' lines merged by time, following instances as they come and go."""
+        ...
+
+    async def in_use(self, app: AppRef) -> frozenset[str]:
+        """Digests (`sha256:…`) of images that some container of the app still needs."""
+        ...
+
+    async def destroy(self, app: AppRef) -> None:
+        """Remove all that the engine has of the app. Unknown apps are no error. Returns when it is gone."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop every container of this installation, keep them for the next start. For `loco-server stop`."""
+        ...
+
+    async def remove_all(self) -> None:
+        """Remove every container, network and rule of this installation. For `loco-server reset`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; containers run on."""
+        ...

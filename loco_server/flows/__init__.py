@@ -1,0 +1,1 @@
+"""The order of steps of what a person asks for. Sees seam bases only."""

@@ -1,0 +1,1 @@
+"""What is allowed: permissions, quotas, gates. Pure."""

@@ -1,0 +1,5 @@
+"""The seam of registries: who keeps images."""
+
+MEMBERS = {
+    "distribution": "loco_server.registries.distribution:Distribution",
+}

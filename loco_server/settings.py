@@ -1,0 +1,80 @@
+"""What the operator decides, from flags and `LOCO_*` variables. One frozen value; nothing else reads the environment."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Ports:
+    """All on loopback."""
+
+    api: int = 7070
+    edge: int = 7080
+    registry: int = 7050
+
+
+@dataclass(frozen=True)
+class TokenTimes:
+    """Seconds. Docker renews by what is advertised and treats less than 60 as 60; the gateway honours a little longer."""
+
+    advertised: int = 240
+    honoured: int = 300
+
+
+@dataclass(frozen=True)
+class Limits:
+    image_bytes: int = 2_000_000_000
+    """Compressed, as the registry stores it."""
+    free_space_bytes: int = 1 << 30
+    """Below it no new deployment is taken."""
+    ticket_seconds: int = 3600
+    """How long a build and push may take before the deployment expires."""
+    apps_per_team: int = 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    data_dir: Path
+    ports: Ports = field(default_factory=Ports)
+    domain: str = "localhost"
+    subnets: IPv4Network = IPv4Network("10.213.0.0/16")  # noqa: RUF009  a frozen value
+    """`LOCO_SUBNETS`: one /24 of it for each team's network on the Docker engine."""
+    tokens: TokenTimes = field(default_factory=TokenTimes)
+    limits: Limits = field(default_factory=Limits)
+    engine: str = "docker"
+    registry: str = "distribution"
+    scanner: str = "none"
+    address: str = "127.0.0.1"
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets and pid files; 0700."""
+        return self.data_dir / "run"
+
+    @property
+    def internal_socket(self) -> Path:
+        """Where Envoy asks the authorisation question and `loco-server` commands talk to the server; 0600."""
+        return self.run_dir / "server.sock"
+
+    @property
+    def envoy_socket(self) -> Path:
+        """Envoy's admin interface."""
+        return self.run_dir / "envoy.sock"
+
+    @property
+    def registry_socket(self) -> Path:
+        return self.run_dir / "registry.sock"
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{self.address}:{self.ports.api}"
+
+    @property
+    def edge_url(self) -> str:
+        return f"http://{self.address}:{self.ports.edge}"
+
+    @property
+    def registry_host(self) -> str:
+        """As the container engine dials it and as image names carry it."""
+        return f"{self.address}:{self.ports.registry}"

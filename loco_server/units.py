@@ -1,0 +1,57 @@
+"""The engine-neutral Unit. Kinds become Units (`workloads/`), engines render Units (`engines/`)."""
+
+from dataclasses import dataclass
+
+from loco_spec.routes import Protocol
+
+
+@dataclass(frozen=True)
+class UnitPort:
+    name: str
+    port: int
+    protocol: Protocol
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Asked from outside the container. Times in seconds."""
+
+    port: int
+    path: str | None
+    """None: an accepted TCP connection is enough."""
+    interval: float
+    timeout: float
+    grace: float
+    """How long a new instance may take until its first healthy answer."""
+    failures: int
+
+
+@dataclass(frozen=True)
+class UnitRoute:
+    host: str
+    """Full: `shop.localhost`, `shop.example.com`."""
+    path: str
+    """Whole segments: `/api` matches `/api` and `/api/x`, never `/apix`."""
+    port: str
+    strip_prefix: bool
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One set of equal containers."""
+
+    name: str
+    image: str
+    """By digest: `127.0.0.1:7050/acme/shop-abcdefghij@sha256:…`."""
+    command: tuple[str, ...] | None
+    env: tuple[tuple[str, str], ...]
+    ports: tuple[UnitPort, ...]
+    routes: tuple[UnitRoute, ...]
+    replicas: int
+    cpu_millis: int
+    memory_bytes: int
+    probe: Probe
+    user: int | None
+    """None: the image's own, which the gate has seen to be numeric and not root."""
+    read_only: bool
+    drain_seconds: float

@@ -1,0 +1,1 @@
+"""Kinds become Units. Pure."""

@@ -1,0 +1,164 @@
+"""Requests and responses. A request with an unknown field is refused; a response's unknown fields are ignored."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from loco_spec.app import App
+from loco_spec.errors import Diagnosis
+
+
+class Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Response(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Server(Response):
+    """GET /v1/server, open to all: what a client must know before it signs in."""
+
+    version: str
+    minimum_version: str
+    providers: tuple[str, ...]
+    domain: str
+    """Apps answer under it: `shop` at `shop.<domain>`."""
+    edge: str
+    """Where the edge listens: `http://127.0.0.1:7080`."""
+    registry: str
+    """Host and port of the registry gateway, as the container engine is to dial it."""
+
+
+class LoginStart(Request):
+    provider: str = "local"
+
+
+class LoginPrompt(Response):
+    """What the CLI must show or do. `local`: read the file at `file` and send its text as the proof."""
+
+    login: str
+    provider: str
+    expires_in: int
+    file: str | None = None
+    user_code: str | None = None
+    verification_uri: str | None = None
+    interval: int = 5
+
+
+class LoginFinish(Request):
+    proof: str | None = Field(default=None, repr=False)
+
+
+class Team(Response):
+    name: str
+    role: str
+
+
+class Me(Response):
+    user: str
+    teams: tuple[Team, ...]
+    default_team: str
+    expires_at: datetime | None = None
+    """When the token ends that was used."""
+
+
+class SignedIn(Response):
+    token: str = Field(repr=False)
+    me: Me
+
+
+class DeploymentCreate(Request):
+    spec: App
+    digest: str | None = None
+    """The manifest digest that the last push of an unchanged context had, when the client knows it."""
+    force: bool = False
+    """A new number even when nothing changed."""
+    release: bool = False
+    """Run the release command even where neither image nor command changed."""
+
+
+class PushTicket(Response):
+    """Buys registry tokens of at most five minutes, write-only, for one repository, while the deployment is `created`."""
+
+    registry: str
+    repository: str
+    tag: str
+    username: str
+    password: str = Field(repr=False)
+    expires_at: datetime
+
+
+class Deployment(Response):
+    team: str
+    app: str
+    number: int
+    state: str
+    reason: str | None = None
+    """Why it ended, where it did not end live."""
+    action: str = "deploy"
+    """`deploy`, `redeploy`, later `rollback`, `scale`, `variables`."""
+    digest: str | None = None
+    created_by: str
+    created_at: datetime
+    live_at: datetime | None = None
+    ended_at: datetime | None = None
+    urls: tuple[str, ...] = ()
+    diagnosis: Diagnosis | None = None
+
+
+class DeploymentCreated(Response):
+    deployment: Deployment
+    unchanged: bool = False
+    """Nothing changed: `deployment` is the live one, and no number was given out."""
+    ticket: PushTicket | None = None
+    notes: tuple[str, ...] = ()
+    """Said once to the person: `host "shop" is taken, the app answers at shop-acme`."""
+
+
+class ImagePushed(Request):
+    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class Instance(Response):
+    """One container or pod."""
+
+    name: str
+    deployment: int
+    state: Literal["starting", "running", "unhealthy", "stopped"] | str
+    started_at: datetime | None = None
+    restarts: int = 0
+    reason: str | None = None
+
+
+class AppStatus(Response):
+    team: str
+    app: str
+    urls: tuple[str, ...] = ()
+    live: Deployment | None = None
+    latest: Deployment | None = None
+    instances: tuple[Instance, ...] = ()
+
+
+class AppSummary(Response):
+    team: str
+    app: str
+    urls: tuple[str, ...] = ()
+    live: int | None = None
+    state: str
+    """The newest deployment's state."""
+    updated_at: datetime
+
+
+class Apps(Response):
+    apps: tuple[AppSummary, ...]
+
+
+class Deployments(Response):
+    deployments: tuple[Deployment, ...]
+
+
+class Destroyed(Response):
+    team: str
+    app: str

@@ -1,0 +1,22 @@
+"""The API's URL paths: one function or constant each, used by the client and by the server's endpoint table."""
+
+SERVER = "/v1/server"
+LOGIN = "/v1/login"
+LOGIN_FINISH = "/v1/login/{login}"
+SESSION = "/v1/session"
+ME = "/v1/me"
+APPS = "/v1/teams/{team}/apps"
+APP = "/v1/teams/{team}/apps/{app}"
+DEPLOYMENTS = "/v1/teams/{team}/apps/{app}/deployments"
+DEPLOYMENT = "/v1/teams/{team}/apps/{app}/deployments/{number}"
+IMAGE = "/v1/teams/{team}/apps/{app}/deployments/{number}/image"
+CANCEL = "/v1/teams/{team}/apps/{app}/deployments/{number}/cancel"
+EVENTS = "/v1/teams/{team}/apps/{app}/deployments/{number}/events"
+REDEPLOY = "/v1/teams/{team}/apps/{app}/redeploy"
+LOGS = "/v1/teams/{team}/apps/{app}/logs"
+REGISTRY_TOKEN = "/registry/token"  # noqa: S105  a path
+
+
+def fill(path: str, **parts: str | int) -> str:
+    """Put names into a path: `fill(APP, team="acme", app="shop")`. Slugs and numbers: nothing to quote."""
+    return path.format(**parts)

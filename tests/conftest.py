@@ -1,0 +1,26 @@
+"""What every test gets: the asyncio backend, a private home, no colour, 80 columns."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing of the person who runs the tests is read or written."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("LOCO_TOKEN", "LOCO_SERVER", "LOCO_DEBUG", "DOCKER_CONFIG", "DOCKER_CONTEXT", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LOCO_CREDENTIAL_STORE", "file")
+    return home

@@ -1,4 +1,4 @@
-"""What the operator decides, from flags and `LOCO_*` variables. One frozen value; nothing else reads the environment."""
+"""What the operator decides, by flags and `LOCO_*` variables. One frozen value; nothing else reads the environment."""
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
@@ -16,7 +16,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class TokenTimes:
-    """Seconds. Docker renews by what is advertised and treats less than 60 as 60; the gateway honours a little longer."""
+    """Seconds. Docker renews by what is advertised, and reads less than 60 as 60; the gateway honours a little longer."""
 
     advertised: int = 240
     honoured: int = 300

@@ -1,7 +1,6 @@
 """Requests and responses. A request with an unknown field is refused; a response's unknown fields are ignored."""
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -80,7 +79,7 @@ class DeploymentCreate(Request):
 
 
 class PushTicket(Response):
-    """Buys registry tokens of at most five minutes, write-only, for one repository, while the deployment is `created`."""
+    """Buys registry tokens (at most five minutes, write-only, one repository) while the deployment is `created`."""
 
     registry: str
     repository: str
@@ -126,7 +125,8 @@ class Instance(Response):
 
     name: str
     deployment: int
-    state: Literal["starting", "running", "unhealthy", "stopped"] | str
+    state: str
+    """starting, running, unhealthy, stopped; a client shows what it does not know as it is."""
     started_at: datetime | None = None
     restarts: int = 0
     reason: str | None = None

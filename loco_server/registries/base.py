@@ -30,7 +30,7 @@ class ImageMissingError(Exception):
 
 class Registry(Protocol):
     async def upstream_authorization(self, repository: str, actions: tuple[Action, ...]) -> str:
-        """Give the `Authorization` header that the gateway puts on an allowed request: short-lived, never shown to a tenant.
+        """Give the `Authorization` that the gateway puts on an allowed request: short-lived, never shown to a tenant.
 
         Computed from memory alone.
         """

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.engine"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -1,0 +1,148 @@
+"""Apps, and the hosts and routes they own."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from loco_server.records.database import Database
+from loco_server.records.tables import APPS, HOSTS, ROUTES, TEAMS
+from loco_server.records.values import AppRecord
+from loco_server.units import UnitRoute
+
+HOST_HELD = timedelta(days=7)
+"""How long a host stays its team's after the last route has gone."""
+
+
+def _record(row: Row[tuple[object, ...]]) -> AppRecord:
+    return AppRecord(
+        id=row.id,
+        team_id=row.team_id,
+        team=row.team,
+        name=row.name,
+        pull_generation=row.pull_generation,
+        created_at=row.created_at,
+        destroying=row.destroying_at is not None,
+    )
+
+
+_SELECT = select(APPS, TEAMS.c.name.label("team")).join(TEAMS, TEAMS.c.id == APPS.c.team_id)
+
+
+class Apps:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, team_id: str, name: str) -> AppRecord | None:
+        async with self._database.read() as db:
+            row = (await db.execute(_SELECT.where(APPS.c.team_id == team_id, APPS.c.name == name))).first()
+        return None if row is None else _record(row)
+
+    async def by_id(self, app_id: str) -> AppRecord | None:
+        async with self._database.read() as db:
+            row = (await db.execute(_SELECT.where(APPS.c.id == app_id))).first()
+        return None if row is None else _record(row)
+
+    async def of_team(self, team_id: str) -> list[AppRecord]:
+        async with self._database.read() as db:
+            return [_record(row) for row in await db.execute(_SELECT.where(APPS.c.team_id == team_id))]
+
+    async def all(self) -> list[AppRecord]:
+        async with self._database.read() as db:
+            return [_record(row) for row in await db.execute(_SELECT)]
+
+    async def create(self, app: AppRecord) -> AppRecord:
+        """Write the app down, or give the one of that name which is there already."""
+        try:
+            async with self._database.write() as db:
+                await db.execute(
+                    insert(APPS).values(
+                        id=app.id,
+                        team_id=app.team_id,
+                        name=app.name,
+                        last_number=0,
+                        pull_generation=app.pull_generation,
+                        created_at=app.created_at,
+                        destroying_at=None,
+                    )
+                )
+        except IntegrityError:
+            pass  # it is there, since long ago or since a moment ago
+        found = await self.find(app.team_id, app.name)
+        if found is None:
+            raise LookupError(f"app {app.name} went away while it was made")
+        return found
+
+    async def mark_destroying(self, app_id: str) -> None:
+        async with self._database.write() as db:
+            await db.execute(
+                update(APPS)
+                .where(APPS.c.id == app_id)
+                .values(destroying_at=datetime.now(UTC), pull_generation=APPS.c.pull_generation + 1)
+            )
+
+    async def delete(self, app_id: str) -> None:
+        """Forget the app and all that hangs on it; its hosts are held for its team a while longer."""
+        async with self._database.write() as db:
+            await take_routes(db, app_id, ())
+            await db.execute(delete(APPS).where(APPS.c.id == app_id))
+
+    async def host_owner(self, host: str) -> str | None:
+        """Give the id of the team that a host belongs to; None when it is free."""
+        async with self._database.read() as db:
+            row = (await db.execute(select(HOSTS).where(HOSTS.c.host == host))).first()
+        if row is None or (row.free_at is not None and row.free_at <= datetime.now(UTC)):
+            return None
+        return str(row.team_id)
+
+    async def route_owner(self, host: str, path: str) -> str | None:
+        """Give the id of the app that a route belongs to."""
+        async with self._database.read() as db:
+            found = await db.scalar(select(ROUTES.c.app_id).where(ROUTES.c.host == host, ROUTES.c.path == path))
+        return None if found is None else str(found)
+
+
+class RouteTakenError(Exception):
+    """The host is another team's, or the route another app's."""
+
+    def __init__(self, host: str, path: str) -> None:
+        super().__init__(f"{host}{path}")
+        self.host = host
+        self.path = path
+
+
+async def claim_routes(db: AsyncConnection, app_id: str, team_id: str, routes: Sequence[UnitRoute]) -> None:
+    """Within a transaction: make the routes the app's, keeping those it has (the live deployment still uses them).
+
+    Raises:
+        RouteTakenError: somebody else has one of them.
+    """
+    now = datetime.now(UTC)
+    for route in routes:
+        row = (await db.execute(select(HOSTS).where(HOSTS.c.host == route.host).with_for_update())).first()
+        if row is None:
+            await db.execute(insert(HOSTS).values(host=route.host, team_id=team_id, free_at=None))
+        elif row.team_id != team_id and (row.free_at is None or row.free_at > now):
+            raise RouteTakenError(route.host, route.path)
+        else:
+            await db.execute(update(HOSTS).where(HOSTS.c.host == route.host).values(team_id=team_id, free_at=None))
+        owner = await db.scalar(select(ROUTES.c.app_id).where(ROUTES.c.host == route.host, ROUTES.c.path == route.path))
+        if owner is None:
+            await db.execute(insert(ROUTES).values(host=route.host, path=route.path, app_id=app_id))
+        elif owner != app_id:
+            raise RouteTakenError(route.host, route.path)
+
+
+async def take_routes(db: AsyncConnection, app_id: str, keep: Sequence[UnitRoute]) -> None:
+    """Within a transaction: drop the app's routes that are not in `keep`; a host left without any is held a while."""
+    kept = {(route.host, route.path) for route in keep}
+    rows = (await db.execute(select(ROUTES.c.host, ROUTES.c.path).where(ROUTES.c.app_id == app_id))).all()
+    for row in rows:
+        if (row.host, row.path) not in kept:
+            await db.execute(delete(ROUTES).where(ROUTES.c.host == row.host, ROUTES.c.path == row.path))
+    for host in {row.host for row in rows}:
+        left = await db.scalar(select(func.count()).select_from(ROUTES).where(ROUTES.c.host == host))
+        if not left:
+            await db.execute(update(HOSTS).where(HOSTS.c.host == host).values(free_at=datetime.now(UTC) + HOST_HELD))

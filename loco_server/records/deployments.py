@@ -1,0 +1,371 @@
+"""Deployments: numbered attempts and their states. Every change of state writes its event in the same transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from loco_server.records.apps import claim_routes, take_routes
+from loco_server.records.database import Database
+from loco_server.records.events import append_event
+from loco_server.records.tables import APPS, DEPLOYMENTS, TEAMS
+from loco_server.records.values import AppRecord, DeploymentRecord
+from loco_server.records.wake import Wake
+from loco_server.units import UnitRoute
+from loco_spec.app import SCHEMA, App
+from loco_spec.errors import Diagnosis
+from loco_spec.events import ENDED
+
+ROLLING = ("releasing", "rolling")
+AHEAD = ("accepted", "releasing", "rolling", "live")
+"""States in which a newer deployment makes an older one that comes late superseded."""
+
+
+class ClaimLostError(Exception):
+    """Another attempt owns the rollout now; this one must not touch anything any more."""
+
+
+class CancelRequestedError(Exception):
+    """The owner of the app asked to stop this rollout."""
+
+
+def record(row: Row[Any]) -> DeploymentRecord:
+    return DeploymentRecord(
+        app_id=row.app_id,
+        number=row.number,
+        state=row.state,
+        action=row.action,
+        spec=App.model_validate(row.spec),
+        routes=tuple(UnitRoute(**route) for route in row.routes),
+        digest=row.digest,
+        user_id=row.user_id,
+        release=row.release,
+        force=row.force,
+        released=row.released,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        live_at=row.live_at,
+        ended_at=row.ended_at,
+        reason=row.reason,
+        diagnosis=None if row.diagnosis is None else Diagnosis.model_validate(row.diagnosis),
+        cancel_requested=row.cancel_requested,
+        owner=row.owner,
+        attempt=row.attempt,
+        ticket_sha256=row.ticket_sha256,
+        ticket_expires_at=row.ticket_expires_at,
+    )
+
+
+def _is(app_id: str, number: int) -> Any:
+    return (DEPLOYMENTS.c.app_id == app_id) & (DEPLOYMENTS.c.number == number)
+
+
+class Deployments:
+    def __init__(self, database: Database, wake: Wake) -> None:
+        self._database = database
+        self.wake = wake
+
+    async def create(
+        self,
+        app: AppRecord,
+        spec: App,
+        routes: Sequence[UnitRoute],
+        *,
+        action: str,
+        created_by: str,
+        release: bool = False,
+        force: bool = False,
+        ticket_sha256: str | None = None,
+        ticket_expires_at: datetime | None = None,
+        digest: str | None = None,
+        user_id: int | None = None,
+    ) -> DeploymentRecord:
+        """Give out the app's next number. With an image (digest) it is still `created`: accept it next."""
+        async with self._database.write() as db:
+            number = await db.scalar(
+                update(APPS)
+                .where(APPS.c.id == app.id, APPS.c.destroying_at.is_(None))
+                .values(last_number=APPS.c.last_number + 1)
+                .returning(APPS.c.last_number)
+            )
+            if number is None:
+                raise LookupError(f"app {app.name} is being destroyed")
+            await db.execute(
+                insert(DEPLOYMENTS).values(
+                    app_id=app.id,
+                    number=number,
+                    state="created",
+                    action=action,
+                    schema=SCHEMA,
+                    spec=spec.model_dump(mode="json"),
+                    routes=[asdict(route) for route in routes],
+                    digest=digest,
+                    user_id=user_id,
+                    release=release,
+                    force=force,
+                    released=False,
+                    created_by=created_by,
+                    reason=None,
+                    diagnosis=None,
+                    ticket_sha256=ticket_sha256,
+                    ticket_expires_at=ticket_expires_at,
+                    cancel_requested=False,
+                    owner=None,
+                    attempt=0,
+                    last_event=0,
+                    created_at=datetime.now(UTC),
+                    live_at=None,
+                    ended_at=None,
+                )
+            )
+            await append_event(db, app.id, number, "state", f"v{number} created by {created_by}", {"state": "created"})
+        self.wake.all()
+        found = await self.get(app.id, number)
+        if found is None:
+            raise LookupError(f"v{number} went away while it was made")
+        return found
+
+    async def get(self, app_id: str, number: int) -> DeploymentRecord | None:
+        async with self._database.read() as db:
+            row = (await db.execute(select(DEPLOYMENTS).where(_is(app_id, number)))).first()
+        return None if row is None else record(row)
+
+    async def of_app(self, app_id: str, *, limit: int = 50) -> list[DeploymentRecord]:
+        """Newest first."""
+        async with self._database.read() as db:
+            rows = await db.execute(
+                select(DEPLOYMENTS)
+                .where(DEPLOYMENTS.c.app_id == app_id)
+                .order_by(DEPLOYMENTS.c.number.desc())
+                .limit(limit)
+            )
+            return [record(row) for row in rows]
+
+    async def in_state(self, *states: str) -> list[DeploymentRecord]:
+        async with self._database.read() as db:
+            rows = await db.execute(
+                select(DEPLOYMENTS).where(DEPLOYMENTS.c.state.in_(states)).order_by(DEPLOYMENTS.c.number)
+            )
+            return [record(row) for row in rows]
+
+    async def live(self, app_id: str) -> DeploymentRecord | None:
+        async with self._database.read() as db:
+            row = (
+                await db.execute(
+                    select(DEPLOYMENTS).where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.state == "live")
+                )
+            ).first()
+        return None if row is None else record(row)
+
+    async def live_of_team(self, team_id: str) -> dict[str, DeploymentRecord]:
+        """The live deployments of a team's apps, by the app's name."""
+        async with self._database.read() as db:
+            rows = await db.execute(
+                select(DEPLOYMENTS, APPS.c.name)
+                .join(APPS, APPS.c.id == DEPLOYMENTS.c.app_id)
+                .join(TEAMS, TEAMS.c.id == APPS.c.team_id)
+                .where(APPS.c.team_id == team_id, DEPLOYMENTS.c.state == "live")
+            )
+            return {row.name: record(row) for row in rows}
+
+    async def served(self, app_id: str, *, limit: int) -> list[DeploymentRecord]:
+        """The newest deployments that have been live, newest first: what retention keeps, what rollback looks at."""
+        async with self._database.read() as db:
+            rows = await db.execute(
+                select(DEPLOYMENTS)
+                .where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.live_at.is_not(None))
+                .order_by(DEPLOYMENTS.c.number.desc())
+                .limit(limit)
+            )
+            return [record(row) for row in rows]
+
+    async def move(
+        self,
+        app_id: str,
+        number: int,
+        to: str,
+        *,
+        of: Iterable[str],
+        message: str,
+        owner: str | None = None,
+        attempt: int | None = None,
+        diagnosis: Diagnosis | None = None,
+        **values: Any,
+    ) -> bool:
+        """Change the state, if it is one of `of` and (when given) the claim is still ours; False when it is not."""
+        changes: dict[str, Any] = {"state": to, **values}
+        if to in ENDED:
+            changes.setdefault("ended_at", datetime.now(UTC))
+        if to in {"failed", "cancelled", "expired", "superseded"}:
+            changes["reason"] = message
+        if diagnosis is not None:
+            changes["diagnosis"] = diagnosis.model_dump(mode="json")
+        async with self._database.write() as db:
+            found = update(DEPLOYMENTS).where(_is(app_id, number), DEPLOYMENTS.c.state.in_(tuple(of))).values(**changes)
+            if owner is not None:
+                found = found.where(DEPLOYMENTS.c.owner == owner, DEPLOYMENTS.c.attempt == attempt)
+            if (await db.execute(found)).rowcount == 0:
+                return False
+            if diagnosis is not None:
+                await append_event(
+                    db, app_id, number, "diagnosis", diagnosis.message, diagnosis.model_dump(mode="json")
+                )
+            await append_event(db, app_id, number, "state", message, {"state": to})
+        self.wake.all()
+        return True
+
+    async def accept(
+        self, app: AppRecord, number: int, *, digest: str, user_id: int | None, of: str = "checking"
+    ) -> str:
+        """Let the image through to the worker, unless a newer deployment is ahead; give the new state.
+
+        Raises:
+            RouteTakenError: one of its routes is somebody else's by now; the state is as it was.
+        """
+        async with self._database.write() as db:
+            row = (await db.execute(select(DEPLOYMENTS).where(_is(app.id, number)).with_for_update())).first()
+            if row is None or row.state != of:
+                return "" if row is None else str(row.state)
+            mine = record(row)
+            newer = (
+                await db.execute(
+                    select(DEPLOYMENTS.c.number, DEPLOYMENTS.c.created_by)
+                    .where(
+                        DEPLOYMENTS.c.app_id == app.id,
+                        DEPLOYMENTS.c.number > number,
+                        DEPLOYMENTS.c.state.in_(AHEAD),
+                    )
+                    .order_by(DEPLOYMENTS.c.number.desc())
+                )
+            ).first()
+            if newer is not None:
+                message = f"v{newer.number} by {newer.created_by} is newer; nothing was changed"
+                await _end(db, app.id, number, "superseded", message)
+                state = "superseded"
+            else:
+                older = await db.execute(
+                    select(DEPLOYMENTS.c.number).where(
+                        DEPLOYMENTS.c.app_id == app.id,
+                        DEPLOYMENTS.c.number < number,
+                        DEPLOYMENTS.c.state == "accepted",
+                    )
+                )
+                for waiting in list(older.scalars()):
+                    text = f"v{number} by {mine.created_by} is newer; nothing was changed"
+                    await _end(db, app.id, waiting, "superseded", text)
+                await claim_routes(db, app.id, app.team_id, mine.routes)
+                await db.execute(
+                    update(DEPLOYMENTS)
+                    .where(_is(app.id, number))
+                    .values(state="accepted", digest=digest, user_id=user_id)
+                )
+                await append_event(db, app.id, number, "state", "the image was accepted", {"state": "accepted"})
+                state = "accepted"
+        self.wake.all()
+        return state
+
+    async def claim(self, owner: str) -> list[DeploymentRecord]:
+        """Take the accepted deployments of all apps that have none rolling; the caller owns them now."""
+        async with self._database.write() as db:
+            busy = select(DEPLOYMENTS.c.app_id).where(DEPLOYMENTS.c.state.in_(ROLLING))
+            rows = await db.execute(
+                select(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number)
+                .where(
+                    DEPLOYMENTS.c.state == "accepted",
+                    or_(DEPLOYMENTS.c.owner.is_(None), DEPLOYMENTS.c.owner != owner),
+                    DEPLOYMENTS.c.app_id.not_in(busy),
+                )
+                .order_by(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number.desc())
+            )
+            newest: dict[str, int] = {}
+            for row in rows:
+                newest.setdefault(row.app_id, row.number)
+            for app_id, number in newest.items():
+                await db.execute(
+                    update(DEPLOYMENTS)
+                    .where(_is(app_id, number))
+                    .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1)
+                )
+        found = [await self.get(app_id, number) for app_id, number in newest.items()]
+        return [item for item in found if item is not None]
+
+    async def take_over(self, owner: str) -> list[DeploymentRecord]:
+        """At the start of the only server of a data folder: everything that was rolling is ours now."""
+        async with self._database.write() as db:
+            await db.execute(update(DEPLOYMENTS).where(DEPLOYMENTS.c.state == "accepted").values(owner=None))
+            await db.execute(
+                update(DEPLOYMENTS)
+                .where(DEPLOYMENTS.c.state.in_(ROLLING))
+                .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1)
+            )
+        return await self.in_state(*ROLLING)
+
+    async def still_ours(self, item: DeploymentRecord) -> None:
+        """Check before each engine step.
+
+        Raises:
+            ClaimLostError: another owner or attempt has it, or it has ended.
+            CancelRequestedError: it is to stop.
+        """
+        now = await self.get(item.app_id, item.number)
+        if now is None or (now.owner, now.attempt) != (item.owner, item.attempt) or now.state in ENDED:
+            raise ClaimLostError
+        if now.cancel_requested:
+            raise CancelRequestedError
+
+    async def request_cancel(self, app_id: str, number: int) -> bool:
+        """Ask the worker to stop a rollout that it owns."""
+        async with self._database.write() as db:
+            found = await db.execute(
+                update(DEPLOYMENTS)
+                .where(_is(app_id, number), DEPLOYMENTS.c.state.in_(ROLLING))
+                .values(cancel_requested=True)
+            )
+        self.wake.all()
+        return bool(found.rowcount)
+
+    async def set_released(self, item: DeploymentRecord) -> None:
+        async with self._database.write() as db:
+            await db.execute(update(DEPLOYMENTS).where(_is(item.app_id, item.number)).values(released=True))
+
+    async def promote(self, item: DeploymentRecord, *, message: str) -> bool:
+        """The deployment serves: it becomes live, the one before replaced, and the routes are its own alone."""
+        now = datetime.now(UTC)
+        async with self._database.write() as db:
+            done = await db.execute(
+                update(DEPLOYMENTS)
+                .where(
+                    _is(item.app_id, item.number),
+                    DEPLOYMENTS.c.owner == item.owner,
+                    DEPLOYMENTS.c.attempt == item.attempt,
+                    DEPLOYMENTS.c.state == "rolling",
+                )
+                .values(state="live", live_at=now)
+            )
+            if done.rowcount == 0:
+                return False
+            before = await db.execute(
+                select(DEPLOYMENTS.c.number).where(
+                    DEPLOYMENTS.c.app_id == item.app_id,
+                    DEPLOYMENTS.c.state == "live",
+                    DEPLOYMENTS.c.number != item.number,
+                )
+            )
+            for number in list(before.scalars()):
+                await _end(db, item.app_id, number, "replaced", f"v{item.number} took over", reason=False)
+            await take_routes(db, item.app_id, item.routes)
+            await append_event(db, item.app_id, item.number, "state", message, {"state": "live"})
+        self.wake.all()
+        return True
+
+
+async def _end(db: AsyncConnection, app_id: str, number: int, state: str, message: str, *, reason: bool = True) -> None:
+    await db.execute(
+        update(DEPLOYMENTS)
+        .where(_is(app_id, number))
+        .values(state=state, ended_at=datetime.now(UTC), reason=message if reason else None)
+    )
+    await append_event(db, app_id, number, "state", message, {"state": state})

@@ -1,0 +1,61 @@
+"""Events of deployments: append-only, numbered 1, 2, 3 … under the deployment's row."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from loco_server.records.database import Database
+from loco_server.records.tables import DEPLOYMENTS, EVENTS
+from loco_server.records.wake import Wake
+from loco_spec.events import DeploymentEvent
+
+
+async def append_event(
+    db: AsyncConnection, app_id: str, deployment: int, kind: str, message: str, detail: dict[str, Any]
+) -> None:
+    """Within a transaction: the deployment's next event. The update takes the row's lock, so numbers have no gap."""
+    number = await db.scalar(
+        update(DEPLOYMENTS)
+        .where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.number == deployment)
+        .values(last_event=DEPLOYMENTS.c.last_event + 1)
+        .returning(DEPLOYMENTS.c.last_event)
+    )
+    await db.execute(
+        insert(EVENTS).values(
+            app_id=app_id,
+            deployment=deployment,
+            number=number,
+            at=datetime.now(UTC),
+            kind=kind,
+            message=message,
+            detail=detail,
+        )
+    )
+
+
+class Events:
+    def __init__(self, database: Database, wake: Wake) -> None:
+        self._database = database
+        self._wake = wake
+
+    async def add(
+        self, app_id: str, deployment: int, message: str, *, kind: str = "step", detail: dict[str, Any] | None = None
+    ) -> None:
+        async with self._database.write() as db:
+            await append_event(db, app_id, deployment, kind, message, detail or {})
+        self._wake.all()
+
+    async def after(self, app_id: str, deployment: int, number: int) -> list[DeploymentEvent]:
+        """Give the events that come after number `number`, in order."""
+        async with self._database.read() as db:
+            rows = await db.execute(
+                select(EVENTS)
+                .where(EVENTS.c.app_id == app_id, EVENTS.c.deployment == deployment, EVENTS.c.number > number)
+                .order_by(EVENTS.c.number)
+            )
+            return [
+                DeploymentEvent(number=row.number, at=row.at, kind=row.kind, message=row.message, detail=row.detail)
+                for row in rows
+            ]

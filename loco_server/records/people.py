@@ -1,0 +1,126 @@
+"""Users, their identities, teams and memberships, and the tokens that stand for them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import insert, select, update
+
+from loco_server.records.database import Database
+from loco_server.records.tables import IDENTITIES, MEMBERSHIPS, TEAMS, TOKENS, USERS
+from loco_server.records.values import TeamRecord, UserRecord
+from loco_spec import names
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    id: str
+    user: UserRecord
+    kind: str
+    sha256: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class People:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def signed_in(self, provider: str, subject: str, login: str) -> UserRecord:
+        """Find the user behind an identity, or make one with a personal team named after the login.
+
+        A login or team name that is taken gets a number behind it.
+        """
+        async with self._database.write() as db:
+            row = (
+                await db.execute(
+                    select(USERS.c.id, USERS.c.login)
+                    .join(IDENTITIES, IDENTITIES.c.user_id == USERS.c.id)
+                    .where(IDENTITIES.c.provider == provider, IDENTITIES.c.subject == subject)
+                )
+            ).first()
+            if row is not None:
+                return UserRecord(id=row.id, login=row.login)
+            taken = set((await db.execute(select(USERS.c.login))).scalars())
+            taken |= set((await db.execute(select(TEAMS.c.name))).scalars())
+            name = names.slugify(login, fallback="user")
+            free = name
+            count = 1
+            while free in taken:
+                count += 1
+                free = f"{name[: names.APP_NAME_MAX - 5]}-{count}"
+            now = datetime.now(UTC)
+            user, team = names.new_id(), names.new_id()
+            await db.execute(insert(USERS).values(id=user, login=free, created_at=now))
+            await db.execute(insert(IDENTITIES).values(provider=provider, subject=subject, user_id=user))
+            await db.execute(insert(TEAMS).values(id=team, name=free, personal_of=user, created_at=now))
+            await db.execute(insert(MEMBERSHIPS).values(team_id=team, user_id=user, role="owner"))
+            return UserRecord(id=user, login=free)
+
+    async def teams(self, user_id: str) -> list[tuple[TeamRecord, str, bool]]:
+        """Give the user's teams: the team, the role in it, and whether it is the personal one. Personal first."""
+        async with self._database.read() as db:
+            rows = await db.execute(
+                select(TEAMS.c.id, TEAMS.c.name, MEMBERSHIPS.c.role, TEAMS.c.personal_of)
+                .join(MEMBERSHIPS, MEMBERSHIPS.c.team_id == TEAMS.c.id)
+                .where(MEMBERSHIPS.c.user_id == user_id)
+                .order_by(TEAMS.c.name)
+            )
+            found = [(TeamRecord(id=r.id, name=r.name), str(r.role), r.personal_of == user_id) for r in rows]
+        return sorted(found, key=lambda item: not item[2])
+
+    async def membership(self, user_id: str, team: str) -> tuple[TeamRecord, str] | None:
+        """Give the team and the user's role in it; None when there is no such team or the user is not in it."""
+        async with self._database.read() as db:
+            row = (
+                await db.execute(
+                    select(TEAMS.c.id, TEAMS.c.name, MEMBERSHIPS.c.role)
+                    .join(MEMBERSHIPS, MEMBERSHIPS.c.team_id == TEAMS.c.id)
+                    .where(MEMBERSHIPS.c.user_id == user_id, TEAMS.c.name == team)
+                )
+            ).first()
+        return None if row is None else (TeamRecord(id=row.id, name=row.name), str(row.role))
+
+    async def add_token(
+        self, token_id: str, user_id: str, *, kind: str, sha256: str, expires_at: datetime | None
+    ) -> None:
+        async with self._database.write() as db:
+            await db.execute(
+                insert(TOKENS).values(
+                    id=token_id,
+                    user_id=user_id,
+                    kind=kind,
+                    sha256=sha256,
+                    created_at=datetime.now(UTC),
+                    expires_at=expires_at,
+                    revoked_at=None,
+                )
+            )
+
+    async def token(self, token_id: str) -> TokenRecord | None:
+        async with self._database.read() as db:
+            row = (
+                await db.execute(
+                    select(TOKENS, USERS.c.login)
+                    .join(USERS, USERS.c.id == TOKENS.c.user_id)
+                    .where(TOKENS.c.id == token_id)
+                )
+            ).first()
+        if row is None:
+            return None
+        return TokenRecord(
+            id=row.id,
+            user=UserRecord(id=row.user_id, login=row.login),
+            kind=row.kind,
+            sha256=row.sha256,
+            expires_at=row.expires_at,
+            revoked_at=row.revoked_at,
+        )
+
+    async def revoke(self, token_id: str) -> None:
+        async with self._database.write() as db:
+            await db.execute(update(TOKENS).where(TOKENS.c.id == token_id).values(revoked_at=datetime.now(UTC)))
+
+    async def slide(self, token_id: str, expires_at: datetime) -> None:
+        """A session that is used lives on."""
+        async with self._database.write() as db:
+            await db.execute(update(TOKENS).where(TOKENS.c.id == token_id).values(expires_at=expires_at))

@@ -1,0 +1,197 @@
+"""The tables. Times are UTC-aware in and out, on SQLite as on PostgreSQL."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """SQLite forgets time zones: refuse naive times on the way in, put UTC back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(10)
+
+
+def _at(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, UtcDateTime, nullable=nullable)
+
+
+FACTS = Table(
+    "facts",
+    METADATA,
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Of the installation itself: its id."""
+
+USERS = Table(
+    "users",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("login", String(40), nullable=False, unique=True),
+    _at("created_at"),
+)
+
+IDENTITIES = Table(
+    "identities",
+    METADATA,
+    Column("provider", String(20), primary_key=True),
+    Column("subject", String(200), primary_key=True),
+    Column("user_id", _ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+)
+
+TEAMS = Table(
+    "teams",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("name", String(40), nullable=False, unique=True),
+    Column("personal_of", _ID, ForeignKey("users.id", ondelete="SET NULL"), nullable=True),
+    _at("created_at"),
+)
+
+MEMBERSHIPS = Table(
+    "memberships",
+    METADATA,
+    Column("team_id", _ID, ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", _ID, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(20), nullable=False),
+)
+
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("user_id", _ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    _at("created_at"),
+    _at("expires_at", nullable=True),
+    _at("revoked_at", nullable=True),
+)
+
+APPS = Table(
+    "apps",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("team_id", _ID, ForeignKey("teams.id"), nullable=False),
+    Column("name", String(40), nullable=False),
+    Column("last_number", Integer, nullable=False),
+    Column("pull_generation", Integer, nullable=False),
+    _at("created_at"),
+    _at("destroying_at", nullable=True),
+    UniqueConstraint("team_id", "name"),
+)
+
+DEPLOYMENTS = Table(
+    "deployments",
+    METADATA,
+    Column("app_id", _ID, ForeignKey("apps.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("action", String(20), nullable=False),
+    Column("schema", Integer, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("routes", JSON, nullable=False),
+    Column("digest", String(71), nullable=True),
+    Column("user_id", Integer, nullable=True),
+    Column("release", Boolean, nullable=False),
+    Column("force", Boolean, nullable=False),
+    Column("released", Boolean, nullable=False),
+    Column("created_by", String(40), nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("diagnosis", JSON, nullable=True),
+    Column("ticket_sha256", String(64), nullable=True),
+    _at("ticket_expires_at", nullable=True),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("owner", String(40), nullable=True),
+    Column("attempt", Integer, nullable=False),
+    Column("last_event", Integer, nullable=False),
+    _at("created_at"),
+    _at("live_at", nullable=True),
+    _at("ended_at", nullable=True),
+    Index("ix_deployments_state", "state"),
+)
+"""`user_id` is the numeric user inside the container, as the gate resolved it; `routes` the full hosts."""
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("app_id", _ID, primary_key=True),
+    Column("deployment", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    _at("at"),
+    Column("kind", String(20), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    ForeignKeyConstraint(["app_id", "deployment"], ["deployments.app_id", "deployments.number"], ondelete="CASCADE"),
+)
+
+HOSTS = Table(
+    "hosts",
+    METADATA,
+    Column("host", String(253), primary_key=True),
+    Column("team_id", _ID, ForeignKey("teams.id", ondelete="CASCADE"), nullable=False),
+    _at("free_at", nullable=True),
+)
+"""A host belongs to one team; `free_at` is set when its last route goes, and lies seven days ahead."""
+
+ROUTES = Table(
+    "routes",
+    METADATA,
+    Column("host", String(253), ForeignKey("hosts.host", ondelete="CASCADE"), primary_key=True),
+    Column("path", String(200), primary_key=True),
+    Column("app_id", _ID, ForeignKey("apps.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+
+KEPT_LOGS = Table(
+    "kept_logs",
+    METADATA,
+    Column("app_id", _ID, ForeignKey("apps.id", ondelete="CASCADE"), primary_key=True),
+    Column("deployment", Integer, primary_key=True),
+    Column("instance", String(40), primary_key=True),
+    _at("kept_at"),
+    Column("lines", JSON, nullable=False),
+)

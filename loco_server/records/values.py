@@ -1,0 +1,60 @@
+"""What the records hand out: frozen values, never rows."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from loco_server.units import UnitRoute
+from loco_spec.app import App
+from loco_spec.errors import Diagnosis
+
+
+@dataclass(frozen=True)
+class UserRecord:
+    id: str
+    login: str
+
+
+@dataclass(frozen=True)
+class TeamRecord:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class AppRecord:
+    id: str
+    team_id: str
+    team: str
+    name: str
+    pull_generation: int
+    created_at: datetime
+    destroying: bool = False
+
+
+@dataclass(frozen=True)
+class DeploymentRecord:
+    app_id: str
+    number: int
+    state: str
+    action: str
+    spec: App
+    routes: tuple[UnitRoute, ...]
+    digest: str | None
+    user_id: int | None
+    release: bool
+    """The release command is asked for even where image and command did not change."""
+    force: bool
+    """A rollout is wanted even where nothing changed."""
+    released: bool
+    """The release command has run to its end with exit code 0."""
+    created_by: str
+    created_at: datetime
+    live_at: datetime | None
+    ended_at: datetime | None
+    reason: str | None
+    diagnosis: Diagnosis | None
+    cancel_requested: bool
+    owner: str | None
+    attempt: int
+    ticket_sha256: str | None = field(default=None, repr=False)
+    ticket_expires_at: datetime | None = None

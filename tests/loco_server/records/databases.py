@@ -1,0 +1,69 @@
+"""Fresh records for a test."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from loco_server.records import schema
+from loco_server.records.apps import Apps
+from loco_server.records.database import Database
+from loco_server.records.deployments import Deployments
+from loco_server.records.events import Events
+from loco_server.records.people import People
+from loco_server.records.values import AppRecord, TeamRecord
+from loco_server.records.wake import Wake
+from loco_server.units import UnitRoute
+from loco_spec import names
+from loco_spec.app import App
+
+
+class Records:
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.wake = Wake()
+        self.people = People(self.database)
+        self.apps = Apps(self.database)
+        self.deployments = Deployments(self.database, self.wake)
+        self.events = Events(self.database, self.wake)
+
+    async def team(self, login: str = "ann") -> TeamRecord:
+        user = await self.people.signed_in("local", login, login)
+        return (await self.people.teams(user.id))[0][0]
+
+    async def app(self, name: str = "shop", login: str = "ann") -> AppRecord:
+        team = await self.team(login)
+        made = AppRecord(
+            id=names.new_id(), team_id=team.id, team=team.name, name=name, pull_generation=1, created_at=NOW
+        )
+        return await self.apps.create(made)
+
+    async def accepted(self, app: AppRecord, *, host: str | None = None, spec: App | None = None) -> int:
+        """Give the number of a new deployment that waits for the worker."""
+        item = await self.deployments.create(
+            app, spec or App(name=app.name), [route(host or f"{app.name}.localhost")], action="deploy", created_by="ann"
+        )
+        await self.deployments.accept(app, item.number, digest=DIGEST, user_id=10001, of="created")
+        return item.number
+
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+DIGEST = "sha256:" + "a" * 64
+
+
+def route(host: str, path: str = "/") -> UnitRoute:
+    return UnitRoute(host=host, path=path, port="http", strip_prefix=False)
+
+
+def sqlite_url(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder}/loco.db"
+
+
+@pytest.fixture
+async def records(tmp_path: Path) -> AsyncIterator[Records]:
+    url = sqlite_url(tmp_path)
+    schema.upgrade(url)
+    found = Records(url)
+    yield found
+    await found.database.close()

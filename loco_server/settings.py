@@ -16,7 +16,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class TokenTimes:
-    """Seconds. Docker renews by what is advertised, and reads less than 60 as 60; the gateway honours a little longer."""
+    """Seconds. Docker renews by what is advertised (less than 60 is 60 to it); the gateway honours a little longer."""
 
     advertised: int = 240
     honoured: int = 300

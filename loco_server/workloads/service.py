@@ -1,0 +1,36 @@
+"""kind = "service": containers that listen, behind routes."""
+
+from collections.abc import Sequence
+
+from loco_server.units import Probe, Unit, UnitPort, UnitRoute
+from loco_spec.app import App
+from loco_spec.values import cpu_millis, memory_bytes, seconds
+
+
+def unit(
+    spec: App, *, image: str, user: int | None, routes: Sequence[UnitRoute], injected: Sequence[tuple[str, str]]
+) -> Unit:
+    """Make the one Unit of a service. What loco injects gives way to what the spec sets."""
+    env = dict(injected) | spec.env
+    return Unit(
+        name="web",
+        image=image,
+        command=spec.command,
+        env=tuple(sorted(env.items())),
+        ports=tuple(UnitPort(name=port.name, port=port.port, protocol=port.protocol) for port in spec.ports),
+        routes=tuple(routes),
+        replicas=spec.scale.least,
+        cpu_millis=cpu_millis(spec.resources.cpu),
+        memory_bytes=memory_bytes(spec.resources.memory),
+        probe=Probe(
+            port=spec.ports[0].port,
+            path=spec.health.path,
+            interval=seconds(spec.health.interval),
+            timeout=seconds(spec.health.timeout),
+            grace=seconds(spec.health.grace),
+            failures=spec.health.failures,
+        ),
+        user=user,
+        read_only=spec.security.read_only,
+        drain_seconds=seconds(spec.deploy.drain),
+    )

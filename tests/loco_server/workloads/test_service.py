@@ -1,0 +1,42 @@
+from loco_server.units import Probe, UnitPort, UnitRoute
+from loco_server.workloads import injected, service
+from loco_spec.app import App
+
+ROUTE = UnitRoute(host="shop.localhost", path="/", port="http", strip_prefix=False)
+
+
+def app(**keys: object) -> App:
+    return App.model_validate({"name": "shop", **keys})
+
+
+def test_an_empty_spec_becomes_one_replica_on_8080_with_a_tcp_probe() -> None:
+    unit = service.unit(app(), image="r/x@sha256:1", user=10001, routes=[ROUTE], injected=())
+    assert (unit.replicas, unit.image, unit.user, unit.command) == (1, "r/x@sha256:1", 10001, None)
+    assert unit.ports == (UnitPort("http", 8080, "http"),)
+    assert unit.routes == (ROUTE,)
+    assert unit.probe == Probe(port=8080, path=None, interval=10, timeout=2, grace=30, failures=3)
+    assert (unit.cpu_millis, unit.memory_bytes, unit.read_only, unit.drain_seconds) == (250, 256 << 20, False, 20)
+
+
+def test_what_the_spec_sets_wins_over_what_is_injected() -> None:
+    spec = app(env={"LOCO_APP": "mine", "B": "2"})
+    unit = service.unit(spec, image="i", user=1, routes=[], injected=[("LOCO_APP", "shop"), ("A", "1")])
+    assert unit.env == (("A", "1"), ("B", "2"), ("LOCO_APP", "mine"))
+
+
+def test_an_app_is_told_who_it_is_and_where_the_others_answer_and_not_itself() -> None:
+    others = {"shop": app(), "shop-api": App.model_validate({"name": "shop-api", "port": 9000})}
+    found = injected.variables(app="shop", team="acme", deployment=12, url="http://shop.localhost", others=others)
+    assert dict(found) == {
+        "LOCO_APP": "shop",
+        "LOCO_TEAM": "acme",
+        "LOCO_DEPLOYMENT": "v12",
+        "LOCO_URL": "http://shop.localhost",
+        "LOCO_APP_SHOP_API_HOST": "shop-api",
+        "LOCO_APP_SHOP_API_PORT": "9000",
+    }
+
+
+def test_an_app_without_routes_is_told_no_url() -> None:
+    found = injected.variables(app="shop", team="acme", deployment=1, url=None, others={})
+    assert "LOCO_URL" not in dict(found)

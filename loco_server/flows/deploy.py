@@ -1,0 +1,305 @@
+"""Steps 2 and 4 to 5 of a deployment: a number and a ticket, then the image and its gates. Step 6 is the worker's."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from loco_server.engines.base import AppRef, CapacityError, Engine, EngineDownError
+from loco_server.flows import view
+from loco_server.gateway.closed import ClosedDeployments
+from loco_server.gateway.tickets import deployment_key
+from loco_server.policy import gates, hosts, tokens
+from loco_server.records.apps import Apps, RouteTakenError
+from loco_server.records.deployments import ROLLING, Deployments
+from loco_server.records.values import AppRecord, DeploymentRecord, TeamRecord
+from loco_server.registries.base import ImageMissingError, Registry, RegistryDownError
+from loco_server.scanners.base import Scanner
+from loco_server.settings import Settings
+from loco_server.units import UnitRoute
+from loco_spec import names
+from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
+from loco_spec.app import App
+from loco_spec.errors import (
+    ConfigError,
+    Conflict,
+    EngineUnavailable,
+    FieldFault,
+    ImageRefused,
+    LocoError,
+    NotFound,
+    Refused,
+    RegistryUnreachable,
+    UsageError,
+)
+from loco_spec.events import ENDED
+
+
+def app_ref(app: AppRecord) -> AppRef:
+    return AppRef(team=app.team, team_id=app.team_id, app=app.name, app_id=app.id)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the flow asks of the machine it runs on."""
+
+    platform: str
+    """What the apps run on: `linux/amd64`."""
+    free_bytes: Callable[[], int]
+
+
+class Deploy:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        host: Host,
+        apps: Apps,
+        deployments: Deployments,
+        engine: Engine,
+        registry: Registry,
+        scanner: Scanner,
+        closed: ClosedDeployments,
+    ) -> None:
+        self._settings = settings
+        self._host = host
+        self._apps = apps
+        self._deployments = deployments
+        self._engine = engine
+        self._registry = registry
+        self._scanner = scanner
+        self._closed = closed
+
+    async def create(self, team: TeamRecord, name: str, by: str, request: DeploymentCreate) -> DeploymentCreated:
+        """Give out a number and a push ticket, or say that nothing changed.
+
+        Raises:
+            LocoError: no room, a host that is taken, a spec that does not fit the address it was sent to.
+        """
+        spec = _checked(request.spec, team.name, name)
+        limits = self._settings.limits
+        gates.room(self._host.free_bytes(), limits.free_space_bytes, where="the server")
+        app = await self._apps.find(team.id, name) or await self._draft(team, name)
+        if app.destroying:
+            raise Conflict(f"{name} is being destroyed; wait a moment", hint="loco apps")
+        routes, notes = await self._routes(app, spec)
+        await self._prepare(app)
+        live = await self._deployments.live(app.id)
+        if (
+            live is not None
+            and not request.force
+            and request.digest is not None
+            and _same(live, spec, routes, request.digest)
+        ):
+            return DeploymentCreated(deployment=self._view(app, live), unchanged=True, notes=notes)
+        app = await self._apps.create(app)
+        password = secrets.token_urlsafe(32)
+        expires_at = datetime.now(UTC) + timedelta(seconds=limits.ticket_seconds)
+        item = await self._deployments.create(
+            app,
+            spec,
+            routes,
+            action="deploy",
+            created_by=by,
+            release=request.release,
+            force=request.force,
+            ticket_sha256=tokens.digest(password),
+            ticket_expires_at=expires_at,
+        )
+        ticket = PushTicket(
+            registry=self._settings.registry_host,
+            repository=names.repository(app.team, app.name, app.id),
+            tag=f"v{item.number}",
+            username=deployment_key(app.id, item.number),
+            password=password,
+            expires_at=expires_at,
+        )
+        return DeploymentCreated(deployment=self._view(app, item), ticket=ticket, notes=notes)
+
+    async def image(self, app: AppRecord, number: int, digest: str) -> Deployment:
+        """Take the pushed image through the gates to the worker.
+
+        An image, spec and routes equal to what is live end the number as `cancelled`, and the live deployment is
+        what the answer shows.
+
+        Raises:
+            ImageRefused: a gate said no; the deployment has failed.
+            Conflict: it is not waiting for an image.
+        """
+        if not await self._deployments.move(
+            app.id, number, "checking", of=("created",), message="the image was pushed; checking it", digest=digest
+        ):
+            return await self._again(app, number, digest)
+        self._closed.close(deployment_key(app.id, number))
+        item = await self._get(app, number)
+        live = await self._deployments.live(app.id)
+        if live is not None and not item.force and _same(live, item.spec, item.routes, digest):
+            message = f"v{live.number} is live, nothing changed"
+            await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
+            return self._view(app, live)
+        try:
+            user_id = await self._pass_gates(app, item.spec, digest)
+        except RegistryDownError as e:
+            await self._deployments.move(app.id, number, "failed", of=("checking",), message=str(e))
+            raise RegistryUnreachable(str(e), hint="loco deploy") from e
+        except ImageRefused as e:
+            await self._deployments.move(app.id, number, "failed", of=("checking",), message=e.message)
+            raise
+        await self._accept(app, number, digest, user_id)
+        return self._view(app, await self._get(app, number))
+
+    async def redeploy(self, app: AppRecord, by: str) -> Deployment:
+        """Roll the live deployment's image and spec again, as a new number.
+
+        Raises:
+            NotFound: nothing is live.
+        """
+        live = await self._deployments.live(app.id)
+        if live is None or live.digest is None:
+            raise NotFound(f"{app.name} has no live deployment to roll again", hint="loco deploy")
+        gates.room(self._host.free_bytes(), self._settings.limits.free_space_bytes, where="the server")
+        item = await self._deployments.create(
+            app,
+            live.spec,
+            live.routes,
+            action="redeploy",
+            created_by=by,
+            digest=live.digest,
+            user_id=live.user_id,
+            ticket_expires_at=datetime.now(UTC) + timedelta(seconds=60),
+        )
+        await self._accept(app, item.number, live.digest, live.user_id, of="created")
+        return self._view(app, await self._get(app, item.number))
+
+    async def cancel(self, app: AppRecord, number: int) -> Deployment:
+        """Stop a deployment that is not live yet; the worker undoes what a rollout has begun.
+
+        Raises:
+            Conflict: it has ended, or is live.
+        """
+        early = ("created", "checking", "accepted")
+        if await self._deployments.move(
+            app.id, number, "cancelled", of=early, message="cancelled; nothing was changed"
+        ):
+            self._closed.close(deployment_key(app.id, number))
+        elif not await self._deployments.request_cancel(app.id, number):
+            item = await self._get(app, number)
+            if item.state in ENDED and item.state != "cancelled":
+                raise Conflict(f"v{number} is {item.state}; there is nothing to cancel", hint="loco status")
+        return self._view(app, await self._get(app, number))
+
+    async def _again(self, app: AppRecord, number: int, digest: str) -> Deployment:
+        """The same request a second time (its first answer was lost) gets the same answer."""
+        item = await self._get(app, number)
+        if item.digest == digest and item.state in {"checking", "accepted", *ROLLING, "live", "superseded"}:
+            return self._view(app, item)
+        raise Conflict(
+            f"v{number} is {item.state}{f': {item.reason}' if item.reason else ''}; it takes no image any more",
+            hint="loco deploy",
+        )
+
+    async def _pass_gates(self, app: AppRecord, spec: App, digest: str) -> int:
+        repository = names.repository(app.team, app.name, app.id)
+        try:
+            facts = await self._registry.image(repository, digest)
+        except ImageMissingError as e:
+            raise ImageRefused(f"the registry has no image {digest}: {e}", hint="loco deploy") from e
+        gates.size(facts, self._settings.limits.image_bytes)
+        gates.platform(facts, self._host.platform)
+        looked_up = None
+        name = gates.named_user(facts)
+        if name is not None and spec.security.user is None:
+            looked_up = await self._registry.user_id(repository, facts, name)
+        user_id = gates.user(facts, override=spec.security.user, looked_up=looked_up)
+        gates.scan(await self._scanner.scan(repository, digest))
+        return user_id
+
+    async def _accept(
+        self, app: AppRecord, number: int, digest: str, user_id: int | None, *, of: str = "checking"
+    ) -> None:
+        try:
+            await self._deployments.accept(app, number, digest=digest, user_id=user_id, of=of)
+        except RouteTakenError as e:
+            message = f"{e.host}{e.path} belongs to another app by now"
+            await self._deployments.move(app.id, number, "failed", of=(of,), message=message)
+            raise Conflict(message, hint="choose another host under [[routes]] in loco.toml") from e
+
+    async def _draft(self, team: TeamRecord, name: str) -> AppRecord:
+        """Give an app that is not written down yet, so that a refusal leaves nothing behind."""
+        most = self._settings.limits.apps_per_team
+        if len(await self._apps.of_team(team.id)) >= most:
+            raise Refused(
+                f"team {team.name} has {most} apps, the most it may have",
+                hint="loco destroy an app that is not needed any more",
+            )
+        return AppRecord(
+            id=names.new_id(),
+            team_id=team.id,
+            team=team.name,
+            name=name,
+            pull_generation=1,
+            created_at=datetime.now(UTC),
+        )
+
+    async def _prepare(self, app: AppRecord) -> None:
+        try:
+            await self._engine.prepare(app_ref(app))
+        except CapacityError as e:
+            raise Refused(str(e), hint="ask the operator of this server") from e
+        except EngineDownError as e:
+            raise EngineUnavailable(
+                str(e), hint="ask the operator of this server to start it, then: loco deploy"
+            ) from e
+
+    async def _routes(self, app: AppRecord, spec: App) -> tuple[tuple[UnitRoute, ...], tuple[str, ...]]:
+        """Give the full routes, and what to tell the person about them."""
+        first, second = hosts.default_hosts(app.name, app.team)
+        host = first
+        if any(route.host is None for route in spec.routes) and not await self._free(
+            app, hosts.full_host(first, self._settings.domain), "/"
+        ):
+            host = second
+        routes = hosts.routes(spec, domain=self._settings.domain, default_host=host)
+        for route in routes:
+            if not await self._free(app, route.host, route.path):
+                raise Conflict(
+                    f"{route.host}{route.path} belongs to another app",
+                    hint="choose another host or path under [[routes]] in loco.toml",
+                )
+        notes = (f'host "{app.name}" is taken, the app answers at {host}',) if host != app.name else ()
+        return routes, notes if any(route.host is None for route in spec.routes) else ()
+
+    async def _free(self, app: AppRecord, host: str, path: str) -> bool:
+        team = await self._apps.host_owner(host)
+        owner = await self._apps.route_owner(host, path)
+        return team in {None, app.team_id} and owner in {None, app.id}
+
+    async def _get(self, app: AppRecord, number: int) -> DeploymentRecord:
+        item = await self._deployments.get(app.id, number)
+        if item is None:
+            raise NotFound(f"{app.name} has no deployment v{number}", hint="loco status")
+        return item
+
+    def _view(self, app: AppRecord, item: DeploymentRecord) -> Deployment:
+        return view.deployment(app, item, edge_url=self._settings.edge_url)
+
+
+def _checked(spec: App, team: str, name: str) -> App:
+    """The spec as it is stored: its name and team are those of the address it was sent to.
+
+    Raises:
+        LocoError: they are not, or the spec asks for what is not there yet.
+    """
+    if spec.name != name or spec.team not in {None, team}:
+        raise UsageError(f"the spec is of {spec.team or team}/{spec.name}, and was sent to {team}/{name}")
+    if spec.image is not None:
+        raise _not_yet("image", "deploying an existing image is not there yet; build from a Dockerfile")
+    return spec.model_copy(update={"team": None})
+
+
+def _not_yet(path: str, message: str) -> LocoError:
+    return ConfigError(f"{path}: {message}", fields=[FieldFault(path=path, message=message)])
+
+
+def _same(live: DeploymentRecord, spec: App, routes: tuple[UnitRoute, ...], digest: str) -> bool:
+    return live.digest == digest and live.spec == spec and live.routes == routes

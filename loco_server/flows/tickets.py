@@ -1,0 +1,49 @@
+"""What a ticket buys at the registry's token endpoint, looked up in the records."""
+
+from datetime import UTC, datetime
+
+from loco_server.gateway.tickets import Grant, PullTickets, parse_deployment_key, parse_pull_username
+from loco_server.policy import tokens
+from loco_server.records.apps import Apps
+from loco_server.records.deployments import Deployments
+from loco_spec import names
+
+
+class Tickets:
+    """The token endpoint's TicketBook: push tickets while a deployment is `created`, pull tickets while the app is."""
+
+    def __init__(self, *, apps: Apps, deployments: Deployments, pull_tickets: PullTickets) -> None:
+        self._apps = apps
+        self._deployments = deployments
+        self._pull_tickets = pull_tickets
+
+    async def grant(self, username: str, password: str) -> Grant | None:
+        """Give what the ticket buys; None for a wrong, ended or unknown one."""
+        app_id = parse_pull_username(username)
+        if app_id is not None:
+            return await self._pull(app_id, password)
+        key = parse_deployment_key(username)
+        return None if key is None else await self._push(*key, password)
+
+    async def _push(self, app_id: str, number: int, password: str) -> Grant | None:
+        app = await self._apps.by_id(app_id)
+        item = await self._deployments.get(app_id, number)
+        if app is None or item is None or item.state != "created" or item.ticket_sha256 is None:
+            return None
+        if item.ticket_expires_at is None or item.ticket_expires_at <= datetime.now(UTC):
+            return None
+        if not tokens.matches(password, item.ticket_sha256):
+            return None
+        return Grant(
+            repository=names.repository(app.team, app.name, app.id),
+            actions=("push",),
+            deployment_key=f"{app_id}-v{number}",
+        )
+
+    async def _pull(self, app_id: str, password: str) -> Grant | None:
+        app = await self._apps.by_id(app_id)
+        if app is None or app.destroying or not self._pull_tickets.check(app_id, app.pull_generation, password):
+            return None
+        return Grant(
+            repository=names.repository(app.team, app.name, app.id), actions=("pull",), deployment_key=f"pull-{app_id}"
+        )

@@ -1,0 +1,37 @@
+"""The server itself, signing in and out, and who one is."""
+
+from starlette.responses import Response
+
+from loco_server.http.auth import MINIMUM_VERSION
+from loco_server.http.call import Call
+from loco_spec import api
+from loco_spec.version import VERSION
+
+
+async def server(call: Call) -> api.Server:
+    settings = call.services.settings
+    return api.Server(
+        version=VERSION,
+        minimum_version=MINIMUM_VERSION,
+        providers=call.services.login.providers,
+        domain=settings.domain,
+        edge=settings.edge_url,
+        registry=settings.registry_host,
+    )
+
+
+async def login(call: Call) -> api.LoginPrompt:
+    return await call.services.login.start(call.body.provider)
+
+
+async def login_finish(call: Call) -> api.SignedIn:
+    return await call.services.login.finish(call.request.path_params["login"], call.body.proof)
+
+
+async def logout(call: Call) -> Response:
+    await call.services.login.end(call.who)
+    return Response(status_code=204)
+
+
+async def me(call: Call) -> api.Me:
+    return await call.services.login.me(call.who)

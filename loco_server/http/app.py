@@ -1,0 +1,56 @@
+"""The Starlette application, made from the endpoint table."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from loco_server.http.auth import authorize
+from loco_server.http.call import Services, read_body
+from loco_server.http.endpoint import Endpoint
+from loco_server.http.problems import defect, problem
+from loco_server.http.table import ENDPOINTS
+from loco_server.policy.permissions import Permission
+from loco_spec.errors import LocoError, NotFound, UsageError
+
+
+def api_app(services: Services, extra: Sequence[BaseRoute] = ()) -> Starlette:
+    """Give the API; `extra` are routes with a protocol of their own (the registry's token endpoint)."""
+    routes: list[BaseRoute] = [_route(endpoint, services) for endpoint in ENDPOINTS]
+    return Starlette(
+        routes=[*routes, *extra],
+        exception_handlers={HTTPException: _not_in_the_table},  # type: ignore[dict-item]
+    )
+
+
+def _route(endpoint: Endpoint, services: Services) -> Route:
+    if not isinstance(endpoint.permission, Permission):  # deny by default: this stops the start
+        raise TypeError(f"{endpoint.method} {endpoint.path} declares no permission")
+
+    async def answer(request: Request) -> Response:
+        try:
+            call = await authorize(endpoint, request, services)
+            if endpoint.request is not None:
+                body = await read_body(request, endpoint.request)
+                call = replace(call, body=body)
+            found = await endpoint.handler(call)
+        except LocoError as e:
+            return problem(e)
+        except Exception as e:  # noqa: BLE001  the one catch
+            return defect(request, e)
+        if isinstance(found, BaseModel):
+            return Response(found.model_dump_json(), status_code=endpoint.status, media_type="application/json")
+        return found
+
+    return Route(endpoint.path, answer, methods=[endpoint.method], name=f"{endpoint.method} {endpoint.path}")
+
+
+async def _not_in_the_table(request: Request, error: HTTPException) -> Response:
+    if error.status_code == 405:
+        return problem(UsageError(f"{request.method} is not possible on {request.url.path}"))
+    return problem(NotFound(f"there is nothing at {request.url.path}", hint="loco version"))

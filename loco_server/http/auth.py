@@ -1,0 +1,64 @@
+"""From a request to the person, the team and the app it is about, or to a refusal. Deny by default."""
+
+from starlette.requests import Request
+
+from loco_server.flows.login import Caller
+from loco_server.http.call import Call, Services
+from loco_server.http.endpoint import Endpoint
+from loco_server.policy.permissions import Permission, allows
+from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
+from loco_spec.version import VERSION, VERSION_HEADER, version_tuple
+
+MINIMUM_VERSION = "0.1.0"
+
+
+async def authorize(endpoint: Endpoint, request: Request, services: Services) -> Call:
+    """Check version, token, membership and permission, and find the app.
+
+    Raises:
+        LocoError: the refusal. Another team's things answer exactly as things that do not exist.
+    """
+    check_version(request.headers.get(VERSION_HEADER))
+    if endpoint.permission is Permission.PUBLIC:
+        return Call(request=request, services=services)
+    caller = await _caller(request, services)
+    team_name = request.path_params.get("team")
+    if team_name is None:
+        return Call(request=request, services=services, caller=caller)
+    membership = await services.people.membership(caller.user.id, team_name)
+    if membership is None:
+        raise NotFound(f"there is no team {team_name}, or you are not in it", hint="loco whoami")
+    team, role = membership
+    if not allows(role, endpoint.permission):
+        raise NotAllowed(f"a {role} of team {team.name} may not do this ({endpoint.permission})", hint="loco whoami")
+    app_name = request.path_params.get("app")
+    app = None if app_name is None else await services.apps.find(team.id, app_name)
+    if app is None and app_name is not None and not endpoint.makes_app:
+        raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
+    return Call(request=request, services=services, caller=caller, team=team, app=app)
+
+
+def check_version(text: str | None) -> None:
+    """Turn away clients that are too old to be understood.
+
+    Raises:
+        ClientTooOld: with the line that upgrades.
+    """
+    if text is None:
+        return  # curl, a browser: the API's own checks are enough
+    try:
+        old = version_tuple(text) < version_tuple(MINIMUM_VERSION)
+    except ValueError:
+        old = True
+    if old:
+        raise ClientTooOld(
+            f"this loco is version {text[:20]}, and the server ({VERSION}) needs {MINIMUM_VERSION} or newer",
+            hint="pip install --upgrade loco-deploy",
+        )
+
+
+async def _caller(request: Request, services: Services) -> Caller:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NotSignedIn("you are not signed in", hint="loco login")
+    return await services.login.caller(token.strip())

@@ -1,0 +1,89 @@
+"""One request on its way to a handler: who asks, for which team and app, with which body."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from loco_server.engines.base import Engine
+from loco_server.flows.deploy import Deploy
+from loco_server.flows.destroy import Destroy
+from loco_server.flows.login import Caller, Login
+from loco_server.flows.status import Status
+from loco_server.records.apps import Apps
+from loco_server.records.people import People
+from loco_server.records.values import AppRecord, TeamRecord
+from loco_server.settings import Settings
+from loco_spec.errors import FieldFault, UsageError
+from loco_spec.toml import dotted
+
+BODY_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the endpoints stand on."""
+
+    settings: Settings
+    login: Login
+    people: People
+    apps: Apps
+    deploy: Deploy
+    destroy: Destroy
+    status: Status
+    engine: Engine
+
+
+@dataclass(frozen=True)
+class Call:
+    request: Request
+    services: Services
+    caller: Caller | None = None
+    team: TeamRecord | None = None
+    app: AppRecord | None = None
+    body: Any = None
+
+    @property
+    def who(self) -> Caller:
+        assert self.caller is not None  # noqa: S101  the table lets nobody in without one
+        return self.caller
+
+    @property
+    def of_team(self) -> TeamRecord:
+        assert self.team is not None  # noqa: S101  the path has a team
+        return self.team
+
+    @property
+    def of_app(self) -> AppRecord:
+        assert self.app is not None  # noqa: S101  the path has an app, and it was found
+        return self.app
+
+    @property
+    def number(self) -> int:
+        """The deployment's number in the path; 0, which no deployment has, for what is not a number."""
+        text = str(self.request.path_params["number"]).removeprefix("v")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+async def read_body(request: Request, model: type[BaseModel]) -> BaseModel:
+    """Read and validate the request's body.
+
+    Raises:
+        UsageError: too large, not JSON, or not of the model's shape; an unknown field is a fault.
+    """
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > BODY_LIMIT:
+            raise UsageError(f"the request is larger than {BODY_LIMIT >> 20} MiB")
+    try:
+        return model.model_validate_json(bytes(raw) or b"{}")
+    except ValidationError as e:
+        faults = [FieldFault(path=dotted(item["loc"]), message=item["msg"]) for item in e.errors(include_url=False)]
+        raise InvalidBody("the request does not have the shape that this server knows", fields=faults) from e
+
+
+class InvalidBody(UsageError):
+    code = "invalid-request"
+    http_status = 422

@@ -1,0 +1,52 @@
+"""Deployments: make, feed, cancel, look, follow."""
+
+from collections.abc import AsyncIterator
+
+from starlette.responses import JSONResponse, Response
+
+from loco_server.http.call import Call
+from loco_server.http.stream import Message, sse
+from loco_spec import api
+
+
+async def create(call: Call) -> api.DeploymentCreated:
+    name = call.request.path_params["app"]
+    return await call.services.deploy.create(call.of_team, name, call.who.user.login, call.body)
+
+
+async def image(call: Call) -> api.Deployment:
+    return await call.services.deploy.image(call.of_app, call.number, call.body.digest)
+
+
+async def cancel(call: Call) -> api.Deployment:
+    return await call.services.deploy.cancel(call.of_app, call.number)
+
+
+async def redeploy(call: Call) -> api.Deployment:
+    return await call.services.deploy.redeploy(call.of_app, call.who.user.login)
+
+
+async def deployments(call: Call) -> api.Deployments:
+    return await call.services.status.deployments(call.of_app)
+
+
+async def deployment(call: Call) -> api.Deployment:
+    return await call.services.status.deployment(call.of_app, call.number)
+
+
+async def events(call: Call) -> Response:
+    """As a stream when the client takes one, else what there is after `?after=`."""
+    status, app, number = call.services.status, call.of_app, call.number
+    last = call.request.headers.get("last-event-id") or call.request.query_params.get("after") or "0"
+    after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
+    if "text/event-stream" not in call.request.headers.get("accept", ""):
+        found = await status.events(app, number, after)
+        return JSONResponse({"events": [event.model_dump(mode="json") for event in found]})
+    await status.deployment(app, number)
+
+    async def messages() -> AsyncIterator[Message | None]:
+        async for event in status.follow(app, number, after):
+            yield None if event is None else Message("event", id=str(event.number), data=event)
+        yield Message("end")
+
+    return sse(messages())

@@ -1,0 +1,33 @@
+"""Errors become RFC 9457 answers: caught once, here."""
+
+import json
+import logging
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from loco_spec import names
+from loco_spec.errors import LocoError, ServerFault
+
+log = logging.getLogger("loco.http")
+
+
+def problem(error: LocoError) -> Response:
+    headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}
+    if error.http_status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return Response(
+        json.dumps(error.to_problem()),
+        status_code=error.http_status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def defect(request: Request, error: Exception) -> Response:
+    """Answer for a defect: the trace goes to the log under an id, and only the id to the client."""
+    request_id = names.new_id()
+    log.error("request %s: %s %s", request_id, request.method, request.url.path, exc_info=error)
+    return problem(
+        ServerFault(f"a defect of the server (request {request_id})", hint="tell its operator: the log has the trace")
+    )

@@ -1,0 +1,37 @@
+"""Every endpoint, with who may call it. What does not stand here does not exist."""
+
+from loco_server.http import account, apps, deployments
+from loco_server.http.endpoint import Endpoint
+from loco_server.policy.permissions import Permission
+from loco_spec import api, paths
+
+_DEPLOY = Permission.APP_DEPLOY
+_READ = Permission.APP_READ
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("GET", paths.SERVER, Permission.PUBLIC, account.server, response=api.Server),
+    Endpoint("POST", paths.LOGIN, Permission.PUBLIC, account.login, api.LoginStart, api.LoginPrompt),
+    Endpoint("POST", paths.LOGIN_FINISH, Permission.PUBLIC, account.login_finish, api.LoginFinish, api.SignedIn),
+    Endpoint("DELETE", paths.SESSION, Permission.SIGNED_IN, account.logout),
+    Endpoint("GET", paths.ME, Permission.SIGNED_IN, account.me, response=api.Me),
+    Endpoint("GET", paths.APPS, _READ, apps.apps, response=api.Apps),
+    Endpoint("GET", paths.APP, _READ, apps.app, response=api.AppStatus),
+    Endpoint("DELETE", paths.APP, Permission.APP_DESTROY, apps.destroy, response=api.Destroyed),
+    Endpoint("GET", paths.LOGS, _READ, apps.logs),
+    Endpoint("GET", paths.DEPLOYMENTS, _READ, deployments.deployments, response=api.Deployments),
+    Endpoint(
+        "POST",
+        paths.DEPLOYMENTS,
+        _DEPLOY,
+        deployments.create,
+        api.DeploymentCreate,
+        api.DeploymentCreated,
+        status=201,
+        makes_app=True,
+    ),
+    Endpoint("GET", paths.DEPLOYMENT, _READ, deployments.deployment, response=api.Deployment),
+    Endpoint("POST", paths.IMAGE, _DEPLOY, deployments.image, api.ImagePushed, api.Deployment),
+    Endpoint("POST", paths.CANCEL, _DEPLOY, deployments.cancel, response=api.Deployment),
+    Endpoint("GET", paths.EVENTS, _READ, deployments.events),
+    Endpoint("POST", paths.REDEPLOY, _DEPLOY, deployments.redeploy, response=api.Deployment, status=201),
+)

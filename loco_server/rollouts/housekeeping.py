@@ -1,0 +1,103 @@
+"""What nobody asks for and everybody needs: tickets that ran out, images that nobody needs, space given back."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from loco_server.engines.base import AppRef, Engine, EngineDownError
+from loco_server.gateway.closed import ClosedDeployments
+from loco_server.gateway.tickets import deployment_key
+from loco_server.records.apps import Apps
+from loco_server.records.deployments import Deployments
+from loco_server.records.values import AppRecord
+from loco_server.registries.base import Registry, RegistryDownError
+from loco_spec import names
+
+log = logging.getLogger("loco.housekeeping")
+
+KEPT_IMAGES = 2
+"""How many of an app's deployments that once were live keep their image."""
+EVERY = 10.0
+COLLECT_EVERY = 600.0
+
+
+class Housekeeping:
+    def __init__(
+        self,
+        *,
+        apps: Apps,
+        deployments: Deployments,
+        engine: Engine,
+        registry: Registry,
+        closed: ClosedDeployments,
+        collect_garbage: Callable[[], Awaitable[int]],
+    ) -> None:
+        self._apps = apps
+        self._deployments = deployments
+        self._engine = engine
+        self._registry = registry
+        self._closed = closed
+        self._collect_garbage = collect_garbage
+        self._deleted = 0
+        self._collected_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Tidy up until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.once()
+            except (EngineDownError, RegistryDownError) as e:
+                log.warning("tidying up waits: %s", e)
+            except Exception:
+                log.exception("tidying up stumbled; it goes on")
+
+    async def once(self) -> None:
+        await self.expire()
+        for app in await self._apps.all():
+            if not app.destroying:
+                self._deleted += await self.retain(app)
+        if self._deleted and time.monotonic() - self._collected_at > COLLECT_EVERY:
+            await self.collect()
+
+    async def expire(self) -> None:
+        """End the deployments whose client never came back with an image, or died while it was checked."""
+        now = datetime.now(UTC)
+        for item in await self._deployments.in_state("created", "checking"):
+            if item.ticket_expires_at is not None and item.ticket_expires_at <= now:
+                await self._deployments.move(
+                    item.app_id,
+                    item.number,
+                    "expired",
+                    of=("created", "checking"),
+                    message="no image came in time; nothing was changed",
+                )
+                self._closed.close(deployment_key(item.app_id, item.number))
+
+    async def retain(self, app: AppRecord) -> int:
+        """Delete the app's images that neither the last two live deployments nor anything running or coming needs."""
+        coming = ("created", "checking", "accepted", "releasing", "rolling")
+        newest = await self._deployments.of_app(app.id)
+        if any(item.state in coming for item in newest):
+            return 0  # a push in flight may stand on layers and tags that nobody else needs
+        keep = {item.digest for item in await self._deployments.served(app.id, limit=KEPT_IMAGES)}
+        keep |= {item.digest for item in newest if item.state == "live"}
+        keep |= await self._engine.in_use(AppRef(team=app.team, team_id=app.team_id, app=app.name, app_id=app.id))
+        repository = names.repository(app.team, app.name, app.id)
+        deleted = 0
+        for digest in await self._registry.manifests(repository):
+            if digest not in keep:
+                await self._registry.delete(repository, digest)
+                deleted += 1
+        return deleted
+
+    async def collect(self) -> int:
+        """Give the space of deleted images back; pushes wait a moment meanwhile. Not while one is under way."""
+        if await self._deployments.in_state("created", "checking"):
+            return 0
+        freed = await self._collect_garbage()
+        self._deleted = 0
+        self._collected_at = time.monotonic()
+        return freed

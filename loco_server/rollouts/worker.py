@@ -1,0 +1,240 @@
+"""The rollout worker: claims accepted deployments, one an app at a time, and takes each to a true end state.
+
+It may be killed at any point. Whoever comes next takes the claim over with a higher attempt and begins again: the
+engine's steps are idempotent, and every write names the owner and the attempt.
+"""
+
+import asyncio
+import logging
+import time
+
+from loco_server.engines.base import (
+    CapacityError,
+    Emit,
+    Engine,
+    EngineDownError,
+    Guard,
+    ReleaseResult,
+    Rollout,
+    RolloutFailedError,
+)
+from loco_server.records.deployments import ROLLING, CancelRequestedError, ClaimLostError, Deployments
+from loco_server.records.events import Events
+from loco_server.records.values import DeploymentRecord
+from loco_server.rollouts.plan import Planner
+from loco_spec import names
+from loco_spec.errors import Diagnosis
+from loco_spec.values import seconds
+
+log = logging.getLogger("loco.rollouts")
+
+ENGINE_DOWN_RETRY = 2.0
+ENGINE_DOWN_LIMIT = 600.0
+"""Seconds for which a rollout waits for an engine that does not answer."""
+RECONCILE_EVERY = 5.0
+
+
+class Worker:
+    def __init__(self, *, engine: Engine, deployments: Deployments, events: Events, planner: Planner) -> None:
+        self.owner = names.new_id()
+        self._engine = engine
+        self._deployments = deployments
+        self._events = events
+        self._planner = planner
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, DeploymentRecord] = {}
+        self._engine_was_down = False
+        self._reconcile_lock = asyncio.Lock()
+
+    async def resume(self) -> None:
+        """At the start: take over what was rolling, then make the engine and the edge as the records say."""
+        for item in await self._deployments.take_over(self.owner):
+            self._begin(item)
+        await self.reconcile()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        next_reconcile = time.monotonic() + RECONCILE_EVERY
+        while True:
+            try:
+                for item in await self._deployments.claim(self.owner):
+                    self._begin(item)
+                if time.monotonic() >= next_reconcile:
+                    await self.reconcile()
+                    next_reconcile = time.monotonic() + RECONCILE_EVERY
+            except Exception:
+                log.exception("the worker stumbled; it goes on")
+            await self._deployments.wake.wait(at_most=1.0)
+
+    async def close(self) -> None:
+        """Let go of the rollouts in hand; the next server takes them over."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def reconcile(self) -> None:
+        """Let the engine repair what differs from the records."""
+        async with self._reconcile_lock:
+            busy = {item.app_id for item in await self._deployments.in_state(*ROLLING, "accepted")}
+            wanted = await self._planner.live()
+            try:
+                await self._engine.reconcile(wanted, frozenset(busy | set(self._tasks)))
+            except EngineDownError as e:
+                if not self._engine_was_down:
+                    log.warning("the container engine does not answer: %s", e)
+                self._engine_was_down = True
+            except CapacityError as e:
+                log.warning("reconcile: %s", e)
+            else:
+                if self._engine_was_down:
+                    log.warning("the container engine answers again")
+                self._engine_was_down = False
+
+    def _begin(self, item: DeploymentRecord) -> None:
+        if item.app_id in self._tasks:
+            self._waiting[item.app_id] = item  # begun when the one in hand has ended
+            return
+        task = asyncio.create_task(self._finish(item), name=f"rollout-{item.app_id}-v{item.number}")
+        self._tasks[item.app_id] = task
+        task.add_done_callback(lambda _: self._done(item.app_id))
+
+    def _done(self, app_id: str) -> None:
+        self._tasks.pop(app_id, None)
+        waiting = self._waiting.pop(app_id, None)
+        if waiting is not None:
+            self._begin(waiting)
+        self._deployments.wake.all()
+
+    async def _finish(self, item: DeploymentRecord) -> None:
+        """Take one deployment to its end, whatever happens on the way."""
+        waited_since: float | None = None
+        while True:
+            try:
+                await self._deployments.still_ours(item)
+                item = await self._deployments.get(item.app_id, item.number) or item
+                await self._roll(item)
+            except ClaimLostError:
+                return
+            except CancelRequestedError:
+                await self._end(item, "cancelled", "cancelled; the previous deployment serves on")
+                return
+            except RolloutFailedError as e:
+                await self._end(item, "failed", e.diagnosis.message, e.diagnosis)
+                return
+            except CapacityError as e:
+                await self._end(item, "failed", str(e), _diagnosis("no-capacity", str(e), "ask the operator"))
+                return
+            except EngineDownError as e:
+                waited_since = waited_since or time.monotonic()
+                if time.monotonic() - waited_since > ENGINE_DOWN_LIMIT:
+                    text = f"the container engine did not answer for {ENGINE_DOWN_LIMIT:.0f} s: {e}"
+                    await self._end(
+                        item, "failed", text, _diagnosis("engine-down", text, "loco redeploy, once it is up")
+                    )
+                    return
+                await self._events.add(item.app_id, item.number, f"{e}; trying again", kind="note")
+                await asyncio.sleep(ENGINE_DOWN_RETRY)
+            except Exception:
+                log.exception("v%s of app %s: a defect", item.number, item.app_id)
+                text = "a defect of the server; its log has the trace"
+                await self._end(item, "failed", text, _diagnosis("server-fault", text, "loco deploy"))
+                return
+            else:
+                return
+
+    async def _roll(self, item: DeploymentRecord) -> None:
+        rollout = await self._planner.rollout(item)
+        if rollout is None:
+            await self._end(item, "cancelled", "the app was destroyed")
+            return
+        await self._engine.prepare(rollout.app)
+        started = time.monotonic()
+        await self._release(item, rollout)
+        if item.state != "rolling" and not await self._deployments.move(
+            item.app_id,
+            item.number,
+            "rolling",
+            of=("accepted", "releasing"),
+            message=f"rolling out {rollout.unit.replicas} instance{'s' if rollout.unit.replicas > 1 else ''}",
+            owner=item.owner,
+            attempt=item.attempt,
+        ):
+            raise ClaimLostError  # superseded between the claim and here
+        await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
+        await self._deployments.promote(item, message=f"live after {time.monotonic() - started:.1f} s")
+
+    async def _release(self, item: DeploymentRecord, rollout: Rollout) -> None:
+        command = item.spec.deploy.release_command
+        if command is None or item.released or item.state == "rolling" or not await self._release_is_due(item):
+            return
+        await self._deployments.move(
+            item.app_id,
+            item.number,
+            "releasing",
+            of=("accepted",),
+            message=f"running the release command: {' '.join(command)}",
+            owner=item.owner,
+            attempt=item.attempt,
+        )
+        result = await self._engine.release(
+            rollout,
+            command,
+            timeout_seconds=seconds(item.spec.deploy.release_timeout),
+            emit=self._emit(item),
+            guard=self._guard(item),
+        )
+        if result.exit_code != 0:
+            raise RolloutFailedError(_release_failed(command, result))
+        await self._deployments.set_released(item)
+
+    async def _release_is_due(self, item: DeploymentRecord) -> bool:
+        live = await self._deployments.live(item.app_id)
+        return (
+            item.release
+            or live is None
+            or live.digest != item.digest
+            or live.spec.deploy.release_command != item.spec.deploy.release_command
+        )
+
+    def _emit(self, item: DeploymentRecord) -> Emit:
+        async def emit(message: str) -> None:
+            await self._events.add(item.app_id, item.number, message)
+
+        return emit
+
+    def _guard(self, item: DeploymentRecord) -> Guard:
+        async def guard() -> None:
+            await self._deployments.still_ours(item)
+
+        return guard
+
+    async def _end(self, item: DeploymentRecord, state: str, message: str, diagnosis: Diagnosis | None = None) -> None:
+        await self._deployments.move(
+            item.app_id,
+            item.number,
+            state,
+            of=("accepted", *ROLLING),
+            message=message,
+            owner=item.owner,
+            attempt=item.attempt,
+            diagnosis=diagnosis,
+        )
+
+
+def _diagnosis(cause: str, message: str, hint: str) -> Diagnosis:
+    return Diagnosis(phase="starting", seconds=0, cause=cause, message=message, hint=hint)
+
+
+def _release_failed(command: tuple[str, ...], result: ReleaseResult) -> Diagnosis:
+    if result.exit_code is None:
+        message = "the release command is gone without a recorded result; its outcome is unknown"
+    else:
+        message = f"the release command ended with exit code {result.exit_code}: {' '.join(command)}"
+    return Diagnosis(
+        phase="releasing",
+        seconds=0,
+        cause="release-failed",
+        message=message,
+        hint="correct it and deploy again: loco deploy",
+        lines=result.lines,
+    )

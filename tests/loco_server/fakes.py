@@ -1,0 +1,137 @@
+"""An engine and a registry in memory, for the tests of what stands above the seams."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+
+from loco_server.engines.base import (
+    AppRef,
+    Emit,
+    EngineDownError,
+    Guard,
+    InstanceStatus,
+    LogQuery,
+    ReleaseResult,
+    Rollout,
+    RolloutFailedError,
+)
+from loco_server.registries.base import Action, ImageFacts, ImageMissingError, RegistryDownError
+from loco_spec.errors import Diagnosis
+from loco_spec.events import LogBatch, LogLine
+
+DIAGNOSIS = Diagnosis(phase="starting", seconds=1.0, cause="exited", message="it exited with 3", hint="loco logs")
+
+
+class FakeEngine:
+    """What was asked for becomes true at once; `hold` stops a rollout half way, `fail` and `down` make it end badly."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, Rollout] = {}
+        self.released: list[tuple[str, ...]] = []
+        self.rolled: list[int] = []
+        self.reconciled: list[tuple[tuple[int, ...], frozenset[str]]] = []
+        self.release_result = ReleaseResult(exit_code=0, lines=())
+        self.hold: asyncio.Event | None = None
+        self.fail: Diagnosis | None = None
+        self.down = 0
+        self.capacity: Exception | None = None
+
+    async def check(self) -> None: ...
+
+    async def prepare(self, app: AppRef) -> None:
+        del app
+        if self.capacity is not None:
+            raise self.capacity
+
+    async def release(
+        self, rollout: Rollout, command: tuple[str, ...], *, timeout_seconds: float, emit: Emit, guard: Guard
+    ) -> ReleaseResult:
+        del rollout, timeout_seconds, emit
+        await guard()
+        self.released.append(command)
+        return self.release_result
+
+    async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> None:
+        if self.down > 0:
+            self.down -= 1
+            raise EngineDownError("the engine is down")
+        await guard()
+        await emit(f"v{rollout.deployment}-1 is healthy")
+        if self.hold is not None:
+            await self.hold.wait()
+        await guard()
+        if self.fail is not None:
+            raise RolloutFailedError(self.fail)
+        self.running[rollout.app.app_id] = rollout
+        self.rolled.append(rollout.deployment)
+
+    async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
+        self.reconciled.append((tuple(rollout.deployment for rollout in wanted), busy))
+
+    async def status(self, app: AppRef) -> Sequence[InstanceStatus]:
+        if self.down:
+            raise EngineDownError("the engine is down")
+        found = self.running.get(app.app_id)
+        if found is None:
+            return []
+        started = datetime(2026, 1, 31, tzinfo=UTC)
+        return [InstanceStatus(f"v{found.deployment}-1", found.deployment, "running", started, 0)]
+
+    async def logs(self, query: LogQuery) -> AsyncIterator[LogBatch]:
+        found = self.running.get(query.app.app_id)
+        for second in range(query.tail if query.tail is not None else 3):
+            at = f"2026-01-31T12:00:{second:02}.000000000Z"
+            line = LogLine(instance="v1-1", deployment=found.deployment if found else 0, at=at, text=f"line {second}")
+            yield LogBatch(position=f"p{second}", lines=(line,))
+
+    async def in_use(self, app: AppRef) -> frozenset[str]:
+        found = self.running.get(app.app_id)
+        return frozenset() if found is None else frozenset({found.unit.image.partition("@")[2]})
+
+    async def destroy(self, app: AppRef) -> None:
+        self.running.pop(app.app_id, None)
+
+    async def stop(self) -> None: ...
+
+    async def remove_all(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class FakeRegistry:
+    def __init__(self) -> None:
+        self.images: dict[tuple[str, str], ImageFacts] = {}
+        self.users: dict[str, int] = {}
+        self.down = False
+        self.on_read: Callable[[], None] = lambda: None
+
+    def push(self, repository: str, digest: str, *, user: str = "10001", size: int = 1000) -> None:
+        self.images[repository, digest] = ImageFacts(
+            digest=digest,
+            compressed_size=size,
+            platform="linux/amd64",
+            user=user,
+            config_digest="sha256:" + "c" * 64,
+            layers=(),
+        )
+
+    async def upstream_authorization(self, repository: str, actions: tuple[Action, ...]) -> str:
+        return f"Bearer {repository} {actions}"
+
+    async def image(self, repository: str, digest: str) -> ImageFacts:
+        self.on_read()
+        if self.down:
+            raise RegistryDownError("the registry does not answer")
+        if (repository, digest) not in self.images:
+            raise ImageMissingError(digest)
+        return self.images[repository, digest]
+
+    async def user_id(self, repository: str, facts: ImageFacts, name: str) -> int | None:
+        del repository, facts
+        return self.users.get(name)
+
+    async def delete(self, repository: str, digest: str) -> None:
+        self.images.pop((repository, digest), None)
+
+    async def manifests(self, repository: str) -> frozenset[str]:
+        return frozenset(digest for kept, digest in self.images if kept == repository)

@@ -1,0 +1,140 @@
+"""The API in process: real records, flows and endpoints; the engine and the registry in memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from loco_server.flows.deploy import Deploy, Host
+from loco_server.flows.destroy import Destroy
+from loco_server.flows.login import Login
+from loco_server.flows.status import Status
+from loco_server.gateway.closed import ClosedDeployments
+from loco_server.http.app import api_app
+from loco_server.http.call import Services
+from loco_server.identity.local import LocalIdentity
+from loco_server.records.kept_logs import KeptLogs
+from loco_server.scanners.none import NoScanner
+from loco_server.settings import Settings
+from loco_spec import api
+from loco_spec.app import App
+from loco_spec.errors import LocoError, from_problem
+from loco_spec.version import VERSION, VERSION_HEADER
+from tests.loco_server.fakes import FakeEngine, FakeRegistry
+from tests.loco_server.records.databases import DIGEST, Records
+
+
+class Api:
+    """One server, and clients that are signed in to it."""
+
+    def __init__(self, records: Records, settings: Settings) -> None:
+        self.records = records
+        self.settings = settings
+        self.engine = FakeEngine()
+        self.registry = FakeRegistry()
+        self.closed = ClosedDeployments(keep_seconds=300)
+        self.free = 10**12
+        self.kept_logs = KeptLogs(records.database)
+        self.login = Login(records.people, {"local": LocalIdentity(settings.run_dir / "login", user="ann")})
+        self.services = Services(
+            settings=settings,
+            login=self.login,
+            people=records.people,
+            apps=records.apps,
+            deploy=Deploy(
+                settings=settings,
+                host=Host(platform="linux/amd64", free_bytes=lambda: self.free),
+                apps=records.apps,
+                deployments=records.deployments,
+                engine=self.engine,
+                registry=self.registry,
+                scanner=NoScanner(),
+                closed=self.closed,
+            ),
+            destroy=Destroy(
+                apps=records.apps,
+                deployments=records.deployments,
+                engine=self.engine,
+                registry=self.registry,
+                closed=self.closed,
+            ),
+            status=Status(
+                settings=settings,
+                apps=records.apps,
+                deployments=records.deployments,
+                events=records.events,
+                engine=self.engine,
+            ),
+            engine=self.engine,
+        )
+        self.app = api_app(self.services)
+        self._stack = AsyncExitStack()
+
+    async def client(self, login: str | None = "ann") -> httpx.AsyncClient:
+        """Give a client signed in as that person (made at the first time); None is nobody."""
+        headers = {VERSION_HEADER: VERSION}
+        if login is not None:
+            user = await self.records.people.signed_in("local", login, login)
+            headers["authorization"] = f"Bearer {(await self.login.session(user)).token}"
+        return await self._stack.enter_async_context(
+            httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://loco", headers=headers)
+        )
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+
+@asynccontextmanager
+async def running(records: Records, folder: Path, **changes: Any) -> AsyncIterator[Api]:
+    found = Api(records, replace(Settings(data_dir=folder), **changes))
+    yield found
+    await found.close()
+
+
+def refused(answer: httpx.Response) -> LocoError:
+    """Give the error that the answer carries; it must be one, in problem form."""
+    assert answer.status_code >= 400, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return from_problem(answer.json(), status=answer.status_code)
+
+
+async def create(
+    client: httpx.AsyncClient, team: str = "ann", app: str = "shop", *, spec: dict[str, Any] | None = None, **more: Any
+) -> httpx.Response:
+    body = {"spec": App.model_validate({"name": app, **(spec or {})}).model_dump(mode="json"), **more}
+    return await client.post(f"/v1/teams/{team}/apps/{app}/deployments", json=body)
+
+
+async def push(
+    api_: Api, client: httpx.AsyncClient, made: api.DeploymentCreated, *, digest: str = DIGEST, **image: Any
+) -> httpx.Response:
+    """Put an image into the registry and tell the server of it, as the CLI does."""
+    assert made.ticket is not None
+    api_.registry.push(made.ticket.repository, digest, **image)
+    item = made.deployment
+    return await client.post(
+        f"/v1/teams/{item.team}/apps/{item.app}/deployments/{item.number}/image", json={"digest": digest}
+    )
+
+
+async def created(
+    client: httpx.AsyncClient, team: str = "ann", app: str = "shop", **more: Any
+) -> api.DeploymentCreated:
+    answer = await create(client, team, app, **more)
+    assert answer.status_code == 201, answer.text
+    return api.DeploymentCreated.model_validate(answer.json())
+
+
+async def live(api_: Api, client: httpx.AsyncClient, team: str = "ann", app: str = "shop", **more: Any) -> int:
+    """Take a deployment to live as the worker would; give its number."""
+    made = await created(client, team, app, **more)
+    answer = await push(api_, client, made)
+    assert answer.status_code == 200, answer.text
+    deployments = api_.records.deployments
+    for item in await deployments.claim("worker"):
+        await deployments.move(item.app_id, item.number, "rolling", of=("accepted",), message="rolling")
+        assert await deployments.promote(item, message="live")
+    return made.deployment.number

@@ -1,0 +1,314 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from loco_server.engines.base import CapacityError, EngineDownError
+from loco_server.gateway.tickets import deployment_key
+from loco_server.policy import tokens
+from loco_server.settings import Limits
+from loco_spec import api
+from loco_spec.errors import (
+    ConfigError,
+    Conflict,
+    EngineUnavailable,
+    ImageRefused,
+    NotFound,
+    Refused,
+    RegistryUnreachable,
+    UsageError,
+)
+from tests.loco_server.http.api import Api, create, created, live, push, refused, running
+from tests.loco_server.records.databases import DIGEST, Records
+
+pytestmark = pytest.mark.anyio
+
+OTHER = "sha256:" + "d" * 64
+
+
+async def test_a_first_deployment_gets_a_number_and_a_ticket_for_its_own_repository(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    made = await created(ann)
+    assert (made.deployment.number, made.deployment.state) == (1, "created")
+    assert made.deployment.urls == ("http://shop.localhost:7080/",)
+    assert made.ticket is not None
+    app = (await server.records.apps.all())[0]
+    assert made.ticket.repository == f"ann/shop-{app.id}"
+    assert made.ticket.username == deployment_key(app.id, 1)
+    item = await server.records.deployments.get(app.id, 1)
+    assert item is not None
+    assert item.ticket_sha256 == tokens.digest(made.ticket.password)
+
+
+async def test_a_pushed_image_is_accepted_and_its_tokens_close(server: Api, ann: httpx.AsyncClient) -> None:
+    made = await created(ann)
+    answer = await push(server, ann, made)
+    assert answer.json()["state"] == "accepted"
+    app = (await server.records.apps.all())[0]
+    assert server.closed.is_closed(deployment_key(app.id, 1))
+
+
+async def test_the_tokens_are_closed_before_the_gates_read_the_image(server: Api, ann: httpx.AsyncClient) -> None:
+    made = await created(ann)
+    app = (await server.records.apps.all())[0]
+    seen: list[bool] = []
+    server.registry.on_read = lambda: seen.append(server.closed.is_closed(deployment_key(app.id, 1)))
+    await push(server, ann, made)
+    assert seen == [True]
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ({"user": ""}, "root"),
+        ({"user": "nobody"}, "nobody"),
+        ({"size": 3_000_000_000}, "3.0 GB"),
+    ],
+)
+async def test_a_refused_image_fails_the_deployment_with_the_reason(
+    server: Api, ann: httpx.AsyncClient, image: dict[str, Any], said: str
+) -> None:
+    made = await created(ann)
+    error = refused(await push(server, ann, made, **image))
+    assert isinstance(error, ImageRefused)
+    assert said in error.message
+    shown = (await ann.get("/v1/teams/ann/apps/shop/deployments/1")).json()
+    assert (shown["state"], shown["reason"]) == ("failed", error.message)
+
+
+async def test_a_named_user_is_looked_up_in_the_image(server: Api, ann: httpx.AsyncClient) -> None:
+    server.registry.users["web"] = 812
+    answer = await push(server, ann, await created(ann), user="web")
+    assert answer.status_code == 200
+    app = (await server.records.apps.all())[0]
+    item = await server.records.deployments.get(app.id, 1)
+    assert item is not None
+    assert item.user_id == 812
+
+
+async def test_an_image_that_was_never_pushed_is_refused(server: Api, ann: httpx.AsyncClient) -> None:
+    await created(ann)
+    error = refused(await ann.post("/v1/teams/ann/apps/shop/deployments/1/image", json={"digest": DIGEST}))
+    assert isinstance(error, ImageRefused)
+
+
+async def test_a_registry_that_is_down_is_no_fault_of_the_image(server: Api, ann: httpx.AsyncClient) -> None:
+    server.registry.down = True
+    assert isinstance(refused(await push(server, ann, await created(ann))), RegistryUnreachable)
+
+
+async def test_the_same_image_a_second_time_gets_the_same_answer(server: Api, ann: httpx.AsyncClient) -> None:
+    made = await created(ann)
+    await push(server, ann, made)
+    assert (await push(server, ann, made)).json()["state"] == "accepted"
+    assert isinstance(refused(await push(server, ann, made, digest=OTHER)), Conflict)
+
+
+async def test_nothing_changed_gives_out_no_number(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    again = await created(ann, digest=DIGEST)
+    assert (again.unchanged, again.deployment.number, again.ticket) == (True, 1, None)
+
+
+@pytest.mark.parametrize(
+    "change", [{"spec": {"env": {"A": "1"}}}, {"digest": OTHER}, {"force": True}, {"digest": None}]
+)
+async def test_any_change_and_force_give_out_a_number(
+    server: Api, ann: httpx.AsyncClient, change: dict[str, Any]
+) -> None:
+    await live(server, ann)
+    again = await created(ann, **{"digest": DIGEST, **change})
+    assert (again.unchanged, again.deployment.number) == (False, 2)
+
+
+async def test_an_image_that_turns_out_the_same_ends_its_number_and_shows_what_is_live(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    await live(server, ann)
+    answer = await push(server, ann, await created(ann))
+    assert (answer.json()["number"], answer.json()["state"]) == (1, "live")
+    second = (await ann.get("/v1/teams/ann/apps/shop/deployments/2")).json()
+    assert (second["state"], second["reason"]) == ("cancelled", "v1 is live, nothing changed")
+
+
+async def test_an_older_deployment_that_arrives_last_is_superseded(server: Api, ann: httpx.AsyncClient) -> None:
+    old, new = await created(ann), await created(ann, spec={"env": {"A": "2"}})
+    assert (await push(server, ann, new)).json()["state"] == "accepted"
+    shown = (await push(server, ann, old)).json()
+    assert (shown["state"], shown["reason"]) == ("superseded", "v2 by ann is newer; nothing was changed")
+
+
+async def test_a_cancelled_deployment_takes_no_image_and_its_tokens_close(server: Api, ann: httpx.AsyncClient) -> None:
+    made = await created(ann)
+    assert (await ann.post("/v1/teams/ann/apps/shop/deployments/1/cancel")).json()["state"] == "cancelled"
+    app = (await server.records.apps.all())[0]
+    assert server.closed.is_closed(deployment_key(app.id, 1))
+    assert isinstance(refused(await push(server, ann, made)), Conflict)
+
+
+async def test_what_is_live_cannot_be_cancelled(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    assert isinstance(refused(await ann.post("/v1/teams/ann/apps/shop/deployments/1/cancel")), Conflict)
+
+
+async def test_a_redeploy_is_a_new_number_of_the_same_image(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    answer = await ann.post("/v1/teams/ann/apps/shop/redeploy")
+    assert answer.status_code == 201
+    assert (answer.json()["number"], answer.json()["action"], answer.json()["digest"]) == (2, "redeploy", DIGEST)
+    assert answer.json()["state"] == "accepted"
+
+
+async def test_nothing_live_cannot_be_redeployed(server: Api, ann: httpx.AsyncClient) -> None:
+    await created(ann)
+    assert isinstance(refused(await ann.post("/v1/teams/ann/apps/shop/redeploy")), NotFound)
+
+
+async def test_a_default_host_that_is_taken_gets_the_teams_name_and_a_note(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    made = await created(await server.client("bob"), team="bob")
+    assert made.deployment.urls == ("http://shop-bob.localhost:7080/",)
+    assert made.notes == ('host "shop" is taken, the app answers at shop-bob',)
+
+
+async def test_a_host_that_is_asked_for_and_taken_is_refused_and_leaves_no_app(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    await live(server, ann)
+    bob = await server.client("bob")
+    error = refused(await create(bob, "bob", "mine", spec={"routes": [{"host": "shop"}]}))
+    assert isinstance(error, Conflict)
+    assert (await bob.get("/v1/teams/bob/apps")).json() == {"apps": []}
+
+
+async def test_a_full_disk_refuses_new_deployments_with_what_to_do(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    server.free = 1000
+    assert isinstance(refused(await create(ann)), Refused)
+    assert isinstance(refused(await ann.post("/v1/teams/ann/apps/shop/redeploy")), Refused)
+
+
+async def test_a_team_has_a_most_of_apps(records: Records, tmp_path: Path) -> None:
+    async with running(records, tmp_path, limits=Limits(apps_per_team=1)) as server:
+        ann = await server.client("ann")
+        await created(ann, app="one")
+        assert isinstance(refused(await create(ann, app="two")), Refused)
+        await created(ann, app="one")
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [(CapacityError("no subnet is left"), Refused), (EngineDownError("docker is down"), EngineUnavailable)],
+)
+async def test_an_engine_that_cannot_take_the_app_is_said_before_the_build(
+    server: Api, ann: httpx.AsyncClient, raised: Exception, expected: type[Exception]
+) -> None:
+    server.engine.capacity = raised
+    error = refused(await create(ann))
+    assert isinstance(error, expected)
+    assert str(raised) in error.message
+
+
+async def test_a_spec_of_another_app_is_refused(server: Api, ann: httpx.AsyncClient) -> None:
+    body = {"spec": {"name": "other"}}
+    error = refused(await ann.post("/v1/teams/ann/apps/shop/deployments", json=body))
+    assert type(error) is UsageError
+
+
+async def test_image_in_the_spec_is_not_there_yet(server: Api, ann: httpx.AsyncClient) -> None:
+    assert isinstance(refused(await create(ann, spec={"image": "ghcr.io/acme/shop:1"})), ConfigError)
+
+
+@pytest.mark.parametrize(
+    "body", ["{", '{"spec": {"name": "shop"}, "surprise": 1}', '{"spec": {"name": 1}}', "x" * 2_000_000]
+)
+async def test_a_body_of_another_shape_is_refused_by_field(server: Api, ann: httpx.AsyncClient, body: str) -> None:
+    answer = await ann.post("/v1/teams/ann/apps/shop/deployments", content=body)
+    assert isinstance(refused(answer), UsageError)
+
+
+async def test_a_deployment_is_followed_to_its_end_and_resumed_where_it_was_left(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    await live(server, ann)
+    events = "/v1/teams/ann/apps/shop/deployments/1/events"
+    every = await ann.get(events, headers={"accept": "text/event-stream"})
+    ids = [line.removeprefix("id: ") for line in every.text.splitlines() if line.startswith("id: ")]
+    assert ids == [str(number) for number in range(1, len(ids) + 1)]
+    assert every.text.rstrip().endswith("event: end\ndata: {}")
+    rest = await ann.get(events, headers={"accept": "text/event-stream", "last-event-id": ids[-2]})
+    assert [line for line in rest.text.splitlines() if line.startswith("id: ")] == [f"id: {ids[-1]}"]
+    listed = await ann.get(events, params={"after": ids[-3]})
+    assert [event["number"] for event in listed.json()["events"]] == [int(ids[-2]), int(ids[-1])]
+
+
+async def test_a_deployment_that_is_not_there_is_not_found(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    for number in ("9", "x", "99999999999999999999", "v"):
+        for rest in ("", "/events"):
+            answer = await ann.get(f"/v1/teams/ann/apps/shop/deployments/{number}{rest}")
+            assert isinstance(refused(answer), NotFound)
+
+
+async def test_status_shows_what_is_live_what_is_newest_and_the_instances(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    await created(ann)
+    shown = api.AppStatus.model_validate((await ann.get("/v1/teams/ann/apps/shop")).json())
+    assert shown.live is not None
+    assert shown.latest is not None
+    assert (shown.live.number, shown.latest.number) == (1, 2)
+    [summary] = (await ann.get("/v1/teams/ann/apps")).json()["apps"]
+    assert (summary["live"], summary["state"]) == (1, "created")
+
+
+async def test_status_is_given_without_instances_while_the_engine_is_down(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    server.engine.down = 1
+    assert (await ann.get("/v1/teams/ann/apps/shop")).json()["instances"] == []
+
+
+async def test_destroy_leaves_no_image_no_route_and_no_record(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    app = (await server.records.apps.all())[0]
+    assert (await ann.delete("/v1/teams/ann/apps/shop")).json() == {"team": "ann", "app": "shop"}
+    assert server.registry.images == {}
+    assert await server.records.apps.route_owner("shop.localhost", "/") is None
+    assert isinstance(refused(await ann.get("/v1/teams/ann/apps/shop")), NotFound)
+    assert server.closed.is_closed(deployment_key(app.id, 1))
+
+
+async def test_an_app_of_the_same_name_after_destroy_is_another_app(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    before = (await server.records.apps.all())[0]
+    await ann.delete("/v1/teams/ann/apps/shop")
+    made = await created(ann)
+    assert made.deployment.number == 1
+    assert (await server.records.apps.all())[0].id != before.id
+
+
+async def test_logs_are_streamed_in_batches_with_positions(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    answer = await ann.get("/v1/teams/ann/apps/shop/logs", params={"lines": 2})
+    assert [line for line in answer.text.splitlines() if line.startswith("id: ")] == ["id: p0", "id: p1"]
+    assert answer.text.rstrip().endswith("event: end\ndata: {}")
+
+
+@pytest.mark.parametrize("query", [{"lines": "many"}, {"since": "yesterday"}])
+async def test_a_query_for_logs_that_makes_no_sense_is_refused(
+    server: Api, ann: httpx.AsyncClient, query: dict[str, str]
+) -> None:
+    await live(server, ann)
+    assert isinstance(refused(await ann.get("/v1/teams/ann/apps/shop/logs", params=query)), UsageError)
+
+
+async def test_many_deployments_at_once_get_different_numbers(server: Api, ann: httpx.AsyncClient) -> None:
+    made = await asyncio.gather(*(created(ann) for _ in range(6)))
+    assert sorted(item.deployment.number for item in made) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_what_is_not_in_the_table_does_not_exist(server: Api, ann: httpx.AsyncClient) -> None:
+    assert isinstance(refused(await ann.get("/v1/nothing")), NotFound)
+    assert isinstance(refused(await ann.put("/v1/me")), UsageError)

@@ -1,0 +1,213 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from loco_server.engines.base import ReleaseResult
+from loco_server.gateway.tickets import PullTickets
+from loco_server.records.values import AppRecord
+from loco_server.rollouts import worker as worker_module
+from loco_server.rollouts.plan import Planner
+from loco_server.rollouts.worker import Worker
+from loco_server.settings import Settings
+from loco_spec.app import App
+from tests.loco_server.fakes import DIAGNOSIS, FakeEngine
+from tests.loco_server.records.databases import Records
+from tests.waiting import eventually_async
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+def make(records: Records, engine: FakeEngine, settings: Settings) -> Worker:
+    planner = Planner(
+        settings=settings, apps=records.apps, deployments=records.deployments, pull_tickets=PullTickets(b"k" * 32)
+    )
+    return Worker(engine=engine, deployments=records.deployments, events=records.events, planner=planner)
+
+
+@pytest.fixture
+async def worker(records: Records, engine: FakeEngine, settings: Settings) -> AsyncIterator[Worker]:
+    found = make(records, engine, settings)
+    task = asyncio.create_task(found.run())
+    yield found
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await found.close()
+
+
+async def state_of(records: Records, app: AppRecord, number: int) -> str:
+    item = await records.deployments.get(app.id, number)
+    assert item is not None
+    return item.state
+
+
+async def until(records: Records, app: AppRecord, number: int, *states: str) -> None:
+    async def reached() -> bool:
+        return await state_of(records, app, number) in states
+
+    await eventually_async(reached)
+
+
+async def test_an_accepted_deployment_goes_live_with_the_engines_steps_as_events(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    number = await records.accepted(app)
+    await until(records, app, number, "live")
+    messages = [event.message for event in await records.events.after(app.id, number, 0)]
+    assert messages[2:4] == ["rolling out 1 instance", "v1-1 is healthy"]
+    unit = engine.running[app.id].unit
+    assert unit.image.startswith(f"127.0.0.1:7050/ann/shop-{app.id}@sha256:")
+    assert ("LOCO_URL", "http://shop.localhost:7080/") in unit.env
+
+
+async def test_a_failed_rollout_keeps_its_diagnosis_and_the_previous_stays_live(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    first = await records.accepted(app)
+    await until(records, app, first, "live")
+    engine.fail = DIAGNOSIS
+    second = await records.accepted(app)
+    await until(records, app, second, "failed")
+    item = await records.deployments.get(app.id, second)
+    assert item is not None
+    assert item.diagnosis == DIAGNOSIS
+    assert await state_of(records, app, first) == "live"
+
+
+async def test_a_second_deployment_waits_for_the_first_and_then_rolls(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    engine.hold = asyncio.Event()
+    first = await records.accepted(app)
+    await until(records, app, first, "rolling")
+    second = await records.accepted(app)
+    third = await records.accepted(app)
+    assert await state_of(records, app, second) == "superseded"
+    engine.hold.set()
+    await until(records, app, third, "live")
+    assert engine.rolled == [first, third]
+
+
+async def test_a_cancelled_rollout_stops_at_its_next_step(records: Records, engine: FakeEngine, worker: Worker) -> None:
+    app = await records.app()
+    engine.hold = asyncio.Event()
+    number = await records.accepted(app)
+    await until(records, app, number, "rolling")
+    assert await records.deployments.request_cancel(app.id, number)
+    engine.hold.set()
+    await until(records, app, number, "cancelled")
+    assert engine.rolled == []
+
+
+async def test_an_engine_that_does_not_answer_concludes_nothing(
+    records: Records, engine: FakeEngine, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "ENGINE_DOWN_RETRY", 0.01)
+    engine.down = 3
+    app = await records.app()
+    number = await records.accepted(app)
+    await until(records, app, number, "live")
+    notes = [event for event in await records.events.after(app.id, number, 0) if event.kind == "note"]
+    assert len(notes) == 3
+
+
+async def test_an_engine_that_stays_away_ends_the_deployment_in_time(
+    records: Records, engine: FakeEngine, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "ENGINE_DOWN_RETRY", 0.01)
+    monkeypatch.setattr(worker_module, "ENGINE_DOWN_LIMIT", 0.03)
+    engine.down = 10**6
+    app = await records.app()
+    number = await records.accepted(app)
+    await until(records, app, number, "failed")
+
+
+async def test_a_new_worker_takes_over_what_a_killed_one_was_rolling(
+    records: Records, engine: FakeEngine, settings: Settings
+) -> None:
+    app = await records.app()
+    number = await records.accepted(app)
+    await records.deployments.claim("killed")
+    await records.deployments.move(app.id, number, "rolling", of=("accepted",), message="rolling")
+    heir = make(records, engine, settings)
+    await heir.resume()
+    await until(records, app, number, "live")
+    item = await records.deployments.get(app.id, number)
+    assert item is not None
+    assert item.attempt == 2
+    await heir.close()
+
+
+async def test_what_was_claimed_and_not_begun_is_begun_by_the_next_worker(
+    records: Records, engine: FakeEngine, settings: Settings
+) -> None:
+    app = await records.app()
+    number = await records.accepted(app)
+    await records.deployments.claim("killed")
+    heir = make(records, engine, settings)
+    await heir.resume()
+    task = asyncio.create_task(heir.run())
+    await until(records, app, number, "live")
+    task.cancel()
+    await heir.close()
+
+
+def with_release(command: str) -> App:
+    return App.model_validate({"name": "shop", "deploy": {"release_command": [command]}})
+
+
+async def test_the_release_command_runs_where_image_or_command_changed_and_not_again(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    for command in ("migrate", "migrate", "migrate-more"):
+        number = await records.accepted(app, spec=with_release(command))
+        await until(records, app, number, "live")
+    assert engine.released == [("migrate",), ("migrate-more",)]
+
+
+@pytest.mark.parametrize(("exit_code", "said"), [(3, "exit code 3"), (None, "outcome is unknown")])
+async def test_a_failed_release_command_ends_the_deployment_before_any_traffic(
+    records: Records, engine: FakeEngine, worker: Worker, exit_code: int | None, said: str
+) -> None:
+    engine.release_result = ReleaseResult(exit_code=exit_code, lines=("no such table",))
+    app = await records.app()
+    number = await records.accepted(app, spec=with_release("migrate"))
+    await until(records, app, number, "failed")
+    item = await records.deployments.get(app.id, number)
+    assert item is not None
+    assert item.diagnosis is not None
+    assert said in item.diagnosis.message
+    assert item.diagnosis.lines == ("no such table",)
+    assert engine.rolled == []
+
+
+async def test_reconcile_wants_what_is_live_and_leaves_alone_what_is_rolling(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    still, moving = await records.app("still"), await records.app("moving")
+    await until(records, still, await records.accepted(still), "live")
+    engine.hold = asyncio.Event()
+    number = await records.accepted(moving)
+    await until(records, moving, number, "rolling")
+    await worker.reconcile()
+    wanted, busy = engine.reconciled[-1]
+    assert (wanted, busy) == ((1,), frozenset({moving.id}))
+    engine.hold.set()
+
+
+async def test_an_app_is_told_where_the_teams_other_live_apps_answer(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    backend, ui = await records.app("shop-api"), await records.app("shop")
+    for app in (backend, ui):
+        await until(records, app, await records.accepted(app), "live")
+    assert ("LOCO_APP_SHOP_API_HOST", "shop-api") in engine.running[ui.id].unit.env

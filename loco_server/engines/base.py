@@ -84,6 +84,10 @@ class EngineDownError(Exception):
     """The engine did not answer. The worker tries again; nothing is concluded about the deployment."""
 
 
+class StaleAttemptError(Exception):
+    """A later attempt of this rollout has been here: the caller owns it no more. Nothing was changed."""
+
+
 class CapacityError(Exception):
     """The engine cannot take another app of this team (no subnet, no fence); the message says why and what to do."""
 

@@ -1,0 +1,116 @@
+"""Is it healthy? Asked from outside the container, at its own address."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from loco_server.units import Probe, Unit
+
+REDIRECTS = 5
+BODY = 200
+"""Bytes of a failing answer that are shown."""
+
+
+@dataclass(frozen=True)
+class Healthy:
+    pass
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """No connection, or no answer in time. `answered`: connected, but no HTTP came back."""
+
+    port: int
+    reason: str
+    answered: bool = False
+
+
+@dataclass(frozen=True)
+class BadStatus:
+    path: str
+    status: int
+    body: str
+
+
+@dataclass(frozen=True)
+class ForeignRedirect:
+    path: str
+    status: int
+    location: str
+
+
+Outcome = Healthy | Unreachable | BadStatus | ForeignRedirect
+
+
+async def check(address: str, unit: Unit) -> Outcome:
+    """Ask once: the probe, and whether every routed port takes connections."""
+    probe = unit.probe
+    routed = {route.port for route in unit.routes}
+    ports = {probe.port, *(port.port for port in unit.ports if port.name in routed)}
+    for port in sorted(ports, key=lambda number: number != probe.port):
+        outcome = await connects(address, port, probe.timeout)
+        if not isinstance(outcome, Healthy):
+            return outcome
+    speaks_http = {port.port: port.protocol == "http" for port in unit.ports}.get(probe.port, True)
+    # h2c and gRPC answer no HTTP/1.1: an accepted connection is all that is asked of them.
+    if probe.path is None or not speaks_http:
+        return Healthy()
+    return await answers(address, probe, unit.routes[0].host if unit.routes else None)
+
+
+async def connects(address: str, port: int, timeout: float) -> Healthy | Unreachable:
+    try:
+        async with asyncio.timeout(timeout):
+            _, writer = await asyncio.open_connection(address, port)
+    except TimeoutError:
+        return Unreachable(port, f"no connection within {timeout:g} s")
+    except OSError as error:
+        return Unreachable(port, (error.strerror or str(error)).lower())
+    writer.close()
+    return Healthy()
+
+
+async def answers(
+    address: str, probe: Probe, host: str | None, transport: httpx.AsyncBaseTransport | None = None
+) -> Outcome:
+    """GET the path as the edge would (the app's own host name); follow redirects that stay on the host."""
+    base = f"http://{address}:{probe.port}"
+    headers = {"Host": host or f"{address}:{probe.port}", "User-Agent": "loco-health", "Connection": "close"}
+    own = {address, host or address}
+    path = probe.path or "/"
+    try:
+        async with (
+            asyncio.timeout(probe.timeout),
+            httpx.AsyncClient(transport=transport, trust_env=False, timeout=probe.timeout) as client,
+        ):
+            url = path
+            for _ in range(REDIRECTS + 1):
+                async with client.stream("GET", base + url, headers=headers) as response:
+                    location = response.headers.get("location")
+                    if response.status_code >= 400 or response.status_code < 200:
+                        return BadStatus(path, response.status_code, await _first_bytes(response))
+                    if not response.is_redirect or location is None:
+                        return Healthy()
+                target = urlsplit(urljoin(f"http://{host or address}{url}", location))
+                if target.hostname not in own or target.scheme != "http":
+                    return ForeignRedirect(path, response.status_code, location)
+                url = (target.path or "/") + (f"?{target.query}" if target.query else "")
+            return ForeignRedirect(path, response.status_code, f"{location} (more than {REDIRECTS} redirects)")
+    except (TimeoutError, httpx.TimeoutException):
+        return Unreachable(probe.port, f"no answer to GET {path} within {probe.timeout:g} s", answered=True)
+    except httpx.HTTPError as error:
+        return Unreachable(
+            probe.port, f"no HTTP answer to GET {path} ({str(error) or type(error).__name__})", answered=True
+        )
+
+
+async def _first_bytes(response: Any) -> str:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) >= BODY:
+            break
+    return body[:BODY].decode(errors="replace").strip()

@@ -1,0 +1,70 @@
+"""Images come by digest through the registry gateway, with the app's own pull credential and nothing of ~/.docker."""
+
+import re
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from loco_server.engines.base import Emit, Guard, Rollout, RolloutFailedError
+from loco_server.engines.docker.client import Docker, RefusedError
+from loco_spec.errors import Diagnosis
+
+_REFERENCE = re.compile(r"(?P<repository>.+)@(?P<digest>sha256:[0-9a-f]{64})")
+
+
+async def ensure(docker: Docker, rollout: Rollout, *, emit: Emit, guard: Guard) -> None:
+    """Pull the rollout's image, unless the engine has it by that very digest.
+
+    Raises:
+        RolloutFailedError: the registry's answer, or the engine's.
+    """
+    image = rollout.unit.image
+    if await present(docker, image):
+        return
+    await guard()
+    started = time.monotonic()
+    match = _REFERENCE.fullmatch(image)
+    if match is None:
+        raise _failed(rollout, started, "the engine has no such image, and it has no digest to pull it by")
+    credential = {"username": rollout.pull.username, "password": rollout.pull.password}
+    try:
+        fault = await docker.run(
+            lambda sdk: _fault(
+                sdk.pull(match["repository"], tag=match["digest"], auth_config=credential, stream=True, decode=True)
+            )
+        )
+    except RefusedError as error:
+        fault = error.message
+    if fault:
+        raise _failed(rollout, started, fault)
+    await emit(f"image pulled ({time.monotonic() - started:.1f} s)")
+
+
+async def present(docker: Docker, image: str) -> bool:
+    try:
+        await docker.call("inspect_image", image)
+    except RefusedError as error:
+        if error.missing:
+            return False
+        raise
+    return True
+
+
+def _fault(records: Iterable[dict[str, Any]]) -> str:
+    """Read a pull to its end; give the error it told of, or nothing."""
+    fault = ""
+    for record in records:
+        fault = str(record.get("error") or fault)
+    return fault
+
+
+def _failed(rollout: Rollout, started: float, said: str) -> RolloutFailedError:
+    return RolloutFailedError(
+        Diagnosis(
+            phase="pulling",
+            seconds=round(time.monotonic() - started, 1),
+            cause="pull-failed",
+            message=f"the image cannot be pulled from {rollout.pull.registry}: {said}",
+            hint="run `loco deploy` again to push the image once more",
+        )
+    )

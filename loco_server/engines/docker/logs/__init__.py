@@ -1,0 +1,1 @@
+"""Logs: from the engine's frames to batches of lines that a client can resume after, exactly."""

@@ -1,0 +1,58 @@
+"""The position of a reader: for each instance, the last line that it has been given. Opaque to clients."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from loco_server.engines.docker.logs.lines import Mark
+
+
+@dataclass
+class Position:
+    """A vector {instance: mark}, and which instances have been read to their end."""
+
+    marks: dict[str, Mark] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+
+    def encode(self) -> str:
+        """Base64 of JSON: {"v12-1": [timestamp, nth]}, with a third element where the instance was read to its end."""
+        vector = {
+            name: [mark.at, mark.nth, *([1] if name in self.ended else [])] for name, mark in sorted(self.marks.items())
+        }
+        return base64.urlsafe_b64encode(json.dumps(vector, separators=(",", ":")).encode()).decode().rstrip("=")
+
+    @staticmethod
+    def decode(text: str | None) -> "Position":
+        """Read what `encode` gave.
+
+        Raises:
+            ValueError: it is not one of ours.
+        """
+        if not text:
+            return Position()
+        try:
+            vector = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            if not isinstance(vector, Mapping):
+                raise ValueError("no vector")  # noqa: TRY004  one error for all of it
+            marks = {str(name): Mark(_time(entry[0]), int(entry[1])) for name, entry in vector.items()}
+            ended = {str(name) for name, entry in vector.items() if len(entry) > 2}
+        except (ValueError, TypeError, LookupError, binascii.Error) as error:
+            raise ValueError("not a position of a log") from error
+        return Position(marks, ended)
+
+    def forget(self, known: frozenset[str]) -> tuple[str, ...]:
+        """Drop instances that are neither there nor kept; say of which of them lines may be lost, as notes."""
+        gone = sorted(self.marks.keys() - known)
+        lost = tuple(f"{name}: not kept since {self.marks[name].at}" for name in gone if name not in self.ended)
+        for name in gone:
+            del self.marks[name]
+        self.ended &= known
+        return lost
+
+
+def _time(text: object) -> str:
+    if not isinstance(text, str) or len(text) < 20 or not text.endswith("Z"):
+        raise ValueError("no time")
+    return text

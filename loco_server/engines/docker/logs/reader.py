@@ -1,0 +1,135 @@
+"""Read one container's log: its last lines, all of it after a mark, or on and on as it is written."""
+
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator
+
+from loco_server.engines.docker.client import Docker, LogStream, RefusedError
+from loco_server.engines.docker.logs.lines import SLACK_SECONDS, After, LineReader, Mark, Marked, seconds_of
+from loco_server.engines.docker.logs.pipe import Pipe
+from loco_server.engines.docker.names import Found
+
+BOUND = 1000
+"""Lines that wait between the engine and a reader, per container."""
+KEPT_BYTES = 1 << 20
+KEPT_LINES = 20_000
+
+
+async def newest(docker: Docker, container: Found, count: int) -> list[Marked]:
+    """Give the last lines, at most so many. An unknown container has none.
+
+    The engine counts pieces of long lines as lines, and two lines of one timestamp must be counted from the first:
+    where its tail may begin in the midst of either, the whole log is read.
+    """
+    if count <= 0:
+        return []
+    lines: list[Marked] = await docker.run(lambda _sdk: _newest(docker, container, count))
+    return lines
+
+
+async def last_words(docker: Docker, container: Found) -> list[Marked]:
+    """What is kept of an instance that ends: its last megabyte."""
+    lines = await newest(docker, container, KEPT_LINES)
+    size, kept = 0, deque[Marked]()
+    for line in reversed(lines):
+        size += len(line.line.text.encode()) + 1
+        if size > KEPT_BYTES:
+            break
+        kept.appendleft(line)
+    return list(kept)
+
+
+async def read(
+    docker: Docker, container: Found, after: Mark | None, *, follow: bool = False
+) -> AsyncGenerator[list[Marked], None]:
+    """Give what stands behind the mark, in the log's own order, as it is read; with `follow` until the container ends.
+
+    A container that is gone has nothing more to say. One thread each, ended with the iteration.
+    """
+    # A mark of an instance of the same name that was made anew since does not stand in this log.
+    mark = after if after is not None and seconds_of(after.at) >= container.created else None
+    params: dict[str, object] = {"follow": int(follow)}
+    if mark is not None:
+        params["since"] = seconds_of(mark.at) - SLACK_SECONDS
+    pipe: Pipe[Marked] = Pipe(BOUND)
+    opened: list[LogStream] = []
+    thread = threading.Thread(
+        target=_pump, args=(docker, container, mark, params, pipe, opened), name=f"log-{container.name}", daemon=True
+    )
+    thread.start()
+    try:
+        while lines := await pipe.take():
+            yield lines
+    finally:
+        pipe.close()
+        for stream in opened:
+            stream.close()
+
+
+def _pump(
+    docker: Docker,
+    container: Found,
+    mark: Mark | None,
+    params: dict[str, object],
+    pipe: Pipe[Marked],
+    opened: list[LogStream],
+) -> None:
+    try:
+        gate = After(mark)
+        stream = docker.open_log(container.id, **params)
+        opened.append(stream)
+        if pipe.closed:
+            stream.close()
+            return
+        # What a running container has not ended yet is not a line yet: the next read gives it whole.
+        for line in _lines(stream, container, rest=not params["follow"] and not container.running):
+            for passed in gate.feed(line):
+                if not pipe.put(passed):
+                    stream.close()
+                    return
+        for passed in gate.rest():
+            if not pipe.put(passed):
+                return
+    except RefusedError as error:
+        # 404: gone. 409: going. Another refusal is worth telling.
+        pipe.end(None if error.missing or error.conflict else error)
+    except BaseException as error:  # noqa: BLE001  carried to the taker, who raises it
+        pipe.end(error)
+    else:
+        pipe.end()
+
+
+def _newest(docker: Docker, container: Found, count: int) -> list[Marked]:
+    try:
+        stream = docker.open_log(container.id, tail=count + 1)
+    except RefusedError as error:
+        if error.missing or error.conflict:
+            return []
+        raise
+    reader, frames, lines = LineReader(container.name, container.deployment), 0, list[Marked]()
+    first_whole = True
+    for kind, frame in stream.frames():
+        frames += 1
+        if frames == 1:
+            first_whole = frame.endswith(b"\n")
+        if (line := reader.feed(kind, frame)) is not None:
+            lines.append(line)
+    if not container.running:
+        lines += reader.rest()
+    if frames <= count:
+        return lines
+    clean = first_whole and len(lines) == frames and lines[0].mark.at != lines[1].mark.at
+    if clean:
+        return lines[1:]
+    last = deque[Marked](maxlen=count)
+    last.extend(_lines(docker.open_log(container.id), container, rest=not container.running))
+    return list(last)
+
+
+def _lines(stream: LogStream, container: Found, *, rest: bool) -> Iterator[Marked]:
+    reader = LineReader(container.name, container.deployment)
+    for kind, frame in stream.frames():
+        if (line := reader.feed(kind, frame)) is not None:
+            yield line
+    if rest:
+        yield from reader.rest()

@@ -1,0 +1,184 @@
+"""The roll: start the new, see it healthy, switch the traffic, take leave of the old. Every step may be found done."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from loco_server.edge.base import Edge, EdgeApp, EdgeRejectedError
+from loco_server.engines.base import CapacityError, Emit, Guard, Rollout, RolloutFailedError
+from loco_server.engines.docker import diagnosis, health, images, listening, traffic
+from loco_server.engines.docker.client import Docker, RefusedError
+from loco_server.engines.docker.instances import Instances, together
+from loco_server.engines.docker.listing import Listing
+from loco_server.engines.docker.names import Found
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 1.0
+"""Between two questions after the health of a new instance, whatever its interval: a deploy waits for it."""
+FAILED_STOP_SECONDS = 1.0
+"""What never served is not drained."""
+
+
+@dataclass
+class Roll:
+    """One call: what is rolled, who is told, since when."""
+
+    rollout: Rollout
+    emit: Emit
+    guard: Guard
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self.rollout.timeout_seconds - self.seconds)
+
+    @property
+    def version(self) -> str:
+        return f"v{self.rollout.deployment}"
+
+
+class Roller:
+    def __init__(self, docker: Docker, instances: Instances, listing: Listing, edge: Edge) -> None:
+        self._docker = docker
+        self._instances = instances
+        self._listing = listing
+        self._edge = edge
+
+    async def roll(self, roll: Roll) -> None:
+        """As `Engine.roll` promises."""
+        app_id = roll.rollout.app.app_id
+        former = self._edge.published().get(app_id)
+        try:
+            new = await self._start(roll)
+            serves = traffic.edge_app(roll.rollout, [found.address for found in new])
+            await self._switch(roll, serves)
+        except RolloutFailedError:
+            await self._undo(roll, former)
+            raise
+        except RefusedError as error:
+            await self._undo(roll, former)
+            raise RolloutFailedError(diagnosis.refused(roll.version, error.message, roll.seconds)) from error
+        except CapacityError as error:
+            await self._undo(roll, former)
+            raise RolloutFailedError(diagnosis.no_room(str(error), roll.seconds)) from error
+        except EdgeRejectedError as error:
+            await self._undo(roll, former)
+            raise RolloutFailedError(diagnosis.edge_rejected(str(error), roll.seconds)) from error
+        await self._leave_old(roll)
+
+    async def _start(self, roll: Roll) -> list[Found]:
+        """Give the deployment's instances, all healthy; adopt those that an earlier attempt made."""
+        rollout = roll.rollout
+        own = await self._instances.of(rollout)
+        await self._pull(roll)
+        new = []
+        for number in range(1, rollout.unit.replicas + 1):
+            found = own.get(number)
+            if found is None:
+                await roll.guard()
+                found = await self._instances.create(rollout, number)
+            if not found.running:
+                await roll.guard()
+                await self._instances.start(rollout, found, roll.seconds)
+                await roll.emit(f"{found.name} started ({roll.seconds:.1f} s)")
+            new.append(found)
+        await together([self._healthy(roll, found) for found in new])
+        for found in new:  # one may have ended while another was still waited for
+            await self._runs(roll, found)
+        return new
+
+    async def _pull(self, roll: Roll) -> None:
+        try:
+            async with asyncio.timeout(roll.left):
+                await images.ensure(self._docker, roll.rollout, emit=roll.emit, guard=roll.guard)
+        except TimeoutError as error:
+            raise RolloutFailedError(diagnosis.pull_late(roll.rollout.timeout_seconds, roll.seconds)) from error
+
+    async def _healthy(self, roll: Roll, found: Found) -> None:
+        unit, started, pause = roll.rollout.unit, time.monotonic(), FIRST_PAUSE
+        limit = min(unit.probe.grace, roll.left)
+        while True:
+            pid = await self._runs(roll, found)
+            outcome = await health.check(found.address, unit)
+            if isinstance(outcome, health.Healthy):
+                await roll.emit(f"{found.name} is healthy ({time.monotonic() - started:.1f} s)")
+                return
+            if time.monotonic() - started + pause > limit:
+                await self._runs(roll, found)
+                lines = await self._instances.last_lines(found)
+                listeners = listening.of_process(pid)
+                raise RolloutFailedError(diagnosis.unhealthy(found.name, outcome, listeners, lines, roll.seconds))
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE, max(FIRST_PAUSE, unit.probe.interval))
+
+    async def _runs(self, roll: Roll, found: Found) -> int:
+        """Give the pid of a running instance.
+
+        Raises:
+            RolloutFailedError: it ended: nothing is gained by waiting for it any longer.
+        """
+        state = await self._instances.state(found)
+        if state is not None and state.running:
+            return state.pid
+        ended = (
+            state.ended if state is not None and state.ended is not None else diagnosis.Ended(137, out_of_memory=False)
+        )
+        lines = await self._instances.last_lines(found) if state is not None else []
+        raise RolloutFailedError(diagnosis.exited(roll.rollout.unit, found.name, ended, lines, roll.seconds))
+
+    async def _switch(self, roll: Roll, serves: EdgeApp) -> None:
+        old = [found.drain_seconds for found in await self._old(roll)]
+        await traffic.switch(
+            self._edge,
+            serves,
+            drain_seconds=max(old, default=roll.rollout.unit.drain_seconds),
+            emit=roll.emit,
+            guard=roll.guard,
+            version=roll.version,
+        )
+
+    async def _leave_old(self, roll: Roll) -> None:
+        """Whatever else the app has: other deployments, replicas too many, the release command that is done."""
+        leaving = await self._old(roll)
+        if not leaving:
+            return
+        await roll.guard()
+        await together([self._leave(roll, found) for found in leaving])
+
+    async def _leave(self, roll: Roll, found: Found) -> None:
+        started = time.monotonic()
+        await self._instances.take_leave(found, found.drain_seconds)
+        if found.number:
+            await roll.emit(f"{found.name} stopped ({time.monotonic() - started:.1f} s)")
+
+    async def _old(self, roll: Roll) -> Sequence[Found]:
+        rollout = roll.rollout
+        keep = range(1, rollout.unit.replicas + 1)
+        return [
+            found
+            for found in await self._listing.now(rollout.app.app_id)
+            if found.deployment != rollout.deployment or found.number not in keep
+        ]
+
+    async def _undo(self, roll: Roll, former: EdgeApp | None) -> None:
+        """Let the former serve as before, then take away what this deployment started."""
+        rollout = roll.rollout
+        own = list((await self._instances.of(rollout)).values())
+        if {found.address for found in own} & traffic.serving(
+            {} if former is None else {rollout.app.app_id: former}, rollout.app.app_id
+        ):
+            # An earlier attempt had switched already, and the former routes are known to the records only: the new
+            # instances serve until `reconcile` has led the traffic back.
+            return
+        await roll.guard()
+        if self._edge.published().get(rollout.app.app_id) != former:
+            if former is None:
+                await self._edge.retire(rollout.app.app_id)
+            else:
+                await self._edge.publish(former)
+        await together([self._instances.take_leave(found, FAILED_STOP_SECONDS) for found in own])

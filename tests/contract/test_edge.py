@@ -1,0 +1,217 @@
+"""What every edge promises, asked of the real one."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loco_server.edge.base import EdgeApp, EdgeCluster, EdgeRejectedError, EdgeRoute
+from loco_server.edge.files import EnvoyEdge
+from tests.loco_server.edge.real import RealEdge, Upstream, app, upstream
+from tests.waiting import eventually_async
+
+pytestmark = [pytest.mark.edge, pytest.mark.anyio]
+
+
+@pytest.fixture
+async def edge(tmp_path: Path) -> AsyncIterator[RealEdge]:
+    found = RealEdge(tmp_path)
+    await found.process.start()
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+def one() -> Iterator[Upstream]:
+    with upstream("one") as found:
+        yield found
+
+
+@pytest.fixture
+def two() -> Iterator[Upstream]:
+    with upstream("two") as found:
+        yield found
+
+
+async def test_a_published_app_answers_at_once_with_and_without_a_port_in_the_host(
+    edge: RealEdge, one: Upstream
+) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port))
+    for host in ("shop.localhost", "shop.localhost:7080", "SHOP.localhost"):
+        status, body = edge.get(host, "/x?y=1")
+        assert (status, body.splitlines()[0]) == (200, "one /x?y=1")
+
+
+async def test_a_host_that_nobody_has_is_404_and_says_so(edge: RealEdge, one: Upstream) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port))
+    assert edge.get("evil.localhost") == (404, "no app answers at this host\n")
+    assert edge.get("shop.localhost.evil.example")[0] == 404
+
+
+async def test_a_path_prefix_matches_whole_segments_and_two_apps_share_a_host(
+    edge: RealEdge, one: Upstream, two: Upstream
+) -> None:
+    await edge.files.publish(app("ui", "shop.localhost", one.port))
+    await edge.files.publish(app("api", "shop.localhost", two.port, path="/api"))
+    first = {path: edge.get("shop.localhost", path)[1].splitlines()[0] for path in ("/", "/api", "/api/x", "/apix")}
+    assert first == {"/": "one /", "/api": "two /api", "/api/x": "two /api/x", "/apix": "one /apix"}
+    assert edge.get("shop.localhost", "/x/../api?q=1")[1].splitlines()[0] == "two /api?q=1"
+    await edge.files.retire("api")
+    assert edge.get("shop.localhost", "/api")[1].splitlines()[0] == "one /api"
+
+
+async def test_a_stripped_prefix_leaves_a_path_that_starts_with_one_slash(edge: RealEdge, one: Upstream) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port, path="/a.p+i", strip=True))
+    first = {
+        path: edge.get("shop.localhost", path)[1].splitlines()[0] for path in ("/a.p+i", "/a.p+i/", "/a.p+i/x?q=/a.p+i")
+    }
+    assert first == {"/a.p+i": "one /", "/a.p+i/": "one /", "/a.p+i/x?q=/a.p+i": "one /x?q=/a.p+i"}
+    assert edge.get("shop.localhost", "/axp+i")[0] == 404
+
+
+async def test_an_encoded_slash_is_refused(edge: RealEdge, one: Upstream) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port))
+    assert edge.get("shop.localhost", "/a%2fb")[0] == 400
+
+
+async def test_forwarded_headers_are_the_edges_own(edge: RealEdge, one: Upstream) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port))
+    forged = {
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Port": "666",
+        "X-Forwarded-Prefix": "/evil",
+        "Forwarded": "for=6.6.6.6",
+        "X-Real-IP": "6.6.6.6",
+        "X-Envoy-Internal": "true",
+        "X-Envoy-Original-Path": "/evil",
+    }
+    _, body = edge.get("shop.localhost", headers=forged)
+    headers = dict(line.lower().split(": ", 1) for line in body.splitlines()[1:] if line)
+    assert "6.6.6.6" not in body
+    assert "evil" not in body
+    assert headers["x-forwarded-proto"] == "http"
+    assert headers["x-forwarded-host"] == "shop.localhost"
+    assert headers["x-forwarded-port"] == str(edge.settings.ports.edge)
+    assert "x-envoy-internal" not in headers
+
+
+async def test_no_instance_is_503(edge: RealEdge) -> None:
+    await edge.files.publish(app("a", "shop.localhost"))
+    assert edge.get("shop.localhost") == (503, "the app has no instance that answers\n")
+
+
+async def test_an_instance_that_does_not_listen_is_passed_over(edge: RealEdge, one: Upstream) -> None:
+    with upstream("gone") as gone:
+        dead = gone.port
+    await edge.files.publish(app("a", "shop.localhost", dead, one.port))
+    assert {edge.get("shop.localhost")[0] for _ in range(20)} == {200}
+
+
+async def test_a_swap_loses_no_request(edge: RealEdge, one: Upstream, two: Upstream) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port))
+    seen: list[tuple[int, str]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            status, body = edge.get("shop.localhost")
+            seen.append((status, body.split(maxsplit=1)[0]))
+
+    asking = asyncio.create_task(asyncio.to_thread(ask))
+    for version in range(2, 12):
+        old, new = (one, two) if version % 2 == 0 else (two, one)
+        both = app("a", "shop.localhost", new.port, version=version)
+        await edge.files.publish(
+            replace(both, clusters=(*both.clusters, *app("a", "", old.port, version=version - 1).clusters))
+        )
+        await edge.files.publish(both)
+        assert edge.get("shop.localhost")[1].split(maxsplit=1)[0] == new.name
+    stop.set()
+    await asking
+    assert {status for status, _ in seen} == {200}
+    assert {name for _, name in seen} == {"one", "two"}
+
+
+async def test_requests_in_flight_are_counted_and_outlive_the_swap(
+    edge: RealEdge, one: Upstream, two: Upstream
+) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port))
+    asked = asyncio.create_task(asyncio.to_thread(edge.get, "shop.localhost", "/held"))
+    await asyncio.to_thread(one.held.wait, 10)
+    assert await edge.files.active_requests("a-v1-http") == 1
+    assert await edge.files.active_requests("never") == 0
+    await edge.files.publish(app("a", "shop.localhost", two.port, version=2))
+    one.hold.set()
+    status, body = await asked
+    assert (status, body.splitlines()[0]) == (200, "one /held")
+    assert await edge.files.active_requests("a-v1-http") == 0
+
+
+async def test_what_envoy_refuses_is_an_error_and_the_former_state_serves(edge: RealEdge, one: Upstream) -> None:
+    good = app("a", "shop.localhost", one.port)
+    await edge.files.publish(good)
+    bad = EdgeApp("b", (EdgeCluster("b-v1-http", "http", (("not an address", 80),)),), ())
+    with pytest.raises(EdgeRejectedError, match="refused"):
+        await edge.files.publish(bad)
+    taken = EdgeApp("c", good.clusters, (EdgeRoute("*", "/", False, "a-v1-http"),))
+    with pytest.raises(EdgeRejectedError, match="refused"):
+        await edge.files.publish(taken)
+    assert edge.files.published() == {"a": good}
+    assert edge.get("shop.localhost")[0] == 200
+    await edge.files.publish(app("d", "later.localhost", one.port))
+    assert edge.get("later.localhost")[0] == 200
+
+
+async def test_many_at_once_are_all_in_force_and_one_bad_one_fails_alone(edge: RealEdge, one: Upstream) -> None:
+    many = [edge.files.publish(app(f"a{n}", f"a{n}.localhost", one.port)) for n in range(40)]
+    bad = edge.files.publish(EdgeApp("bad", (EdgeCluster("bad-v1-http", "http", (("nowhere", 80),)),), ()))
+    results = await asyncio.gather(*many[:20], bad, *many[20:], return_exceptions=True)
+    assert [type(result) for result in results if result is not None] == [EdgeRejectedError]
+    assert {edge.get(f"a{n}.localhost")[0] for n in range(40)} == {200}
+
+
+async def test_another_server_finds_what_is_published_and_goes_on(edge: RealEdge, one: Upstream, two: Upstream) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port))
+    again = EnvoyEdge(edge.files.watched.parent, admin_socket=edge.settings.envoy_socket)
+    assert again.published() == {"a": app("a", "shop.localhost", one.port)}
+    await again.publish(app("a", "shop.localhost", two.port, version=2))
+    assert edge.get("shop.localhost")[1].split(maxsplit=1)[0] == "two"
+    await again.close()
+
+
+async def test_a_killed_envoy_comes_back_and_serves_what_is_true(edge: RealEdge, one: Upstream, two: Upstream) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port))
+    watch = asyncio.create_task(edge.process.watch())
+    assert edge.process.pid is not None
+    os.kill(edge.process.pid, signal.SIGKILL)
+    await edge.files.publish(app("b", "other.localhost", two.port))
+    assert edge.get("other.localhost")[0] == edge.get("shop.localhost")[0] == 200
+    await eventually_async(lambda: asyncio.sleep(0, bool(edge.said)))
+    assert "envoy was killed by SIGKILL; it was started again" in edge.said[0]
+    watch.cancel()
+
+
+async def test_an_envoy_that_stays_away_is_an_error(edge: RealEdge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loco_server.edge.files.APPLY_SECONDS", 0.3)
+    await edge.process.stop()
+    with pytest.raises(EdgeRejectedError, match="does not answer"):
+        await edge.files.publish(app("a", "shop.localhost", 1))
+    assert edge.files.published() == {}
+    assert await edge.files.active_requests("a-v1-http") == 0
+
+
+async def test_http2_without_tls_is_taken(edge: RealEdge, one: Upstream) -> None:
+    await edge.files.publish(app("a", "shop.localhost", one.port))
+    url = f"http://127.0.0.1:{edge.settings.ports.edge}/"
+    argv = ["curl", "-s", "--http2-prior-knowledge", "-H", "Host: shop.localhost", "-w", "%{http_version}", url]
+    answer = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, check=True)
+    assert answer.stdout.endswith("2")
+    assert answer.stdout.startswith("one /")

@@ -102,7 +102,9 @@ Guard = Callable[[], Awaitable[None]]
 class LogKeeper(Protocol):
     """Keeps the last words of instances that end (1 MB each, the last ten deployments of an app)."""
 
-    async def keep(self, app_id: str, deployment: int, instance: str, lines: Sequence[LogLine]) -> None: ...
+    async def keep(self, app_id: str, deployment: int, instance: str, lines: Sequence[LogLine]) -> None:
+        """Keep an instance's last lines. A second time replaces the first."""
+        ...
 
     async def kept(self, app_id: str) -> Sequence[LogLine]:
         """All kept lines of the app, in order of time."""

@@ -102,7 +102,8 @@ class MemoryKeeper:
 
     async def keep(self, app_id: str, deployment: int, instance: str, lines: Sequence[LogLine]) -> None:
         assert all(line.instance == instance and line.deployment == deployment for line in lines)
-        self.lines.setdefault(app_id, []).extend(lines)
+        others = [line for line in self.lines.get(app_id, ()) if line.instance != instance]
+        self.lines[app_id] = [*others, *lines]
 
     async def kept(self, app_id: str) -> Sequence[LogLine]:
         return sorted(self.lines.get(app_id, ()), key=lambda line: line.at)

@@ -1,6 +1,7 @@
 """The member of the seam: puts the parts together and keeps the engine's own errors inside."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
@@ -58,6 +59,7 @@ class DockerEngine:
         self._roller = Roller(self._docker, self._instances, self._listing, edge)
         self._releaser = Releaser(self._docker, self._instances)
         self._at_work: Counter[str] = Counter()
+        self._done_at: dict[str, float] = {}
         self._reconciling = asyncio.Lock()
         self._reconciler = Reconciler(
             self._docker,
@@ -65,7 +67,7 @@ class DockerEngine:
             self._instances,
             self._listing,
             edge,
-            at_work=lambda app_id: self._at_work[app_id] > 0,
+            worked_on=lambda app_id, since: self._at_work[app_id] > 0 or self._done_at.get(app_id, 0.0) >= since,
         )
 
     async def check(self) -> None:
@@ -139,7 +141,7 @@ class DockerEngine:
         self._docker.close()
 
     def _stream(self, query: LogQuery) -> AsyncGenerator[LogBatch, None]:
-        return stream(self._docker, self._listing.recent, self._keeper, query)
+        return stream(self._docker, self._listing, self._keeper, query)
 
     async def _end(self, found: Found) -> None:
         await self._instances.stop(found, min(found.drain_seconds, DESTROY_SECONDS))
@@ -174,6 +176,7 @@ class DockerEngine:
             yield
         finally:
             self._at_work[app.app_id] -= 1
+            self._done_at[app.app_id] = time.monotonic()
 
 
 @contextmanager

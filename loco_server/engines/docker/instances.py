@@ -114,13 +114,13 @@ class Instances:
         if stopped is None:
             return
         kept = [line for line in await self._keeper.kept(container.app.app_id) if line.instance == container.name]
+        # Kept already: by an earlier call, cut short between keeping and removing, or of a container of this name
+        # that was made anew since. What is kept replaces what was kept.
+        last, known = (kept[-1].at if kept else ""), {line.mark for line in marked(kept)}
         words = await reader.last_words(self._docker, stopped)
-        # Cut short between keeping and removing, an earlier call has kept these lines already.
-        last = kept[-1].at if kept else ""
-        known = {line.mark for line in marked(kept)}
         fresh = [line.line for line in words if line.line.at >= last and line.mark not in known]
         if fresh:
-            await self._keeper.keep(container.app.app_id, container.deployment, container.name, fresh)
+            await self._keeper.keep(container.app.app_id, container.deployment, container.name, [*kept, *fresh])
         await self._docker.remove(container.id)
 
     async def remove(self, container: Found) -> None:

@@ -46,14 +46,14 @@ class Reconciler:
         listing: Listing,
         edge: Edge,
         *,
-        at_work: Callable[[str], bool],
+        worked_on: Callable[[str, float], bool],
     ) -> None:
         self._docker = docker
         self._networks = networks
         self._instances = instances
         self._listing = listing
         self._edge = edge
-        self._at_work = at_work
+        self._worked_on = worked_on
         self._lives: dict[tuple[str, str], Life] = {}
 
     def life(self, found: Found) -> Life:
@@ -61,13 +61,15 @@ class Reconciler:
 
     async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
         """As `Engine.reconcile` promises. What cannot be mended for one app is logged, and keeps no other waiting."""
+        began = time.monotonic()
         try:
             await self._networks.ensure_fence()
         except FenceError as error:
             _log.warning("the fence between teams is not in place: %s", error)
 
         def skip(app_id: str) -> bool:
-            return app_id in busy or self._at_work(app_id)
+            # Rolled or destroyed since `wanted` was read: the records say something else by now.
+            return app_id in busy or self._worked_on(app_id, began)
 
         there: dict[str, list[Found]] = {}
         for found in await self._listing.now():

@@ -11,6 +11,7 @@ from loco_server.engines.base import (
     ReleaseResult,
     Rollout,
     RolloutFailedError,
+    StaleAttemptError,
 )
 from loco_server.engines.docker import diagnosis, images
 from loco_server.engines.docker.client import Docker, RefusedError
@@ -35,7 +36,11 @@ class Releaser:
         """
         started = time.monotonic()
         try:
-            found = (await self._instances.of(rollout)).get(0)
+            try:
+                found = (await self._instances.of(rollout)).get(0)
+            except StaleAttemptError:
+                await guard()  # it knows better words for this
+                raise
             if found is None:
                 await images.ensure(self._docker, rollout, emit=emit, guard=guard)
                 await guard()

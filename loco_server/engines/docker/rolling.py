@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from loco_server.edge.base import Edge, EdgeApp, EdgeRejectedError
-from loco_server.engines.base import CapacityError, Emit, Guard, Rollout, RolloutFailedError
+from loco_server.engines.base import CapacityError, Emit, Guard, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.docker import diagnosis, health, images, listening, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.instances import Instances, together
@@ -74,7 +74,11 @@ class Roller:
     async def _start(self, roll: Roll) -> list[Found]:
         """Give the deployment's instances, all healthy; adopt those that an earlier attempt made."""
         rollout = roll.rollout
-        own = await self._instances.of(rollout)
+        try:
+            own = await self._instances.of(rollout)
+        except StaleAttemptError:
+            await roll.guard()  # it knows better words for this
+            raise
         await self._pull(roll)
         new = []
         for number in range(1, rollout.unit.replicas + 1):

@@ -1,20 +1,17 @@
 """Follow an app's instances as they come and go: no line lost, none twice."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
 from loco_server.engines.base import LogKeeper
 from loco_server.engines.docker.client import Docker
+from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs import reader
 from loco_server.engines.docker.logs.lines import After, Mark, Marked, marked
 from loco_server.engines.docker.logs.position import Position
 from loco_server.engines.docker.names import Found
-
-Listing = Callable[[str], Awaitable[Sequence[Found]]]
-"""An app's containers now, by its id. Shared by all followers, so it may be some tenths of a second old."""
 
 DISCOVERY_SECONDS = 0.3
 GATHER_SECONDS = 0.05
@@ -73,7 +70,7 @@ class Follower:
 
     async def _discover(self) -> None:
         while True:
-            for container in await self._listing(self._app_id):
+            for container in await self._listing.recent(self._app_id):
                 task = self._tasks.get(container.name)
                 if task is None:
                     self._tasks[container.name] = asyncio.create_task(self._follow(container))
@@ -120,7 +117,7 @@ class Follower:
             await asyncio.sleep(DISCOVERY_SECONDS)
 
     async def _fresh(self, container: Found) -> Found | None:
-        return next((found for found in await self._listing(self._app_id) if found.id == container.id), None)
+        return next((found for found in await self._listing.recent(self._app_id) if found.id == container.id), None)
 
 
 def _sort(item: Marked | str, lines: list[Marked], ended: set[str]) -> None:

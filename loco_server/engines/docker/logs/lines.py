@@ -6,7 +6,7 @@ time. A mark therefore names one line; what comes after it is what stands behind
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -17,6 +17,7 @@ LINE_MAX = 64 << 10
 SLACK_SECONDS = 1
 """By how much lines of one container may stand out of order of time."""
 _REMEMBERED = 4096
+KEPT = "kept"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Mark:
     at: str
     nth: int
     """1 for the first line of that timestamp; 0 stands before all lines of that time."""
+    source: str = field(default="", compare=False)
+    """In which log the line stands: the start of the container's id, or `kept`. An instance made anew has its name
+    still, but another log."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,10 @@ class Marked:
 class LineReader:
     """Puts one container's frames together to lines. One per read: it counts lines of equal timestamps."""
 
-    def __init__(self, instance: str, deployment: int) -> None:
+    def __init__(self, instance: str, deployment: int, source: str = "") -> None:
         self._instance = instance
         self._deployment = deployment
+        self._source = source
         self._open: dict[str, tuple[str, bytearray, int]] = {}
         self._counter = Counter()
 
@@ -66,7 +71,7 @@ class LineReader:
         text = body.decode(errors="replace").removesuffix("\r") + (f" … ({cut} bytes more)" if cut else "")
         kind: Literal["stdout", "stderr"] = "stderr" if stream == "stderr" else "stdout"
         line = LogLine(instance=self._instance, deployment=self._deployment, at=at, stream=kind, text=text)
-        return Marked(line, Mark(at, self._counter.next(at)))
+        return Marked(line, Mark(at, self._counter.next(at), self._source))
 
 
 class Counter:
@@ -85,7 +90,7 @@ class Counter:
 def marked(lines: Iterable[LogLine]) -> Iterator[Marked]:
     """Give marks to one instance's kept lines."""
     counter = Counter()
-    return (Marked(line, Mark(line.at, counter.next(line.at))) for line in lines)
+    return (Marked(line, Mark(line.at, counter.next(line.at), KEPT)) for line in lines)
 
 
 class After:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loco_server.engines.docker.logs.lines import Mark
+from loco_spec.errors import UsageError
 
 
 @dataclass
@@ -17,9 +18,10 @@ class Position:
     ended: set[str] = field(default_factory=set)
 
     def encode(self) -> str:
-        """Base64 of JSON: {"v12-1": [timestamp, nth]}, with a third element where the instance was read to its end."""
+        """Base64 of JSON: {"v12-1": [timestamp, nth, source]}, and one more where the instance was read to its end."""
         vector = {
-            name: [mark.at, mark.nth, *([1] if name in self.ended else [])] for name, mark in sorted(self.marks.items())
+            name: [mark.at, mark.nth, mark.source, *([1] if name in self.ended else [])]
+            for name, mark in sorted(self.marks.items())
         }
         return base64.urlsafe_b64encode(json.dumps(vector, separators=(",", ":")).encode()).decode().rstrip("=")
 
@@ -28,7 +30,7 @@ class Position:
         """Read what `encode` gave.
 
         Raises:
-            ValueError: it is not one of ours.
+            UsageError: it is not one of ours.
         """
         if not text:
             return Position()
@@ -36,10 +38,10 @@ class Position:
             vector = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             if not isinstance(vector, Mapping):
                 raise ValueError("no vector")  # noqa: TRY004  one error for all of it
-            marks = {str(name): Mark(_time(entry[0]), int(entry[1])) for name, entry in vector.items()}
-            ended = {str(name) for name, entry in vector.items() if len(entry) > 2}
+            marks = {str(name): Mark(_time(entry[0]), int(entry[1]), str(entry[2])) for name, entry in vector.items()}
+            ended = {str(name) for name, entry in vector.items() if len(entry) > 3}
         except (ValueError, TypeError, LookupError, binascii.Error) as error:
-            raise ValueError("not a position of a log") from error
+            raise UsageError("this is not a position in a log", hint="loco logs -n 100") from error
         return Position(marks, ended)
 
     def forget(self, known: frozenset[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 
 from loco_server.engines.docker.client import Docker, LogStream, RefusedError
-from loco_server.engines.docker.logs.lines import SLACK_SECONDS, After, LineReader, Mark, Marked, seconds_of
+from loco_server.engines.docker.logs.lines import KEPT, SLACK_SECONDS, After, LineReader, Mark, Marked, seconds_of
 from loco_server.engines.docker.logs.pipe import Pipe
 from loco_server.engines.docker.names import Found
 
@@ -46,8 +46,7 @@ async def read(
 
     A container that is gone has nothing more to say. One thread each, ended with the iteration.
     """
-    # A mark of an instance of the same name that was made anew since does not stand in this log.
-    mark = after if after is not None and seconds_of(after.at) >= container.created else None
+    mark = in_log_of(container, after)
     params: dict[str, object] = {"follow": int(follow)}
     if mark is not None:
         params["since"] = seconds_of(mark.at) - SLACK_SECONDS
@@ -64,6 +63,18 @@ async def read(
         pipe.close()
         for stream in opened:
             stream.close()
+
+
+def source(container: Found) -> str:
+    return container.id[:8]
+
+
+def in_log_of(container: Found, mark: Mark | None) -> Mark | None:
+    """Give the mark if its line can stand in this container's log: an instance of this name may have been made anew."""
+    if mark is None or mark.source in {"", source(container)}:
+        return mark
+    # What is kept was written by a container that has ended: this one, if it has.
+    return mark if mark.source == KEPT and not container.running else None
 
 
 def _pump(
@@ -106,7 +117,7 @@ def _newest(docker: Docker, container: Found, count: int) -> list[Marked]:
         if error.missing or error.conflict:
             return []
         raise
-    reader, frames, lines = LineReader(container.name, container.deployment), 0, list[Marked]()
+    reader, frames, lines = LineReader(container.name, container.deployment, source(container)), 0, list[Marked]()
     first_whole = True
     for kind, frame in stream.frames():
         frames += 1
@@ -127,7 +138,7 @@ def _newest(docker: Docker, container: Found, count: int) -> list[Marked]:
 
 
 def _lines(stream: LogStream, container: Found, *, rest: bool) -> Iterator[Marked]:
-    reader = LineReader(container.name, container.deployment)
+    reader = LineReader(container.name, container.deployment, source(container))
     for kind, frame in stream.frames():
         if (line := reader.feed(kind, frame)) is not None:
             yield line

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from loco_server.engines.base import LogKeeper, LogQuery
 from loco_server.engines.docker.client import Docker
+from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs import reader
-from loco_server.engines.docker.logs.follow import Follower, Listing
+from loco_server.engines.docker.logs.follow import Follower
 from loco_server.engines.docker.logs.lines import After, Mark, Marked, marked, text_of
 from loco_server.engines.docker.logs.position import Position
 from loco_server.engines.docker.names import Found
@@ -33,7 +34,7 @@ class Sources:
 
 async def sources(listing: Listing, keeper: LogKeeper, app_id: str) -> Sources:
     """List the containers first: what is removed after that has been kept before."""
-    containers = await listing(app_id)
+    containers = await listing.now(app_id)
     kept: dict[str, list[LogLine]] = {}
     for line in await keeper.kept(app_id):
         kept.setdefault(line.instance, []).append(line)
@@ -46,7 +47,7 @@ async def stream(
     """Give batches, each with the position after it; without `follow` until all that is there was given.
 
     Raises:
-        ValueError: the position is not one that an earlier batch carried.
+        UsageError: the position is not one that an earlier batch carried.
         EngineDownError: the engine does not answer.
     """
     position = Position.decode(query.position)

@@ -1,0 +1,237 @@
+"""What every engine promises of logs: nothing lost, nothing twice, in order, and nobody waits for a slow reader."""
+
+import asyncio
+import random
+from contextlib import aclosing
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from loco_server.engines.base import LogQuery
+from loco_spec.errors import UsageError
+from loco_spec.events import LogBatch, LogLine
+from tests.contract.test_engine import World, sh, web, world
+from tests.waiting import eventually_async
+
+__all__ = ["web", "world"]  # fixtures
+
+pytestmark = [pytest.mark.engine, pytest.mark.anyio]
+
+# Serves, writes numbered lines on both streams in a burst, then waits to be told to go on.
+BURST = (
+    "trap 'echo last; exit 0' TERM; httpd -p 8080 -h /www;"
+    " for i in $(seq $N); do echo out-$i; [ $((i % 7)) = 0 ] && echo err-$i >&2; done; echo ready;"
+    " while :; do sleep 0.02; done"
+)
+
+
+def burst(n: int, **changes: Any) -> dict[str, Any]:
+    return {"command": sh(BURST), "env": (("N", str(n)),), "cpu_millis": 2000, **changes}
+
+
+async def _all(world: World, **query: Any) -> list[LogLine]:
+    return [line for batch in await world.batches(**query) for line in batch.lines]
+
+
+async def _written(world: World, count: int) -> None:
+    async def ready() -> bool:
+        return (await world.lines()).count("ready") == count
+
+    await eventually_async(ready)
+
+
+def _key(line: LogLine) -> tuple[str, str, str]:
+    return (line.instance, line.at, line.text)
+
+
+async def test_lines_of_all_instances_come_in_order_of_time(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(300, replicas=2)))
+    await _written(world, 2)
+    lines = await _all(world)
+    assert len(lines) == 2 * (300 + 300 // 7 + 1)
+    assert len({_key(line) for line in lines}) == len(lines)
+    for instance in ("v1-1", "v1-2"):
+        numbers = [line.text for line in lines if line.instance == instance and line.text.startswith("out-")]
+        assert numbers == [f"out-{n}" for n in range(1, 301)]
+    assert {line.stream for line in lines if line.text.startswith("err-")} == {"stderr"}
+    # Within one container its own order stands, which may differ from that of time by moments.
+    late = [earlier.at > later.at for earlier, later in pairwise(lines)]
+    assert sum(late) < len(lines) / 10
+
+
+@pytest.mark.parametrize("tail", [0, 1, 10, 100, 5000])
+async def test_a_tail_is_the_newest_lines_of_all_instances_ended_ones_too(world: World, tail: int) -> None:
+    await world.roll(world.rollout(1, **burst(20)))
+    await _written(world, 1)
+    await world.roll(world.rollout(2, **burst(30, replicas=2)))
+    await _written(world, 3)
+    everything = await _all(world)
+    assert {line.instance for line in everything} == {"v1-1", "v2-1", "v2-2"}
+    assert await _all(world, tail=tail) == everything[len(everything) - min(tail, len(everything)) :]
+
+
+async def test_since_lets_through_what_is_newer(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(50)))
+    await _written(world, 1)
+    everything = await _all(world)
+    moment = datetime.fromisoformat(everything[30].at[:26] + "+00:00")
+    newer = await _all(world, since=moment)
+    assert newer == [line for line in everything if line.at >= f"{moment:%Y-%m-%dT%H:%M:%S.%f}000Z"]
+    assert await _all(world, since=moment, tail=3) == everything[-3:]
+
+
+async def test_resuming_at_any_batch_gives_the_rest_exactly(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(150)))
+    await _written(world, 1)
+    await world.roll(world.rollout(2, **burst(900, replicas=2)))
+    await _written(world, 3)
+    whole = await _all(world)
+    seeded = random.Random(20261124)  # noqa: S311
+    for _ in range(6):
+        got: list[LogLine] = []
+        position: str | None = None
+        while True:
+            # Take some batches, drop the connection, come back with the position.
+            take, last = seeded.randint(1, 3), position
+            async with aclosing(_batches(world, position)) as batches:
+                async for batch in batches:
+                    got += batch.lines
+                    position = batch.position
+                    take -= 1
+                    if not take:
+                        break
+            if position == last:
+                break
+        assert sorted(map(_key, got)) == sorted(map(_key, whole))
+
+
+async def _batches(world: World, position: str | None, **query: Any) -> Any:
+    async with aclosing(world.engine.logs(LogQuery(app=world.app, position=position, **query))) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            yield batch
+
+
+async def test_cutting_a_followed_log_at_random_loses_and_repeats_nothing_across_a_redeploy(world: World) -> None:
+    seeded = random.Random(7)  # noqa: S311
+    got: list[LogLine] = []
+    notes: list[str] = []
+    position: list[str | None] = [None]
+
+    async def read() -> None:
+        async with aclosing(_batches(world, position[0], follow=True)) as batches:
+            async for batch in batches:
+                got.extend(batch.lines)
+                position[0] = batch.position
+                notes.extend([batch.note] if batch.note else [])
+
+    async def client() -> None:
+        """A client on a bad line."""
+        while True:
+            reader = asyncio.create_task(read())
+            try:
+                await asyncio.sleep(seeded.uniform(0.05, 0.6))
+            finally:
+                reader.cancel()
+                await asyncio.gather(reader, return_exceptions=True)
+            assert reader.cancelled() or reader.exception() is None, reader
+
+    await world.roll(world.rollout(1, **burst(400)))
+    reading = asyncio.create_task(client())
+    await world.roll(world.rollout(2, **burst(700, replicas=2)))
+    await _written(world, 3)
+    await world.roll(world.rollout(3, **burst(200)))
+    await _written(world, 4)
+    whole = sorted(map(_key, await _all(world)))
+    await eventually_async(lambda: _same(len(got) >= len(whole)), within=8)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert sorted(map(_key, got)) == whole
+    assert notes == []
+
+
+async def _same(value: bool) -> bool:
+    return value
+
+
+async def test_a_line_is_followed_within_a_second(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(1)))
+    loop = asyncio.get_running_loop()
+    async with aclosing(_batches(world, None, follow=True, tail=0)) as batches:
+        waiting = asyncio.ensure_future(anext(batches))
+        await asyncio.sleep(0.5)
+        wrote = loop.time()
+        world.container("v1-1").exec_run(["sh", "-c", "echo now > /proc/1/fd/1"], user="10001")
+        batch: LogBatch = await waiting
+        assert [line.text for line in batch.lines] == ["now"]
+        assert loop.time() - wrote < 1
+
+
+async def test_odd_bytes_and_long_lines_come_whole(world: World) -> None:
+    script = (
+        "httpd -p 8080 -h /www; printf 'caf\\303\\251 \\377\\n'; head -c 40000 /dev/zero | tr '\\0' x; echo;"
+        " head -c 100000 /dev/zero | tr '\\0' y; echo; echo ready; printf 'no end'; sleep 30"
+    )
+    await world.roll(world.rollout(1, command=sh(script), drain_seconds=0))
+    await _written(world, 1)
+    odd, long, longer, _ = await world.lines()
+    assert odd == "café \N{REPLACEMENT CHARACTER}"
+    assert long == "x" * 40_000
+    assert longer == "y" * 65_536 + f" … ({100_000 - 65_536} bytes more)"
+    assert await world.lines(tail=2) == [longer, "ready"]
+    assert await world.lines(tail=3) == [long, longer, "ready"]
+    await world.roll(world.rollout(2))
+    assert [line.text for line in await world.keeper.kept(world.app.app_id)][-1] == "no end"
+
+
+async def test_a_slow_reader_costs_nobody_else_anything(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(4000)))
+    await _written(world, 1)
+    async with aclosing(_batches(world, None, follow=True)) as slow:
+        await anext(slow)  # and never again
+        assert len(await world.lines()) == 4000 + 4000 // 7 + 1
+        assert [status.state for status in await world.engine.status(world.app)] == ["running"]
+        await world.roll(world.rollout(2))
+    assert world.names() == ["v2-1"]
+
+
+async def test_what_was_not_kept_is_said_so(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(600)))
+    await _written(world, 1)
+    first = (await world.batches())[0]
+    world.container("v1-1").remove(force=True)
+    (batch,) = await world.batches(position=first.position)
+    assert batch.note == f"v1-1: not kept since {first.lines[-1].at}"
+    assert batch.lines == ()
+    assert await world.batches(position=batch.position) == [], "said once"
+
+
+async def test_a_position_that_is_none_is_refused(world: World) -> None:
+    for text in ("nonsense", "e30x", "W10", "eyJhIjoxfQ"):
+        with pytest.raises(UsageError):
+            await world.batches(position=text)
+
+
+async def test_an_instance_made_anew_keeps_its_name_and_all_its_lines(world: World) -> None:
+    live = world.rollout(1, **burst(5))
+    await world.roll(live)
+    await _written(world, 1)
+    seen: list[str] = []
+
+    async def read() -> None:
+        async for batch in _batches(world, None, follow=True):
+            seen.extend(line.text for line in batch.lines)
+
+    reader = asyncio.create_task(read())
+    await eventually_async(lambda: _same(seen.count("ready") == 1))
+    world.container("v1-1").stop(timeout=2)
+    await world.engine.reconcile([live], frozenset())
+    await eventually_async(lambda: _same(seen.count("ready") == 2))
+    world.container("v1-1").remove(force=True)
+    await world.engine.reconcile([live], frozenset())
+    await eventually_async(lambda: _same(seen.count("ready") == 3))
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    assert seen.count("out-1") == 3
+    assert seen.count("last") == 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.engine"]
+pytest_plugins = ["tests.engine", "tests.sizing"]
 
 
 @pytest.fixture

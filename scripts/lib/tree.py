@@ -1,0 +1,55 @@
+"""What a reader would complain of in the tree as a whole: sizes, and words that belong to one machine."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+BUDGETS = {"loco_spec": 1500, "loco_cli": 6000, "loco_server": 7000}
+FILE_LINES = 350
+# Put together here, so that this file does not find itself.
+FOREIGN = re.compile(
+    "|".join(
+        (
+            "/" + "work/",
+            "/" + "root/",
+            "pypi" + r"\.org",
+            "python" + "hosted",
+            "deb" + r"\.debian\.org",
+            "npm" + r"js\.",
+        )
+    )
+)
+
+
+def main() -> int:
+    faults = []
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], check=True, capture_output=True, text=True
+    )
+    for name in listed.stdout.splitlines():
+        path = Path(name)
+        if not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        count = text.count("\n")
+        package = path.parts[0]
+        if package in BUDGETS and path.suffix == ".py":
+            BUDGETS[package] -= count
+            if count > FILE_LINES:
+                faults.append(f"{name}: {count} lines, {FILE_LINES} at most: two rooms may be easier to live in")
+        faults += [
+            f"{name}:{n}: {m[0]!r} belongs to one machine"
+            for n, line in enumerate(text.splitlines(), 1)
+            if (m := FOREIGN.search(line))
+        ]
+    faults += [f"{package}: {-left} lines over its budget" for package, left in BUDGETS.items() if left < 0]
+    print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""How large a suite is this time, and from which seed. A plugin of tests/conftest.py."""
+
+import random
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SIZES = tomllib.loads((Path(__file__).parent / "sizes.toml").read_text())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the long suites whole")
+    parser.addoption("--seed", type=int, default=None, help="the seed of a failed run, to run it again")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--seed") is None:
+        config.option.seed = random.SystemRandom().randrange(2**32)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    long = config.getoption("--long")
+    return f"sizes: {'long' if long else 'ci'}, seed: {config.getoption('--seed')}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: scripts/test --long"))
+
+
+@pytest.fixture
+def seed(pytestconfig: pytest.Config) -> int:
+    found = pytestconfig.getoption("--seed")
+    assert isinstance(found, int)
+    return found
+
+
+@pytest.fixture
+def size(pytestconfig: pytest.Config) -> Callable[[str], int]:
+    """Give the size of a suite by its name in sizes.toml."""
+    tier = "long" if pytestconfig.getoption("--long") else "ci"
+
+    def of(name: str) -> int:
+        return int(SIZES[name][tier])
+
+    return of

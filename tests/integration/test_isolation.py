@@ -1,0 +1,246 @@
+"""What a tenant's container can reach, tried from inside it. Needs root: bridges, network namespaces, iptables."""
+
+import asyncio
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from loco_server.engines.base import AppRef, CapacityError
+from loco_server.engines.docker import fence as fences
+from loco_server.engines.docker.engine import DockerEngine
+from loco_spec.names import new_id
+from tests.contract.engines import MemoryEdge, MemoryKeeper, Told, new_app, owner, rollout, unit, web_image
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.engine
+
+PORT = 28471
+"""Where a listener of the host stands during these tests, on every address."""
+
+
+def _engine(installation: str, subnets: str = "10.215.0.0/16") -> DockerEngine:
+    return DockerEngine(
+        installation=installation,
+        edge=MemoryEdge(),
+        keeper=MemoryKeeper(),
+        subnets=IPv4Network(subnets),
+        data_dir=Path("/nowhere"),
+    )
+
+
+class Tenants:
+    """Three apps of two teams, one container each."""
+
+    def __init__(self, client: docker.DockerClient, apps: dict[str, AppRef]) -> None:
+        self._client = client
+        self._apps = apps
+
+    def container(self, app: str) -> Any:
+        return self._client.containers.get(f"loco-{self._apps[app].app_id}-v1-1")
+
+    def address(self, app: str) -> str:
+        return str(self.container(app).attrs["Config"]["Labels"]["loco/address"])
+
+    def reaches(self, app: str, host: str, port: int) -> bool:
+        """Whether the app's container gets a TCP connection, within a second."""
+        # The applet's own -w is not enough: it does not bound the look-up of a name.
+        code, _ = self.container(app).exec_run(["timeout", "2", "nc", "-w", "1", host, str(port), "-e", "true"])
+        return bool(code == 0)
+
+
+@pytest.fixture(scope="module")
+def tenants(docker_client: docker.DockerClient) -> Iterator[Tenants]:
+    image, front = web_image(docker_client), new_app("front")
+    apps = {
+        "front": front,
+        "back": new_app("back", team_id=front.team_id),
+        "stranger": new_app("stranger", team="other"),
+    }
+    with asyncio.Runner() as runner:
+        engine = _engine(new_id())
+        try:
+            for app in apps.values():
+                runner.run(engine.roll(rollout(app, 1, unit(image)), emit=Told(), guard=owner))
+            yield Tenants(docker_client, apps)
+        finally:
+            runner.run(engine.remove_all())
+            runner.run(engine.close())
+
+
+@pytest.fixture(scope="module")
+def host_listener() -> Iterator[int]:
+    with socket.create_server(("", PORT)) as server:
+        thread = threading.Thread(target=_accept, args=(server,), daemon=True)
+        thread.start()
+        yield PORT
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(timeout=5)
+
+
+def _accept(server: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        connection.close()
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def private_network() -> Iterator[dict[str, str]]:
+    """A private and a public-looking address on the host itself, and one of each behind it, with a listener on PORT.
+
+    Give them by what they are.
+    """
+    space = f"loco-test-{new_id()[:4]}"
+    addresses = {
+        "private on the host": "10.99.0.1",
+        "private behind the host": "10.99.0.2",
+        "metadata": "169.254.169.254",
+        "public behind the host": "203.0.113.2",
+    }
+    ip("netns", "add", space)
+    listener: subprocess.Popen[bytes] | None = None
+    try:
+        ip("link", "add", "lcv0", "type", "veth", "peer", "name", "lcv1", "netns", space)
+        for address in ("10.99.0.1/24", "203.0.113.1/24"):
+            ip("addr", "add", address, "dev", "lcv0")
+        ip("link", "set", "lcv0", "up")
+        for address in ("10.99.0.2/24", "203.0.113.2/24", "169.254.169.254/32"):
+            ip("-n", space, "addr", "add", address, "dev", "lcv1")
+        ip("-n", space, "link", "set", "lcv1", "up")
+        ip("-n", space, "route", "add", "default", "via", "10.99.0.1")
+        ip("route", "add", "169.254.169.254/32", "dev", "lcv0")
+        listener = subprocess.Popen(
+            ["ip", "netns", "exec", space, "busybox", "httpd", "-f", "-p", str(PORT), "-h", "/var/empty"]
+        )
+        eventually(lambda: connects("203.0.113.2"))
+        yield addresses
+    finally:
+        if listener is not None:
+            listener.kill()
+            listener.wait()
+        ip("netns", "del", space)
+
+
+def connects(address: str) -> bool:
+    try:
+        socket.create_connection((address, PORT), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def host_addresses() -> list[str]:
+    listing = subprocess.run(["ip", "-4", "-o", "addr"], check=True, capture_output=True, text=True).stdout
+    return [line.split()[3].split("/")[0] for line in listing.splitlines() if " lo " not in line]
+
+
+def test_the_host_reaches_every_container_and_teammates_reach_one_another_by_name(tenants: Tenants) -> None:
+    for app in ("front", "back", "stranger"):
+        socket.create_connection((tenants.address(app), 8080), timeout=2).close()
+    assert tenants.reaches("front", "back", 8080)
+    assert tenants.reaches("back", "front", 8080)
+
+
+def test_another_teams_container_is_out_of_reach(tenants: Tenants) -> None:
+    assert not tenants.reaches("front", tenants.address("stranger"), 8080)
+    assert not tenants.reaches("stranger", tenants.address("front"), 8080)
+    assert not tenants.reaches("stranger", "front", 8080)
+
+
+def test_no_port_of_the_host_is_reached_at_any_of_its_addresses(
+    tenants: Tenants, host_listener: int, private_network: dict[str, str]
+) -> None:
+    addresses = host_addresses()
+    assert private_network["private on the host"] in addresses
+    for address in addresses:
+        assert connects(address)
+    for address in {*addresses, "127.0.0.1"}:
+        assert not tenants.reaches("front", address, host_listener), address
+
+
+def test_metadata_and_private_networks_are_refused_and_public_ones_are_not(
+    tenants: Tenants, private_network: dict[str, str]
+) -> None:
+    reached = {what: tenants.reaches("front", address, PORT) for what, address in private_network.items()}
+    # The last one shows that forwarding works here, so that the others are the fence's doing.
+    assert reached == dict.fromkeys(private_network, False) | {"public behind the host": True}
+
+
+def test_around_the_fence_the_same_questions_get_through(
+    tenants: Tenants, private_network: dict[str, str], host_listener: int
+) -> None:
+    """Break it once: what the tests above refuse is refused by the rules, and by nothing else."""
+    container = tenants.container("front")
+    gateway = container.attrs["NetworkSettings"]["Networks"].popitem()[1]["Gateway"]
+    bridge = container.attrs["HostConfig"]["NetworkMode"]
+    targets = (gateway, private_network["private behind the host"], private_network["metadata"])
+    around = [(chain, "-i", bridge, "-j", "ACCEPT") for chain in ("INPUT", "DOCKER-USER")]
+    for rule in around:
+        subprocess.run(["iptables", "-w", "-I", *rule], check=True)
+    try:
+        assert all(tenants.reaches("front", target, PORT) for target in targets)
+    finally:
+        for rule in around:
+            subprocess.run(["iptables", "-w", "-D", *rule], check=True)
+    assert not any(tenants.reaches("front", target, PORT) for target in targets)
+
+
+@pytest.mark.anyio
+async def test_forty_teams_get_networks_also_when_they_all_ask_at_once(docker_client: docker.DockerClient) -> None:
+    installation = new_id()
+    engine = _engine(installation, "10.216.0.0/17")
+    try:
+        await asyncio.gather(*(engine.prepare(new_app(team=f"team{n}")) for n in range(40)))
+        networks = docker_client.networks.list(filters={"label": f"loco/installation={installation}"})
+        subnets = {network.attrs["IPAM"]["Config"][0]["Subnet"] for network in networks}
+        assert (len(networks), len(subnets)) == (40, 40)
+    finally:
+        await engine.remove_all()
+        await engine.close()
+
+
+@pytest.mark.anyio
+async def test_a_subnet_that_is_taken_is_passed_over_and_none_left_is_a_clear_error() -> None:
+    first, second = _engine(new_id(), "10.217.0.0/23"), _engine(new_id(), "10.217.0.0/23")
+    try:
+        await first.prepare(new_app())
+        await second.prepare(new_app())
+        with pytest.raises(CapacityError, match="LOCO_SUBNETS"):
+            await first.prepare(new_app())
+    finally:
+        for engine in (first, second):
+            await engine.remove_all()
+            await engine.close()
+
+
+@pytest.mark.anyio
+async def test_without_a_fence_a_second_team_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = _engine(new_id(), "10.217.4.0/22")
+
+    async def not_allowed(*argv: str, text: str = "") -> str:
+        raise fences.FenceError(f"{argv[0]} said: Permission denied (you must be root)")
+
+    monkeypatch.setattr(fences, "_run", not_allowed)
+    app = new_app()
+    try:
+        await engine.prepare(app)
+        await engine.prepare(app)
+        with pytest.raises(CapacityError, match=r"kept apart.*you must be root"):
+            await engine.prepare(new_app(team="other"))
+    finally:
+        monkeypatch.undo()
+        await engine.remove_all()
+        await engine.close()

@@ -1,0 +1,41 @@
+from loco_server.engines.docker import names, render
+from tests.contract.engines import new_app, rollout, unit
+
+IMAGE = f"127.0.0.1:7050/acme/shop-abcdefghij@sha256:{'a' * 64}"
+
+
+def test_an_instance_is_on_its_teams_network_at_its_address_under_its_apps_name() -> None:
+    app = new_app("shop")
+    config = render.container("inst", rollout(app, 12, unit(IMAGE)), 1, "10.213.0.2")
+    network = f"loco-{app.team_id}"
+    assert config["NetworkingConfig"]["EndpointsConfig"] == {
+        network: {"IPAMConfig": {"IPv4Address": "10.213.0.2"}, "Aliases": ["shop"]}
+    }
+    assert config["HostConfig"]["NetworkMode"] == network
+    assert len(network) == 15, "the longest name that Linux gives an interface"
+    assert config["Hostname"] == "shop-v12-1"
+    assert "Cmd" not in config, "the image's own"
+    assert "User" not in config
+
+
+def test_the_release_command_has_no_alias_and_its_own_command() -> None:
+    app = new_app("shop")
+    config = render.container("inst", rollout(app, 12, unit(IMAGE)), 0, "10.213.0.2", command=("migrate",))
+    (endpoint,) = config["NetworkingConfig"]["EndpointsConfig"].values()
+    assert "Aliases" not in endpoint
+    assert config["Cmd"] == ["migrate"]
+
+
+def test_what_is_written_on_a_container_is_read_back() -> None:
+    app = new_app("shop")
+    config = render.container("inst", rollout(app, 12, unit(IMAGE), attempt=3), 2, "10.213.0.2")
+    found = names.found({"Id": "abc", "State": "running", "Created": 5, "Labels": config["Labels"]})
+    assert found is not None
+    assert (found.app, found.deployment, found.attempt, found.number) == (app, 12, 3, 2)
+    assert (found.name, found.address, found.digest) == ("v12-2", "10.213.0.2", f"sha256:{'a' * 64}")
+    assert (found.drain_seconds, found.role, found.running) == (2.0, "app", True)
+
+
+def test_a_container_with_broken_labels_is_none_of_ours() -> None:
+    assert names.found({"Id": "abc", "State": "running", "Created": 5, "Labels": {"loco/app": "x"}}) is None
+    assert names.found({"Id": "abc", "State": "running", "Created": 5, "Labels": None}) is None

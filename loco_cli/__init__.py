@@ -1,0 +1,1 @@
+"""The CLI: what developers run. Knows loco_spec, never loco_server."""

@@ -26,26 +26,11 @@ The wire form is RFC 9457 problem+json (`to_problem`, `from_problem`): the clien
 """
 
 from collections.abc import Mapping, Sequence
-from enum import IntEnum
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-
-class Exit(IntEnum):
-    """What the process says when it ends."""
-
-    OK = 0
-    FAILED = 1
-    USAGE = 2
-    BUILD_FAILED = 3
-    NOT_ALLOWED = 4
-    NOT_FOUND = 5
-    DEPLOYMENT_FAILED = 6
-    SERVER_UNREACHABLE = 7
-    STILL_GOING = 8
-    WOULD_CHANGE = 10
-    INTERRUPTED = 130
+from loco_spec.exits import Exit
 
 
 class FieldFault(BaseModel):

@@ -1,0 +1,3 @@
+from loco_cli.entry import main
+
+main()

@@ -1,0 +1,58 @@
+"""Apps: list, look, destroy, read their logs."""
+
+from collections.abc import Iterator
+
+from loco_cli.client.http import Http, StreamCutError
+from loco_spec import api, paths
+from loco_spec.errors import ServerUnreachable
+from loco_spec.events import LogBatch
+
+
+def apps(http: Http, team: str) -> api.Apps:
+    return http.get(paths.fill(paths.APPS, team=team), api.Apps)
+
+
+def status(http: Http, team: str, app: str) -> api.AppStatus:
+    return http.get(paths.fill(paths.APP, team=team, app=app), api.AppStatus)
+
+
+def destroy(http: Http, team: str, app: str) -> None:
+    http.delete(paths.fill(paths.APP, team=team, app=app))
+
+
+def logs(
+    http: Http, team: str, app: str, *, lines: int | None, since: str | None, follow: bool
+) -> Iterator[LogBatch | None]:
+    """Give batches of lines; following, for ever, resumed where a cut left off. None: the connection was lost just now.
+
+    Raises:
+        ServerUnreachable: not following, and cut in the middle.
+    """
+    path = paths.fill(paths.LOGS, team=team, app=app)
+    query = {"follow": "1"} if follow else {}
+    if since is not None:
+        query["since"] = since
+    if lines is not None:
+        query["lines"] = str(lines)
+    position: str | None = None
+    while True:
+        try:
+            with http.stream(path, last_id=position, **query) as stream:
+                for message in stream:
+                    if message.event == "lines":
+                        batch = LogBatch.model_validate_json(message.data)
+                        position = batch.position
+                        query.pop("lines", None)
+                        yield batch
+                    elif message.event == "end":
+                        return
+            if not follow:
+                return
+        except (StreamCutError, ServerUnreachable) as e:
+            if not follow or (position is None and isinstance(e, ServerUnreachable)):
+                raise (
+                    e
+                    if isinstance(e, ServerUnreachable)
+                    else ServerUnreachable(f"the connection to {http.server} was cut", hint="run the command again")
+                ) from e
+        yield None

@@ -1,0 +1,76 @@
+"""Deployments: make, feed, cancel, follow."""
+
+import time
+from collections.abc import Iterator
+
+from loco_cli.client.http import Http, StreamCutError
+from loco_spec import api, paths
+from loco_spec.errors import ServerUnreachable
+from loco_spec.events import DeploymentEvent
+
+POLL_SECONDS = 2.0
+GIVE_UP_SECONDS = 120.0
+"""For so long a server may be away while a deployment is followed."""
+
+
+def create(http: Http, team: str, app: str, request: api.DeploymentCreate) -> api.DeploymentCreated:
+    return http.post(paths.fill(paths.DEPLOYMENTS, team=team, app=app), api.DeploymentCreated, request)
+
+
+def image(http: Http, item: api.Deployment, digest: str) -> api.Deployment:
+    """Tell the server that the image is there. Repeated when the answer is lost: the server knows it is the same."""
+    path = paths.fill(paths.IMAGE, team=item.team, app=item.app, number=item.number)
+    try:
+        return http.post(path, api.Deployment, api.ImagePushed(digest=digest))
+    except ServerUnreachable:
+        time.sleep(POLL_SECONDS)
+        return http.post(path, api.Deployment, api.ImagePushed(digest=digest))
+
+
+def cancel(http: Http, item: api.Deployment) -> api.Deployment:
+    return http.post(paths.fill(paths.CANCEL, team=item.team, app=item.app, number=item.number), api.Deployment)
+
+
+def get(http: Http, item: api.Deployment) -> api.Deployment:
+    return http.get(paths.fill(paths.DEPLOYMENT, team=item.team, app=item.app, number=item.number), api.Deployment)
+
+
+def redeploy(http: Http, team: str, app: str) -> api.Deployment:
+    return http.post(paths.fill(paths.REDEPLOY, team=team, app=app), api.Deployment)
+
+
+def follow(http: Http, item: api.Deployment) -> Iterator[DeploymentEvent | None]:
+    """Give the deployment's events until its own work is over; None while nothing happens.
+
+    A stream that breaks is resumed by its last id; where streams do not get through at all, the events are polled.
+
+    Raises:
+        ServerUnreachable: the server stayed away for two minutes.
+    """
+    path = paths.fill(paths.EVENTS, team=item.team, app=item.app, number=item.number)
+    last, away_since = 0, None
+    while True:
+        try:
+            with http.stream(path, last_id=str(last)) as stream:
+                for message in stream:
+                    away_since = None
+                    if message.event == "end":
+                        return
+                    if message.event != "event":
+                        yield None
+                        continue
+                    event = DeploymentEvent.model_validate_json(message.data)
+                    last = event.number
+                    yield event
+        except (StreamCutError, ServerUnreachable) as e:
+            away_since = away_since or time.monotonic()
+            if time.monotonic() - away_since > GIVE_UP_SECONDS:
+                raise (
+                    e
+                    if isinstance(e, ServerUnreachable)
+                    else ServerUnreachable(
+                        f"{http.server} has not answered for {GIVE_UP_SECONDS:.0f} s", hint="loco status"
+                    )
+                ) from e
+        yield None
+        time.sleep(POLL_SECONDS / 4)

@@ -1,0 +1,160 @@
+"""The one session with the server: token, version, errors, retries of what is safe to repeat."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from loco_cli.client.sse import Message, messages
+from loco_cli.config import Choice, is_loopback
+from loco_cli.credentials import Token
+from loco_spec.errors import LocoError, NotSignedIn, ServerFault, ServerUnreachable, UsageError, from_problem
+from loco_spec.version import VERSION, VERSION_HEADER
+
+Model = TypeVar("Model", bound=BaseModel)
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+SILENCE_SECONDS = 40.0
+"""A stream in which not even a ping came for so long is dead."""
+DESTROY_SECONDS = 300.0
+
+
+class StreamCutError(Exception):
+    """A stream ended before its end; asking again from the last id goes on."""
+
+
+class Http:
+    """Requests to one server.
+
+    Raises (every method):
+        ServerUnreachable: no connection, or it was cut.
+        LocoError: the class that the server raised.
+    """
+
+    def __init__(self, server: Choice, token: Token | None, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._server = server
+        self._token = token
+        self._client = httpx.Client(
+            base_url=server.value,
+            headers={VERSION_HEADER: VERSION, "user-agent": f"loco/{VERSION}"},
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            transport=transport,
+            trust_env=not is_loopback(server.value),
+        )
+
+    @property
+    def server(self) -> str:
+        return self._server.value
+
+    def close(self) -> None:
+        self._client.close()
+
+    def get(self, path: str, model: type[Model], **query: str) -> Model:
+        return self._read(self._send("GET", path, query=query), model)
+
+    def post(self, path: str, model: type[Model], body: BaseModel | None = None, *, signed_in: bool = True) -> Model:
+        return self._read(self._send("POST", path, body=body, signed_in=signed_in), model)
+
+    def delete(self, path: str, *, timeout: float = DESTROY_SECONDS) -> None:
+        self._send("DELETE", path, timeout=timeout)
+
+    def get_public(self, path: str, model: type[Model]) -> Model:
+        return self._read(self._send("GET", path, signed_in=False), model)
+
+    @contextmanager
+    def stream(self, path: str, *, last_id: str | None, **query: str) -> Iterator[Iterator[Message]]:
+        """Open a stream of server-sent events.
+
+        Raises:
+            StreamCutError: while it is read: it broke off.
+        """
+        headers = {"accept": "text/event-stream", **self._authorization()}
+        if last_id is not None:
+            headers["last-event-id"] = last_id
+        timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
+        try:
+            with self._client.stream("GET", path, params=query, headers=headers, timeout=timeout) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise self._error(answer)
+                try:
+                    yield messages(answer.iter_lines())
+                except httpx.TransportError as e:
+                    raise StreamCutError from e
+        except httpx.ConnectError as e:
+            raise self._unreachable(e) from e
+        except httpx.TransportError as e:
+            raise StreamCutError from e
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: BaseModel | None = None,
+        signed_in: bool = True,
+        timeout: float | None = None,
+    ) -> httpx.Response:
+        headers = self._authorization() if signed_in else {}
+        content = None if body is None else body.model_dump_json()
+        if content is not None:
+            headers["content-type"] = "application/json"
+        try:
+            answer = self._client.request(
+                method,
+                path,
+                params=query or None,
+                content=content,
+                headers=headers,
+                timeout=timeout if timeout is not None else self._client.timeout,
+            )
+        except (httpx.TransportError, httpx.InvalidURL) as e:
+            raise self._unreachable(e) from e
+        if answer.status_code >= 400:
+            raise self._error(answer)
+        return answer
+
+    def _authorization(self) -> dict[str, str]:
+        if self._token is None:
+            raise NotSignedIn(f"you are not signed in to {self.server}", hint="loco login")
+        if self.server.startswith("http://") and not is_loopback(self.server):
+            raise UsageError(
+                f"{self.server} is not encrypted, and a token would be readable on the way",
+                hint="use https://, or a tunnel to 127.0.0.1",
+            )
+        return {"authorization": f"Bearer {self._token.text}"}
+
+    def _read(self, answer: httpx.Response, model: type[Model]) -> Model:
+        try:
+            return model.model_validate_json(answer.content)
+        except ValidationError as e:
+            raise ServerFault(
+                f"{self.server} answered with what this loco ({VERSION}) does not understand", hint="loco version"
+            ) from e
+
+    def _error(self, answer: httpx.Response) -> LocoError:
+        """Rebuild what the server raised; of a body that is no problem nothing is shown but its status."""
+        try:
+            problem = json.loads(answer.content)
+            error = from_problem(problem, status=answer.status_code)
+        except (ValueError, AttributeError):
+            return ServerFault(
+                f"{self.server} answered {answer.status_code} to {answer.request.method} {answer.request.url.path};"
+                " is it a loco server?",
+                hint="loco version",
+            )
+        if isinstance(error, NotSignedIn) and self._token is not None:
+            return NotSignedIn(f"{error.message} (it came from {self._token.source})", hint=error.hint)
+        return error
+
+    def _unreachable(self, error: Exception) -> ServerUnreachable:
+        hint = "loco-server local --detach" if is_loopback(self.server) else "check the URL and your network"
+        return ServerUnreachable(
+            f"{self.server} (from {self._server.source}) cannot be reached: {str(error) or type(error).__name__}",
+            hint=f"{hint}, or choose another server: loco login --server URL",
+        )

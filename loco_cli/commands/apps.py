@@ -1,0 +1,16 @@
+"""`loco apps`: a team's apps."""
+
+from loco_cli.client import apps
+from loco_cli.context import Context, opened
+from loco_cli.options import Json, Team
+from loco_spec.api import Apps
+
+
+def command(team: Team = None, json: Json = False) -> None:
+    """List a team's apps."""
+    with opened(json=json) as context:
+        context.ui.result(run(context, team))
+
+
+def run(context: Context, team: str | None) -> Apps:
+    return apps.apps(context.http, context.team(team))

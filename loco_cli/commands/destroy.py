@@ -1,0 +1,53 @@
+"""`loco destroy`: an app, with everything that goes with it, once its name was typed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loco_cli.client import apps
+from loco_cli.context import Context, Target, opened
+from loco_cli.options import App, Folder, Json, Team
+from loco_spec.api import Destroyed
+from loco_spec.errors import UsageError
+
+Confirm = Annotated[
+    str | None, typer.Option("--confirm", help="The app's name, instead of being asked.", metavar="NAME")
+]
+
+
+def command(
+    folder: Folder = Path(), app: App = None, team: Team = None, confirm: Confirm = None, json: Json = False
+) -> None:
+    """Remove an app: containers, routes, images, records. There is no way back."""
+    with opened(json=json) as context:
+        context.ui.result(run(context, folder, app=app, team=team, confirm=confirm))
+
+
+def run(context: Context, folder: Path, *, app: str | None, team: str | None, confirm: str | None) -> Destroyed:
+    """Destroy it and wait until it is gone.
+
+    Raises:
+        UsageError: the name was not confirmed.
+    """
+    target = context.target(folder, app=app, team=team)
+    apps.status(context.http, target.team, target.app)  # it is there, and this person's, before anything is asked
+    _confirmed(context, target, confirm)
+    context.ui.working(f"destroying {target.app}")
+    apps.destroy(context.http, target.team, target.app)
+    return Destroyed(team=target.team, app=target.app)
+
+
+def _confirmed(context: Context, target: Target, confirm: str | None) -> None:
+    if confirm is None:
+        if not context.ui.can_ask:
+            raise UsageError(
+                f"destroying {target.app} must be confirmed, and nobody can be asked here",
+                hint=f"loco destroy --confirm {target.app}",
+            )
+        question = f"This removes {target.app} of team {target.team} for good. Type its name to go on:"
+        confirm = context.ui.ask(question)
+    if confirm != target.app:
+        raise UsageError(
+            f'"{confirm}" is not "{target.app}"; nothing was removed', hint=f"loco destroy --confirm {target.app}"
+        )

@@ -1,0 +1,97 @@
+"""What every command is given: configuration, client, and the person's terminal, each made when first asked for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loco_cli import config
+from loco_cli.credentials import Credentials
+from loco_spec import names, toml
+from loco_spec.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from loco_cli.client.http import Http
+    from loco_cli.ui.terminal import Ui
+
+
+@dataclass(frozen=True)
+class Target:
+    """The app that a command is about."""
+
+    team: str
+    app: str
+
+
+class Context:
+    def __init__(self, *, json: bool = False, server: str | None = None) -> None:
+        self._json = json
+        self._server = server
+
+    @cached_property
+    def server(self) -> config.Choice:
+        return config.server(self._server)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        return Credentials()
+
+    @cached_property
+    def http(self) -> "Http":
+        from loco_cli.client.http import Http
+
+        return Http(self.server, self.credentials.find(self.server.value))
+
+    @cached_property
+    def ui(self) -> "Ui":
+        from loco_cli.ui.terminal import Ui
+
+        return Ui(json=self._json)
+
+    def close(self) -> None:
+        if "http" in self.__dict__:
+            self.http.close()
+        if "ui" in self.__dict__:
+            self.ui.close()
+
+    def team(self, asked: str | None) -> str:
+        """Give the team: the one asked for, else the person's own."""
+        if asked is not None:
+            return _slug(asked, "team")
+        from loco_cli.client import account
+
+        found = account.me(self.http).default_team
+        if not found:
+            raise NotFound("you are in no team", hint="ask an owner of one to invite you")
+        return found
+
+    def target(self, folder: Path, *, app: str | None, team: str | None) -> Target:
+        """Give the app of a folder, or the one that was named."""
+        if app is not None:
+            return Target(team=self.team(team), app=_slug(app, "app"))
+        path = toml.find(folder)
+        if path is None:
+            return Target(team=self.team(team), app=names.slugify(folder.resolve().name))
+        spec = toml.load(folder)
+        return Target(team=self.team(team or spec.team), app=spec.name)
+
+
+@contextmanager
+def opened(*, json: bool = False, server: str | None = None) -> Iterator[Context]:
+    """Give a context for one command."""
+    context = Context(json=json, server=server)
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def _slug(text: str, what: str) -> str:
+    if not names.is_slug(text):
+        raise UsageError(
+            f'"{text}" is not the name of {"an" if what == "app" else "a"} {what}',
+            hint="loco apps" if what == "app" else "loco whoami",
+        )
+    return text

@@ -1,0 +1,59 @@
+"""Where `loco` begins, and the one catch: an error becomes a message, a next step and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from loco_spec.exits import Exit
+
+
+def main() -> None:
+    raise SystemExit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; give its exit code."""
+    from typer.exceptions import Abort, TyperException
+
+    from loco_cli.main import app
+
+    as_json = "--json" in argv
+    try:
+        return app()(args=list(argv), prog_name="loco", standalone_mode=False) or Exit.OK
+    except TyperException as e:  # a slip in the command line; Typer words it
+        return _usage(e, as_json=as_json)
+    except (KeyboardInterrupt, Abort):
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has enough; the interpreter would stumble over the same pipe once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except Exception as e:  # noqa: BLE001  the one catch
+        return _failed(e, as_json=as_json)
+
+
+def _usage(error: Exception, *, as_json: bool) -> int:
+    if as_json:
+        from loco_spec.errors import UsageError
+
+        return _failed(
+            UsageError(str(getattr(error, "format_message", lambda: error)()), hint="loco --help"), as_json=True
+        )
+    show = getattr(error, "show", None)
+    if callable(show):
+        show()
+    return Exit.USAGE
+
+
+def _failed(error: Exception, *, as_json: bool) -> int:
+    from loco_cli.ui import errors
+    from loco_spec.errors import LocoError
+
+    if os.environ.get("LOCO_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exception(error)
+    found = error if isinstance(error, LocoError) else errors.defect(error)
+    errors.show(found, as_json=as_json)
+    return int(found.exit_code)

@@ -1,0 +1,54 @@
+"""A group whose commands are named in a table and imported only when one of them runs."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+
+class LazyGroup(TyperGroup):
+    """Help and completion of names read the table alone; running a command, or its own help, imports its module."""
+
+    table: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """name → (module, one line of help)."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return list(self.table)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Give a stand-in with name and help, or the real one when it is going to be used."""
+        if cmd_name not in self.table:
+            return None
+        if cmd_name not in self.commands:
+            module, line = self.table[cmd_name]
+            self.commands[cmd_name] = _stand_in(cmd_name, line) if _only_listed(ctx) else _real(cmd_name, module)
+        return self.commands[cmd_name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in self.table:
+            self.commands[args[0]] = _real(args[0], self.table[args[0]][0])
+        return super().resolve_command(ctx, args)
+
+
+def _only_listed(ctx: Any) -> bool:
+    """Whether the group's own help is being written: nothing after its name was asked for."""
+    return not ctx.args and not ctx._protected_args  # noqa: SLF001  Typer's vendored click has no public word for it
+
+
+def _stand_in(name: str, line: str) -> Any:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+    @app.command(name, help=line)
+    def nothing() -> None: ...
+
+    return get_command(app)
+
+
+def _real(name: str, module: str) -> Any:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name)(import_module(module).command)
+    return get_command(app)

@@ -1,0 +1,54 @@
+"""The table of commands. Importing it imports none of them."""
+
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+from loco_cli.lazy import LazyGroup
+from loco_spec.version import VERSION
+
+COMMANDS = {
+    "login": ("loco_cli.commands.login", "Sign in to a server."),
+    "logout": ("loco_cli.commands.logout", "Sign out, and end the session on the server."),
+    "whoami": ("loco_cli.commands.whoami", "Show who is signed in, where, and in which teams."),
+    "deploy": ("loco_cli.commands.deploy", "Build the folder, push the image, roll it out."),
+    "redeploy": ("loco_cli.commands.redeploy", "Roll the live image again: new containers, nothing built."),
+    "logs": ("loco_cli.commands.logs", "Show an app's log lines, and follow them."),
+    "status": ("loco_cli.commands.status", "Show what runs of an app, and its newest deployment."),
+    "apps": ("loco_cli.commands.apps", "List a team's apps."),
+    "open": ("loco_cli.commands.open", "Open an app in the browser."),
+    "destroy": ("loco_cli.commands.destroy", "Remove an app: containers, routes, images, records."),
+    "version": ("loco_cli.commands.version", "Show the versions of this loco and of the server."),
+}
+
+
+class Commands(LazyGroup):
+    table = COMMANDS
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+def app() -> Any:
+    """Give the whole command line, callable with its arguments."""
+    found = typer.Typer(
+        cls=Commands,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @found.callback()
+    def loco(
+        version: bool = typer.Option(
+            False, "--version", callback=_print_version, is_eager=True, help="Show the version."
+        ),
+    ) -> None:
+        """Deploy a folder with a Dockerfile: built, pushed, routed, observable, and explained when it fails."""
+
+    return get_command(found)

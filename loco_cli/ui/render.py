@@ -1,0 +1,92 @@
+"""Each result as people read it: a function a type."""
+
+from functools import singledispatch
+
+from pydantic import BaseModel
+
+from loco_cli.ui.results import Deployed, LoggedIn, LoggedOut, Opened, Versions
+from loco_cli.ui.text import ago, safe
+from loco_spec import api
+
+
+@singledispatch
+def human(value: BaseModel) -> list[str]:
+    """Give the lines to print."""
+    return [f"{key}: {safe(str(item))}" for key, item in value.model_dump(mode="json").items()]
+
+
+@human.register
+def _(value: api.Me) -> list[str]:
+    teams = [f"  {safe(team.name)} ({safe(team.role)})" for team in value.teams]
+    return [f"{safe(value.user)}, in {len(teams)} team{'s' if len(teams) != 1 else ''}:", *teams]
+
+
+@human.register
+def _(value: LoggedIn) -> list[str]:
+    return [f"signed in to {value.server} as {safe(value.me.user)}; the token is in {value.kept_in}"]
+
+
+@human.register
+def _(value: LoggedOut) -> list[str]:
+    return [f"signed out of {value.server}"]
+
+
+@human.register
+def _(value: Versions) -> list[str]:
+    return [f"loco    {value.client}", f"server  {value.server or 'not reached'} ({value.url})"]
+
+
+@human.register
+def _(value: Opened) -> list[str]:
+    return [value.url]
+
+
+@human.register
+def _(value: Deployed) -> list[str]:
+    item = value.deployment
+    if value.unchanged:
+        found = [f"v{item.number} is live, nothing changed"]
+    elif item.state == "live":
+        found = [f"v{item.number} is live after {value.seconds:.1f} s"]
+    else:
+        found = [f"v{item.number} is {safe(item.state)}; follow it with: loco status"]
+    found += [f"  {safe(url)}" for url in item.urls]
+    if item.urls and ".localhost" in item.urls[0]:
+        found.append(f"  (browsers and curl find it; other programs may not:  curl {safe(item.urls[0])})")
+    return found
+
+
+@human.register
+def _(value: api.Apps) -> list[str]:
+    if not value.apps:
+        return ["no apps yet; the first one: loco deploy"]
+    width = max(len(item.app) for item in value.apps)
+    return [
+        f"{safe(item.app):<{width}}  {f'v{item.live} live' if item.live else 'not live':<10}"
+        f"  {safe(item.state):<10}  {' '.join(safe(url) for url in item.urls)}".rstrip()
+        for item in value.apps
+    ]
+
+
+@human.register
+def _(value: api.AppStatus) -> list[str]:
+    found = [f"{safe(value.app)} of team {safe(value.team)}"]
+    found += [f"  {safe(url)}" for url in value.urls]
+    if value.live is not None:
+        found.append(f"live: v{value.live.number} by {safe(value.live.created_by)}, {ago(value.live.live_at)}")
+    else:
+        found.append("live: nothing; loco deploy")
+    newest = value.latest
+    if newest is not None and (value.live is None or newest.number != value.live.number):
+        reason = f": {safe(newest.reason)}" if newest.reason else ""
+        found.append(f"newest: v{newest.number} {safe(newest.state)} by {safe(newest.created_by)}{reason}")
+    for item in value.instances:
+        restarts = f", {item.restarts} restart{'s' if item.restarts > 1 else ''}" if item.restarts else ""
+        reason = f" ({safe(item.reason)})" if item.reason else ""
+        found.append(f"  {safe(item.name):<8} {safe(item.state)}{reason}, started {ago(item.started_at)}{restarts}")
+    return found
+
+
+@human.register
+def _(value: api.Destroyed) -> list[str]:
+    return [f"{safe(value.app)} of team {safe(value.team)} is gone"]

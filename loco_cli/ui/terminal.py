@@ -1,0 +1,83 @@
+"""The person's terminal, or the program that reads us: steps on the way, and the result."""
+
+import json
+import os
+import sys
+from typing import Any
+
+from pydantic import BaseModel
+
+from loco_cli.ui.render import human
+from loco_cli.ui.text import safe
+
+
+class Ui:
+    """`json`: one object a line on stdout, the last one with the result; nothing else is printed there."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self._live: Any = None
+        self._is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not json
+
+    @property
+    def can_ask(self) -> bool:
+        return sys.stdin.isatty() and sys.stderr.isatty() and not self.json
+
+    def step(self, message: str, **detail: Any) -> None:
+        """Say that something was done: a line that stays."""
+        if self.json:
+            print(json.dumps({"step": message, **detail}), flush=True)
+        elif self._live is not None:
+            self._live.console.print(safe(message), markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(safe(message), file=sys.stderr, flush=True)
+
+    def event(self, event: BaseModel, message: str) -> None:
+        """Pass on what the server says of a deployment."""
+        if self.json:
+            print(json.dumps({"event": event.model_dump(mode="json")}), flush=True)
+        else:
+            self.step(message)
+
+    def working(self, message: str) -> None:
+        """Show what is going on right now, on a terminal only: the line is overwritten by the next."""
+        if not self._is_terminal:
+            return
+        if self._live is None:
+            from rich.console import Console
+
+            self._live = Console(stderr=True).status("")
+            self._live.start()
+        from rich.text import Text
+
+        self._live.update(Text(safe(message), overflow="ellipsis", no_wrap=True))
+
+    def close(self) -> None:
+        """Take the moving line away."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def note(self, message: str) -> None:
+        """Say something beside the point."""
+        if self.json:
+            print(json.dumps({"note": message}), file=sys.stderr)
+        else:
+            self.step(message)
+
+    def result(self, value: BaseModel, **more: Any) -> None:
+        """Give the command's result."""
+        self.close()
+        if self.json:
+            print(json.dumps({"version": 1, "result": {**value.model_dump(mode="json"), **more}}), flush=True)
+            return
+        for line in human(value):
+            print(line)
+
+    def line(self, text: str) -> None:
+        """Give one line of the result, as it comes."""
+        print(text, flush=True)
+
+    def ask(self, question: str) -> str:
+        self.close()
+        return input(f"{question} ").strip()

@@ -1,0 +1,65 @@
+"""What Envoy asks before each request to the registry. For the internal socket only: its answer holds a credential."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from loco_server.edge.config import AUTHORIZE_PATH
+from loco_server.gateway import decision
+from loco_server.gateway.decision import Challenge, Deny
+from loco_server.gateway.tokens import RegistryTokens
+from loco_server.registries.base import Registry
+
+
+def gateway_route(
+    *,
+    tokens: RegistryTokens,
+    registry: Registry,
+    is_closed: Callable[[str], bool],
+    read_only: Callable[[], bool],
+    challenge: Challenge,
+) -> Mount:
+    """Give the route of `/gateway/authorize/…`; the rest of the path is the request's own."""
+
+    async def answer(request: Request) -> Response:
+        raw: bytes = request.scope["raw_path"]
+        asked = decision.Request(
+            method=request.method,
+            path=raw.decode("latin-1").removeprefix(AUTHORIZE_PATH),
+            query=request.scope["query_string"].decode("latin-1"),
+        )
+        kind, _, text = request.headers.get("authorization", "").partition(" ")
+        found = decision.decide(
+            asked,
+            tokens.read(text) if kind.lower() == "bearer" else None,
+            is_closed=is_closed,
+            read_only=read_only(),
+            challenge=challenge,
+        )
+        if isinstance(found, Deny):
+            return denied(found)
+        # Envoy replaces the tenant's token by this one; one without actions opens `/v2/` alone.
+        return Response(
+            headers={"Authorization": await registry.upstream_authorization(found.repository, found.actions)}
+        )
+
+    return Mount(AUTHORIZE_PATH, app=_every_method(answer))
+
+
+def denied(found: Deny) -> Response:
+    """Word a refusal as a registry does."""
+    body = {"errors": [{"code": found.code, "message": found.message}]}
+    return JSONResponse(body, status_code=found.status, headers=found.headers)
+
+
+def _every_method(answer: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """Routes know the methods they take; this one must hear of all, the strange ones too."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return app

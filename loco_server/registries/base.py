@@ -28,6 +28,10 @@ class ImageMissingError(Exception):
     """The repository has no such image."""
 
 
+class ImageUnreadableError(Exception):
+    """The image is there, but a layer cannot be looked into; the message says why and what to do."""
+
+
 class Registry(Protocol):
     async def upstream_authorization(self, repository: str, actions: tuple[Action, ...]) -> str:
         """Give the `Authorization` that the gateway puts on an allowed request: short-lived, never shown to a tenant.
@@ -46,7 +50,12 @@ class Registry(Protocol):
         ...
 
     async def user_id(self, repository: str, facts: ImageFacts, name: str) -> int | None:
-        """Look up a named user in the image's own /etc/passwd, newest layer first; None when it has none."""
+        """Look up a named user in the image's own /etc/passwd, newest layer first; None when it has none.
+
+        Raises:
+            ImageUnreadableError: a layer that would have to be read is not a tar archive, plain or gzip.
+            RegistryDownError: no answer.
+        """
         ...
 
     async def delete(self, repository: str, digest: str) -> None:

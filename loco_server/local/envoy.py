@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sysconfig
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import httpx
 
 from loco_server.edge import config
 from loco_server.edge.files import EnvoyEdge
-from loco_server.local.processes import Program
+from loco_server.local.ports import ensure_free
+from loco_server.local.processes import Program, Supervised
 from loco_server.settings import Settings
 from loco_spec.errors import UsageError
 
 NAME = "envoy"
-_SOCKET_PATH_MAX = 107
 
 
 def binary() -> Path:
@@ -37,13 +38,7 @@ def binary() -> Path:
 
 
 def layout(settings: Settings, edge: EnvoyEdge) -> config.Layout:
-    """Give where Envoy listens.
-
-    Raises:
-        UsageError: the data folder's path is too long for sockets in it.
-    """
-    for path in (settings.envoy_socket, settings.internal_socket, settings.registry_socket):
-        check_socket_path(path)
+    """Give where Envoy listens and whom it dials."""
     return config.Layout(
         address=settings.address,
         edge_port=settings.ports.edge,
@@ -70,6 +65,23 @@ def program(settings: Settings, edge: EnvoyEdge) -> Program:
     return Program(NAME, argv, configuration=text)
 
 
+def supervised(settings: Settings, edge: EnvoyEdge, *, say: Callable[[str], None]) -> Supervised:
+    """Give Envoy's process, not started yet. Its ports are looked at before a new one is started."""
+
+    def ports_are_free() -> None:
+        ensure_free(settings.address, settings.ports.edge, "--edge-port")
+        ensure_free(settings.address, settings.ports.registry, "--registry-port")
+
+    return Supervised(
+        lambda: program(settings, edge),
+        run_dir=settings.run_dir,
+        log_dir=settings.log_dir,
+        ready=lambda: ready(settings),
+        say=say,
+        before_start=ports_are_free,
+    )
+
+
 async def ready(settings: Settings) -> bool:
     """Whether Envoy has its configuration and listens."""
     transport = httpx.AsyncHTTPTransport(uds=str(settings.envoy_socket))
@@ -78,17 +90,3 @@ async def ready(settings: Settings) -> bool:
             return (await client.get("http://envoy/ready")).status_code == 200
         except httpx.HTTPError:
             return False
-
-
-def check_socket_path(path: Path) -> None:
-    """See that the kernel takes the path as a socket's.
-
-    Raises:
-        UsageError: it is longer than the kernel's limit.
-    """
-    length = len(os.fsencode(path))
-    if length > _SOCKET_PATH_MAX:
-        raise UsageError(
-            f"the path {path} has {length} bytes; a socket's may have {_SOCKET_PATH_MAX}",
-            hint="choose a data folder with a shorter path: --data-dir",
-        )

@@ -128,12 +128,14 @@ class Supervised:
         self._running: Running | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._since = 0.0
+        self._name = ""
         self._wanted = False
         self._changing = asyncio.Lock()
 
     @property
     def name(self) -> str:
-        return self._program().name
+        """Known once it was started."""
+        return self._name
 
     @property
     def pid(self) -> int | None:
@@ -147,7 +149,7 @@ class Supervised:
             ProcessDiedError: it ended at once, or did not answer in time.
         """
         program = self._program()
-        self._wanted = True
+        self._wanted, self._name = True, program.name
         found = recorded(self._run_dir, program.name)
         if found is not None and found.is_alive() and found.hash == program.hash():
             self._running, self._child = found, None
@@ -171,7 +173,7 @@ class Supervised:
                 pause = 0.0 if lasted > _STEADY_SECONDS else min(max(pause * 2, 0.25), _LONGEST_PAUSE)
                 ended = time.monotonic()
                 await asyncio.sleep(pause)
-                name = self.name
+                name = self._name
                 try:
                     await asyncio.to_thread(stop_recorded, self._run_dir, name)
                     await self._spawn(self._program())
@@ -204,7 +206,7 @@ class Supervised:
             except subprocess.TimeoutExpired:
                 _signal(self._running, signal.SIGKILL)
                 reaper.wait()
-        stop_recorded(self._run_dir, self.name)
+        stop_recorded(self._run_dir, self._name)
         self._running, self._child = None, None
 
     async def _spawn(self, program: Program) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from loco_server.edge.base import EdgeApp, EdgeCluster, EdgeRoute
 from loco_server.edge.files import EnvoyEdge
 from loco_server.local import envoy
-from loco_server.local.processes import Program, Supervised
 from loco_server.settings import Ports, Settings
 from tests.ports import free_port
 
@@ -24,16 +23,7 @@ class RealEdge:
         self.settings.run_dir.mkdir()
         self.said: list[str] = []
         self.files = EnvoyEdge(folder / "edge", admin_socket=self.settings.envoy_socket)
-        self.process = Supervised(
-            self._program,
-            run_dir=self.settings.run_dir,
-            log_dir=self.settings.log_dir,
-            ready=lambda: envoy.ready(self.settings),
-            say=self.said.append,
-        )
-
-    def _program(self) -> Program:
-        return envoy.program(self.settings, self.files)
+        self.process = envoy.supervised(self.settings, self.files, say=self.said.append)
 
     async def close(self) -> None:
         await self.files.close()

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ def ip(*words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def private_network() -> Iterator[dict[str, str]]:
+def private_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A private and a public-looking address on the host itself, and one of each behind it, with a listener on PORT.
 
     Give them by what they are.
@@ -123,7 +123,19 @@ def private_network() -> Iterator[dict[str, str]]:
         ip("-n", space, "route", "add", "default", "via", "10.99.0.1")
         ip("route", "add", "169.254.169.254/32", "dev", "lcv0")
         listener = subprocess.Popen(
-            ["ip", "netns", "exec", space, "busybox", "httpd", "-f", "-p", str(PORT), "-h", "/var/empty"]
+            [
+                "ip",
+                "netns",
+                "exec",
+                space,
+                "busybox",
+                "httpd",
+                "-f",
+                "-p",
+                str(PORT),
+                "-h",
+                str(tmp_path_factory.mktemp("www")),
+            ]
         )
         eventually(lambda: connects("203.0.113.2"))
         yield addresses
@@ -199,14 +211,16 @@ def test_around_the_fence_the_same_questions_get_through(
 
 
 @pytest.mark.anyio
-async def test_forty_teams_get_networks_also_when_they_all_ask_at_once(docker_client: docker.DockerClient) -> None:
-    installation = new_id()
+async def test_forty_teams_get_networks_also_when_they_all_ask_at_once(
+    docker_client: docker.DockerClient, size: Callable[[str], int]
+) -> None:
+    installation, teams = new_id(), size("team_networks")
     engine = _engine(installation, "10.216.0.0/17")
     try:
-        await asyncio.gather(*(engine.prepare(new_app(team=f"team{n}")) for n in range(40)))
+        await asyncio.gather(*(engine.prepare(new_app(team=f"team{n}")) for n in range(teams)))
         networks = docker_client.networks.list(filters={"label": f"loco/installation={installation}"})
         subnets = {network.attrs["IPAM"]["Config"][0]["Subnet"] for network in networks}
-        assert (len(networks), len(subnets)) == (40, 40)
+        assert (len(networks), len(subnets)) == (teams, teams)
     finally:
         await engine.remove_all()
         await engine.close()

@@ -5,6 +5,7 @@ of its HTTP library gets past this module.
 """
 
 import asyncio
+import socket
 import struct
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,6 @@ import requests
 import urllib3
 from docker import APIClient
 from docker.errors import APIError, DockerException
-from docker.types import CancellableStream
 
 from loco_server.engines.base import EngineDownError
 
@@ -138,12 +138,20 @@ class Docker:
 
     def _guarded(self, work: Any) -> Any:
         try:
+            self._knock()
             return work(self._connected())
         except APIError as error:
             status = 500 if error.response is None else int(error.response.status_code)
             raise RefusedError(status, str(error.explanation or error)) from error
         except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise EngineDownError(down(self.url, error)) from error
+
+    def _knock(self) -> None:
+        """The SDK leaks the socket of a connection that is refused: it asks only where somebody answers."""
+        if self.url.startswith("unix://"):
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(CALL_TIMEOUT)
+                probe.connect(self.url.removeprefix("unix://"))
 
     def _connected(self) -> APIClient:
         with self._connecting:
@@ -157,11 +165,13 @@ class LogStream:
 
     def __init__(self, response: Any) -> None:
         self._response = response
-        self._closed = False
+        self._letting_go = threading.Lock()
+        self._begun = self._over = False
 
     def frames(self) -> Iterator[tuple[str, bytes]]:
         """(`stdout` or `stderr`, the frame's bytes), until the log ends or the stream is closed."""
         raw = self._response.raw
+        self._begun = True
         try:
             while header := raw.read(8):
                 kind, length = struct.unpack(">BxxxL", header)
@@ -174,16 +184,24 @@ class LogStream:
             # Closed by us, or the engine stopped in mid-frame: the reader asks again from its position.
             return
         finally:
-            self._response.close()
+            with self._letting_go:
+                self._over = True
+                self._response.close()
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            CancellableStream(None, self._response).close()
-        except (DockerException, OSError, AttributeError):
-            self._response.close()
+        """End the connection under the reading thread, which then closes its own end of it."""
+        with self._letting_go:
+            if self._over:
+                return
+            self._over = True
+            if not self._begun:
+                self._response.close()
+                return
+            try:
+                with socket.fromfd(self._response.raw.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as same:
+                    same.shutdown(socket.SHUT_RDWR)
+            except (OSError, ValueError):
+                return  # it has ended by itself
 
 
 def down(url: str, error: Exception) -> str:

@@ -16,6 +16,10 @@ from loco_server.engines.docker.names import Found
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
 """Between two questions after the health of a new instance, whatever its interval: a deploy waits for it."""
+SHUTDOWN_SECONDS = 1.0
+_STOPPED = frozenset({137, 143})
+"""Exit codes of SIGKILL and SIGTERM."""
+_KILLED = diagnosis.Ended(137, out_of_memory=False)
 FAILED_STOP_SECONDS = 1.0
 """What never served is not drained."""
 
@@ -129,9 +133,11 @@ class Roller:
         state = await self._instances.state(found)
         if state is not None and state.running:
             return state.pid
-        ended = (
-            state.ended if state is not None and state.ended is not None else diagnosis.Ended(137, out_of_memory=False)
-        )
+        ended = state.ended if state is not None and state.ended is not None else _KILLED
+        if ended.exit_code in _STOPPED and not ended.out_of_memory:
+            # An engine that shuts down stops its containers first. Then nothing is concluded.
+            await asyncio.sleep(SHUTDOWN_SECONDS)
+            await self._docker.call("ping")
         lines = await self._instances.last_lines(found) if state is not None else []
         raise RolloutFailedError(diagnosis.exited(roll.rollout.unit, found.name, ended, lines, roll.seconds))
 

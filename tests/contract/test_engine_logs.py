@@ -190,6 +190,23 @@ async def test_odd_bytes_and_long_lines_come_whole(world: World) -> None:
     assert [line.text for line in await world.keeper.kept(world.app.app_id)][-1] == "no end"
 
 
+async def test_a_follower_gets_the_unended_last_line_of_an_instance_that_stopped(world: World) -> None:
+    script = "trap 'exit 0' TERM; httpd -p 8080 -h /www; echo ready; printf 'no end'; while :; do sleep 0.02; done"
+    await world.roll(world.rollout(1, command=sh(script)))
+    seen: list[str] = []
+
+    async def read() -> None:
+        async for batch in _batches(world, None, follow=True):
+            seen.extend(line.text for line in batch.lines)
+
+    reader = asyncio.create_task(read())
+    await eventually_async(lambda: _same(seen == ["ready"]))
+    world.container("v1-1").stop(timeout=2)
+    await eventually_async(lambda: _same(seen == ["ready", "no end"]), within=3)
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+
+
 async def test_a_slow_reader_costs_nobody_else_anything(world: World) -> None:
     await world.roll(world.rollout(1, **burst(4000)))
     await _written(world, 1)

@@ -93,6 +93,10 @@ def _accept(server: socket.socket) -> None:
         connection.close()
 
 
+def iptables(*words: str) -> None:
+    subprocess.run(["iptables", "-w", "10", *words], check=True)
+
+
 def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
@@ -201,12 +205,12 @@ def test_around_the_fence_the_same_questions_get_through(
     targets = (gateway, private_network["private behind the host"], private_network["metadata"])
     around = [(chain, "-i", bridge, "-j", "ACCEPT") for chain in ("INPUT", "DOCKER-USER")]
     for rule in around:
-        subprocess.run(["iptables", "-w", "-I", *rule], check=True)
+        iptables("-I", *rule)
     try:
         assert all(tenants.reaches("front", target, PORT) for target in targets)
     finally:
         for rule in around:
-            subprocess.run(["iptables", "-w", "-D", *rule], check=True)
+            iptables("-D", *rule)
     assert not any(tenants.reaches("front", target, PORT) for target in targets)
 
 
@@ -256,5 +260,24 @@ async def test_without_a_fence_a_second_team_is_refused(monkeypatch: pytest.Monk
             await engine.prepare(new_app(team="other"))
     finally:
         monkeypatch.undo()
+        await engine.remove_all()
+        await engine.close()
+
+
+@pytest.mark.anyio
+async def test_reconcile_sets_a_fence_that_was_flushed_again(docker_client: docker.DockerClient) -> None:
+    engine = _engine(new_id(), "10.217.8.0/22")
+
+    def jumps() -> int:
+        rules = subprocess.run(["iptables-save", "-t", "filter"], check=True, capture_output=True, text=True).stdout
+        return sum(rules.count(f"-A {chain} -i loco-+ ") for chain in ("INPUT", "DOCKER-USER"))
+
+    try:
+        await engine.prepare(new_app())
+        for chain, own in (("INPUT", "LOCO-INPUT"), ("DOCKER-USER", "LOCO-FORWARD")):
+            iptables("-D", chain, "-i", "loco-+", "-j", own)
+        await engine.reconcile([], frozenset())
+        assert jumps() == 2
+    finally:
         await engine.remove_all()
         await engine.close()

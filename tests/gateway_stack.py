@@ -91,6 +91,10 @@ class GatewayStack:
         finally:
             connection.close()
 
+    def stop_server(self) -> None:
+        """End what Envoy asks, as when the server dies."""
+        self.run(_end(*self._servers[0]))
+
     def _start(self) -> None:
         self._thread.start()
         self.run(self._start_all())
@@ -129,10 +133,14 @@ class GatewayStack:
     async def _stop_all(self) -> None:
         await asyncio.gather(self.registry.process.stop(), self.envoy.stop())
         for server, task in self._servers:
-            server.should_exit = True
-            await task
+            await _end(server, task)
         await self.edge.close()
         await self.distribution.close()
+
+
+async def _end(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    await task
 
 
 class _Server(uvicorn.Server):

@@ -1,5 +1,7 @@
 """What the operator decides, by flags and `LOCO_*` variables. One frozen value; nothing else reads the environment."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -48,6 +50,19 @@ class Settings:
     address: str = "127.0.0.1"
 
     @property
+    def database_url(self) -> str:
+        return f"sqlite+aiosqlite:///{self.data_dir}/loco.db"
+
+    @property
+    def keys_dir(self) -> Path:
+        """The server's own keys; 0700, each file 0600."""
+        return self.data_dir / "keys"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.data_dir / "log"
+
+    @property
     def run_dir(self) -> Path:
         """Sockets and pid files; 0700."""
         return self.data_dir / "run"
@@ -78,3 +93,40 @@ class Settings:
     def registry_host(self) -> str:
         """As the container engine dials it and as image names carry it."""
         return f"{self.address}:{self.ports.registry}"
+
+
+def default_data_dir(environment: Mapping[str, str] = os.environ) -> Path:
+    """Give `$LOCO_DATA_DIR`, else `loco` under the XDG data folder."""
+    if environment.get("LOCO_DATA_DIR"):
+        return Path(environment["LOCO_DATA_DIR"])
+    base = environment.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "loco"
+
+
+def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Give the settings of the embedded default.
+
+    Raises:
+        ValueError: a `LOCO_*` variable does not have the form it needs; the message names it.
+    """
+    subnets = environment.get("LOCO_SUBNETS")
+    limits = Limits()
+    number = {
+        "LOCO_IMAGE_LIMIT": limits.image_bytes,
+        "LOCO_FREE_SPACE_FLOOR": limits.free_space_bytes,
+    }
+    for name in number:
+        if name in environment:
+            if not environment[name].isdigit():
+                raise ValueError(f"{name} is a number of bytes, not {environment[name]!r}")
+            number[name] = int(environment[name])
+    try:
+        network = IPv4Network(subnets) if subnets else Settings.subnets
+    except ValueError as e:
+        raise ValueError(f"LOCO_SUBNETS is not an IPv4 network: {e}") from e
+    return Settings(
+        data_dir=data_dir,
+        ports=ports,
+        subnets=network,
+        limits=Limits(image_bytes=number["LOCO_IMAGE_LIMIT"], free_space_bytes=number["LOCO_FREE_SPACE_FLOOR"]),
+    )

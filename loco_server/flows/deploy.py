@@ -13,7 +13,7 @@ from loco_server.policy import gates, hosts, tokens
 from loco_server.records.apps import Apps, RouteTakenError
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.values import AppRecord, DeploymentRecord, TeamRecord
-from loco_server.registries.base import ImageMissingError, Registry, RegistryDownError
+from loco_server.registries.base import ImageMissingError, ImageUnreadableError, Registry, RegistryDownError
 from loco_server.scanners.base import Scanner
 from loco_server.settings import Settings
 from loco_server.units import UnitRoute
@@ -209,7 +209,10 @@ class Deploy:
         looked_up = None
         name = gates.named_user(facts)
         if name is not None and spec.security.user is None:
-            looked_up = await self._registry.user_id(repository, facts, name)
+            try:
+                looked_up = await self._registry.user_id(repository, facts, name)
+            except ImageUnreadableError as e:
+                raise ImageRefused(str(e), hint="USER 10001 in the Dockerfile, then: loco deploy") from e
         user_id = gates.user(facts, override=spec.security.user, looked_up=looked_up)
         gates.scan(await self._scanner.scan(repository, digest))
         return user_id

@@ -151,6 +151,14 @@ class Deployments:
             )
             return [record(row) for row in rows]
 
+    async def not_open(self) -> list[tuple[str, int]]:
+        """Give app id and number of all deployments that take no image any more."""
+        async with self._database.read() as db:
+            rows = await db.execute(
+                select(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number).where(DEPLOYMENTS.c.state != "created")
+            )
+            return [(row.app_id, row.number) for row in rows]
+
     async def live(self, app_id: str) -> DeploymentRecord | None:
         async with self._database.read() as db:
             row = (

@@ -23,33 +23,38 @@ def sync_url(url: str) -> str:
     return url.replace("+aiosqlite", "").replace("+asyncpg", "+psycopg")
 
 
-def upgrade(url: str, revision: str = "head") -> None:
+def upgrade(url: str, to: str = "head") -> None:
     """Run the missing migrations, each in a transaction."""
     engine = create_engine(sync_url(url))
     try:
         with engine.begin() as connection:
-            command.upgrade(_config(connection), revision)
+            command.upgrade(_config(connection), to)
     finally:
         engine.dispose()
 
 
-def downgrade(url: str, revision: str) -> None:
+def downgrade(url: str, to: str) -> None:
     engine = create_engine(sync_url(url))
     try:
         with engine.begin() as connection:
-            command.downgrade(_config(connection), revision)
+            command.downgrade(_config(connection), to)
     finally:
         engine.dispose()
 
 
-def is_current(url: str) -> bool:
-    """Whether the records have exactly this version's schema."""
+def revision(url: str) -> str | None:
+    """Give the schema that the records have; None for an empty database."""
     engine = create_engine(sync_url(url))
     try:
         with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision() == head()
+            return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
+
+
+def is_known(number: str) -> bool:
+    """Whether this version knows the way from that schema to its own."""
+    return number in {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def head() -> str | None:

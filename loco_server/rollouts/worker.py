@@ -17,6 +17,7 @@ from loco_server.engines.base import (
     ReleaseResult,
     Rollout,
     RolloutFailedError,
+    StaleAttemptError,
 )
 from loco_server.records.deployments import ROLLING, CancelRequestedError, ClaimLostError, Deployments
 from loco_server.records.events import Events
@@ -113,7 +114,7 @@ class Worker:
                 await self._deployments.still_ours(item)
                 item = await self._deployments.get(item.app_id, item.number) or item
                 await self._roll(item)
-            except ClaimLostError:
+            except (ClaimLostError, StaleAttemptError):
                 return
             except CancelRequestedError:
                 await self._end(item, "cancelled", "cancelled; the previous deployment serves on")

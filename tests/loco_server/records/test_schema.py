@@ -27,8 +27,13 @@ def test_a_downgrade_takes_everything_back_and_an_upgrade_brings_it_again(tmp_pa
     assert tables(tmp_path) == before
 
 
-def test_an_empty_database_is_not_current_and_a_migrated_one_is(tmp_path: Path) -> None:
+def test_an_empty_database_has_no_revision_and_a_migrated_one_the_newest(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
-    assert not schema.is_current(url)
+    assert schema.revision(url) is None
     schema.upgrade(url)
-    assert schema.is_current(url)
+    assert schema.revision(url) == schema.head()
+
+
+def test_only_revisions_of_this_version_are_known() -> None:
+    assert schema.is_known("0001")
+    assert not schema.is_known("9999")

@@ -1,0 +1,105 @@
+"""The data folder: what is in it, made with the permissions it must have, and recognised before anything is removed."""
+
+import os
+import secrets
+import shutil
+import sqlite3
+from pathlib import Path
+
+from loco_server.records import schema
+from loco_server.settings import Settings
+from loco_spec.errors import Conflict, UsageError
+
+OURS = frozenset({"server.lock", "loco.db", "keys", "run", "log", "edge", "registry", "backup"})
+"""What loco writes into the folder; the database's own side files and Debian's lost+found aside."""
+
+
+SOCKET_PATH_MAX = 107
+"""The longest path of a Unix socket on Linux (sun_path, less the ending zero)."""
+
+
+def make(settings: Settings) -> None:
+    """Make the folder and its parts, for its owner alone.
+
+    Raises:
+        UsageError: it cannot be made, its path is too long for sockets, or something else lives there.
+    """
+    data_dir = settings.data_dir
+    for path in (settings.internal_socket, settings.envoy_socket, settings.registry_socket):
+        if len(os.fsencode(path)) > SOCKET_PATH_MAX:
+            raise UsageError(
+                f"the path {path} is too long for a Unix socket ({SOCKET_PATH_MAX} bytes at most)",
+                hint="choose a shorter --data-dir",
+            )
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        refuse_strange(data_dir)
+        data_dir.chmod(0o700)
+        for part in (settings.run_dir, settings.keys_dir, settings.log_dir):
+            part.mkdir(mode=0o700, exist_ok=True)
+            part.chmod(0o700)
+    except OSError as e:
+        raise UsageError(f"the data folder {data_dir} cannot be used: {e.strerror}", hint="--data-dir") from e
+
+
+def exists(data_dir: Path) -> bool:
+    """Whether an installation was ever started in the folder."""
+    return (data_dir / "loco.db").exists()
+
+
+def refuse_strange(data_dir: Path) -> None:
+    """Refuse a folder that holds what is not loco's: a slip in --data-dir must not cost anybody their files.
+
+    Raises:
+        UsageError: with the first of the strange names.
+    """
+    strange = sorted(
+        path.name
+        for path in data_dir.iterdir()
+        if path.name not in OURS and not path.name.startswith("loco.db-") and path.name != "lost+found"
+    )
+    if strange:
+        raise UsageError(
+            f"{data_dir} holds what is not loco's ({strange[0]})", hint="choose an empty or new folder with --data-dir"
+        )
+
+
+def server_key(settings: Settings) -> bytes:
+    """Give the server's own secret (32 bytes), made at the first start."""
+    path = settings.keys_dir / "server.key"
+    if not path.exists():
+        fresh = path.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(secrets.token_bytes(32))
+        fresh.replace(path)
+    return path.read_bytes()
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the records to this version's schema; a copy of the old ones is kept.
+
+    Raises:
+        Conflict: the records are a newer version's.
+    """
+    database = settings.data_dir / "loco.db"
+    if database.exists():
+        revision = schema.revision(settings.database_url)
+        if revision == schema.head():
+            return
+        if revision is not None and not schema.is_known(revision):
+            raise Conflict(
+                f"the records in {settings.data_dir} were written by a newer loco (schema {revision})",
+                hint="pip install --upgrade 'loco-deploy[server]'",
+            )
+        if revision is not None:
+            _back_up(database, settings.data_dir / "backup", revision)
+    schema.upgrade(settings.database_url)
+    database.chmod(0o600)
+
+
+def _back_up(database: Path, folder: Path, revision: str) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    target = folder / f"loco-{revision}.db"
+    with sqlite3.connect(database) as source, sqlite3.connect(target) as copy:
+        source.backup(copy)
+    shutil.copymode(database, target)

@@ -1,0 +1,45 @@
+"""A uvicorn server inside a process that has other things to do, and keeps its own signals."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from socket import socket
+from typing import Any
+
+import uvicorn
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # the process ends for all its listeners at once, not for each
+
+
+class Listener:
+    """Serves one application on one bound socket."""
+
+    def __init__(self, app: Any, bound: socket) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,  # followers of logs and events never end by themselves
+            timeout_keep_alive=75,
+        )
+        self._server = _Server(config)
+        self._bound = bound
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return when requests are answered."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._bound]))
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)

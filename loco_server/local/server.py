@@ -1,0 +1,226 @@
+"""The server process of `loco-server local`: everything in one data folder, started, watched and stopped together."""
+
+import asyncio
+import getpass
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+
+from loco_server import keys
+from loco_server.edge.files import EnvoyEdge
+from loco_server.gateway.decision import Challenge
+from loco_server.gateway.tokens import RegistryTokens
+from loco_server.http.app import api_app
+from loco_server.http.call import Services
+from loco_server.http.gateway import gateway_route
+from loco_server.http.registry_token import SERVICE, TOKEN_PATH, token_route
+from loco_server.local import envoy, folder, lock, ports
+from loco_server.local.listener import Listener
+from loco_server.local.processes import Supervised
+from loco_server.local.registry import LocalRegistry
+from loco_server.records.database import Database
+from loco_server.settings import Settings
+from loco_server.wiring import Parts, wire
+
+log = logging.getLogger("loco")
+
+
+class LocalServer:
+    """`say` tells the operator in one line what happened."""
+
+    def __init__(self, settings: Settings, *, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._say = say
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; then stop everything, the apps included.
+
+        Raises:
+            FolderTakenError: another server has the folder.
+            LocoError: it cannot be started.
+            ProcessDiedError: Envoy or the registry does not start. Nothing is left behind.
+        """
+        settings = self._settings
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        folder.make(settings)
+        with lock.held(settings.data_dir, api_url=settings.api_url):
+            async with AsyncExitStack() as stack:
+                await self._serve(stack)
+        self._say("stopped")
+
+    async def clean(self, *, remove: bool) -> None:
+        """Without a server: stop the installation's containers, or remove all that it has on the engine."""
+        with lock.held(self._settings.data_dir, api_url=self._settings.api_url):
+            edge = EnvoyEdge(self._settings.data_dir / "edge", admin_socket=self._settings.envoy_socket)
+            parts = await self._wire(edge, _nothing_to_collect)
+            try:
+                await (parts.engine.remove_all() if remove else parts.engine.stop())
+            finally:
+                await parts.engine.close()
+                await parts.database.close()
+
+    async def _serve(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        ended = _signalled()
+        api_socket = self._listen_tcp()
+        internal_socket = _listen_unix(settings.internal_socket)
+        folder.migrate(settings)
+        registry = LocalRegistry(settings, say=self._say)
+        edge = EnvoyEdge(settings.data_dir / "edge", admin_socket=settings.envoy_socket)
+        proxy = self._envoy(edge)
+        parts = await self._wire(edge, registry.garbage_collect)
+        stack.push_async_callback(parts.database.close)
+        stack.push_async_callback(parts.engine.close)
+        tokens = RegistryTokens(keys.signing_key(settings.keys_dir / keys.TOKEN_KEY), settings.tokens)
+        await parts.remember_closed()
+
+        internal = Listener(self._internal_app(parts, tokens, registry), internal_socket)
+        await internal.start()
+        stack.push_async_callback(internal.stop)
+        for name, process in (("registry", registry.process), ("envoy", proxy)):
+            stack.push_async_callback(process.stop)
+            if await process.start():
+                self._say(f"{name} runs already: adopted")
+        await self._administrator(parts)
+        await parts.engine.check()
+        # Apps stop with the server, unless it is killed: registered before the worker, so that it runs after it.
+        stack.push_async_callback(self._stop_apps, parts)
+        await parts.worker.resume()
+        stack.push_async_callback(parts.worker.close)
+        for work in (
+            parts.worker.run(),
+            parts.housekeeping.run(),
+            parts.destroy.resume(),
+            registry.process.watch(),
+            proxy.watch(),
+        ):
+            self._in_background(stack, work)
+        api = Listener(
+            api_app(_services(settings, parts), [token_route(tokens=tokens, book=parts.tickets)]), api_socket
+        )
+        await api.start()
+        stack.push_async_callback(api.stop)
+        self._say(f"ready: {settings.api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
+        await ended.wait()
+        self._say("stopping")
+
+    def _envoy(self, edge: EnvoyEdge) -> Supervised:
+        settings = self._settings
+
+        def free() -> None:
+            ports.ensure_free(settings.address, settings.ports.edge, "--edge-port")
+            ports.ensure_free(settings.address, settings.ports.registry, "--registry-port")
+
+        return Supervised(
+            lambda: envoy.program(settings, edge),
+            run_dir=settings.run_dir,
+            log_dir=settings.log_dir,
+            ready=lambda: envoy.ready(settings),
+            say=self._say,
+            before_start=free,
+        )
+
+    async def _wire(self, edge: EnvoyEdge, collect_garbage: Callable[[], Awaitable[int]]) -> Parts:
+        return await wire(
+            self._settings,
+            database=Database(self._settings.database_url),
+            edge=edge,
+            user=_login(),
+            server_key=folder.server_key(self._settings),
+            collect_garbage=collect_garbage,
+        )
+
+    def _internal_app(self, parts: Parts, tokens: RegistryTokens, registry: LocalRegistry) -> Starlette:
+        challenge = Challenge(realm=f"{self._settings.api_url}{TOKEN_PATH}", service=SERVICE)
+        route = gateway_route(
+            tokens=tokens,
+            registry=parts.registry,
+            is_closed=parts.closed.is_closed,
+            read_only=lambda: registry.read_only,
+            challenge=challenge,
+        )
+        return Starlette(routes=[route])
+
+    def _listen_tcp(self) -> socket.socket:
+        settings = self._settings
+        ports.ensure_free(settings.address, settings.ports.api, "--api-port")
+        return socket.create_server((settings.address, settings.ports.api), backlog=512)
+
+    async def _administrator(self, parts: Parts) -> None:
+        """The first start makes the local administrator; the sign-in by file finds them."""
+        user = await parts.people.signed_in("local", _login(), _login())
+        log.debug("the local administrator is %s", user.login)
+
+    async def _stop_apps(self, parts: Parts) -> None:
+        try:
+            await parts.engine.stop()
+        except Exception as e:  # noqa: BLE001  the rest must be stopped all the same
+            self._say(f"the apps could not be stopped: {e}")
+
+    def _in_background(self, stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+        stack.push_async_callback(end)
+
+
+def _services(settings: Settings, parts: Parts) -> Services:
+    return Services(
+        settings=settings,
+        login=parts.login,
+        people=parts.people,
+        apps=parts.apps,
+        deploy=parts.deploy,
+        destroy=parts.destroy,
+        status=parts.status,
+        engine=parts.engine,
+    )
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    """Bind the server's internal socket, 0600; a dead server's is in the way and goes."""
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    try:
+        bound.bind(str(path))
+    finally:
+        os.umask(before)
+    bound.listen(512)
+    return bound
+
+
+def _signalled() -> asyncio.Event:
+    """Give an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end(number: signal.Signals) -> None:
+        ended.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    return ended
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
+async def _nothing_to_collect() -> int:
+    return 0

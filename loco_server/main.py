@@ -1,0 +1,92 @@
+"""`loco-server`: what the operator runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loco_server.local import command
+from loco_server.settings import Ports, default_data_dir
+from loco_spec.errors import LocoError
+from loco_spec.version import VERSION
+
+app = typer.Typer(
+    name="loco-server",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+local = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
+app.add_typer(local, name="local", help="The whole platform on this machine: server, edge, registry.")
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept.", show_default=False)]
+
+
+@local.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    data_dir: DataDir = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Go on in the background.")] = False,
+    api_port: Annotated[int, typer.Option(help="Where the CLI finds the server.")] = Ports.api,
+    edge_port: Annotated[int, typer.Option(help="Where the apps answer.")] = Ports.edge,
+    registry_port: Annotated[int, typer.Option(help="Where images are pushed to.")] = Ports.registry,
+) -> None:
+    """Start the server, the edge and the registry; Ctrl-C stops all three and the apps."""
+    context.obj = (data_dir or default_data_dir()).expanduser().absolute()
+    if context.invoked_subcommand is None:
+        ports = Ports(api=api_port, edge=edge_port, registry=registry_port)
+        raise typer.Exit(command.start(context.obj, ports, detach=detach))
+
+
+@local.command()
+def status(context: typer.Context, data_dir: DataDir = None) -> None:
+    """Tell what runs."""
+    raise typer.Exit(command.status(_folder(context, data_dir)))
+
+
+@local.command()
+def stop(context: typer.Context, data_dir: DataDir = None) -> None:
+    """Stop everything, also what a killed server left; the apps come back with the next start."""
+    raise typer.Exit(command.stop(_folder(context, data_dir)))
+
+
+@local.command()
+def reset(
+    context: typer.Context,
+    data_dir: DataDir = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Stop everything and remove all apps, images and records."""
+    folder = _folder(context, data_dir)
+    if not yes and not typer.confirm(f"Remove every app, image and record of {folder}?"):
+        raise typer.Exit(1)
+    raise typer.Exit(command.reset(folder))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(VERSION)
+
+
+def _folder(context: typer.Context, data_dir: Path | None) -> Path:
+    folder: Path = context.obj
+    return folder if data_dir is None else data_dir.expanduser().absolute()
+
+
+def main() -> None:
+    """Run; the one catch of errors that are meant for the person."""
+    try:
+        app()
+    except LocoError as e:
+        for line in (f"error: {e.message}", *(f"  {fault.path}: {fault.message}" for fault in e.fields)):
+            print(line, file=sys.stderr)  # noqa: T201
+        if e.hint:
+            print(f"next: {e.hint}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(int(e.exit_code)) from None
+
+
+if __name__ == "__main__":
+    main()

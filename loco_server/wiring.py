@@ -1,0 +1,129 @@
+"""The only file that loads seam members and joins the parts. What comes out is ready to be served."""
+
+import platform
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from loco_server import engines, identity, registries, scanners, seam
+from loco_server.edge.base import Edge
+from loco_server.engines.base import Engine
+from loco_server.flows.deploy import Deploy, Host
+from loco_server.flows.destroy import Destroy
+from loco_server.flows.login import Login
+from loco_server.flows.status import Status
+from loco_server.flows.tickets import Tickets
+from loco_server.gateway.closed import ClosedDeployments
+from loco_server.gateway.tickets import PullTickets, deployment_key
+from loco_server.records.apps import Apps
+from loco_server.records.database import Database
+from loco_server.records.deployments import Deployments
+from loco_server.records.events import Events
+from loco_server.records.facts import Facts
+from loco_server.records.kept_logs import KeptLogs
+from loco_server.records.people import People
+from loco_server.records.wake import Wake
+from loco_server.registries.base import Registry
+from loco_server.rollouts.housekeeping import Housekeeping
+from loco_server.rollouts.plan import Planner
+from loco_server.rollouts.worker import Worker
+from loco_server.settings import Settings
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything the server is made of, joined."""
+
+    database: Database
+    people: People
+    apps: Apps
+    deployments: Deployments
+    engine: Engine
+    registry: Registry
+    closed: ClosedDeployments
+    login: Login
+    deploy: Deploy
+    destroy: Destroy
+    status: Status
+    tickets: Tickets
+    worker: Worker
+    housekeeping: Housekeeping
+
+    async def remember_closed(self) -> None:
+        """Before the first answer: tokens of deployments that were closed while no server ran buy nothing."""
+        for app_id, number in await self.deployments.not_open():
+            self.closed.close(deployment_key(app_id, number))
+
+
+async def wire(
+    settings: Settings,
+    *,
+    database: Database,
+    edge: Edge,
+    user: str,
+    server_key: bytes,
+    collect_garbage: Callable[[], Awaitable[int]],
+) -> Parts:
+    """Join the parts for one machine. `user` is the local administrator's name.
+
+    Raises:
+        LookupError: the settings name a member that a seam does not have.
+    """
+    wake = Wake()
+    people, apps = People(database), Apps(database)
+    deployments, events = Deployments(database, wake), Events(database, wake)
+    closed = ClosedDeployments(keep_seconds=settings.tokens.honoured)
+    pull_tickets = PullTickets(server_key)
+    engine: Engine = seam.load(engines.MEMBERS, settings.engine, seam="engine")(
+        installation=await Facts(database).installation(),
+        edge=edge,
+        keeper=KeptLogs(database),
+        subnets=settings.subnets,
+        data_dir=settings.data_dir,
+    )
+    registry: Registry = seam.load(registries.MEMBERS, settings.registry, seam="registry")(
+        socket=settings.registry_socket, keys_dir=settings.keys_dir
+    )
+    scanner = seam.load(scanners.MEMBERS, settings.scanner, seam="scanner")()
+    local = seam.load(identity.MEMBERS, "local", seam="identity provider")(settings.run_dir / "login", user=user)
+    planner = Planner(settings=settings, apps=apps, deployments=deployments, pull_tickets=pull_tickets)
+    return Parts(
+        database=database,
+        people=people,
+        apps=apps,
+        deployments=deployments,
+        engine=engine,
+        registry=registry,
+        closed=closed,
+        login=Login(people, {"local": local}),
+        deploy=Deploy(
+            settings=settings,
+            host=Host(platform=_platform(), free_bytes=lambda: shutil.disk_usage(settings.data_dir).free),
+            apps=apps,
+            deployments=deployments,
+            engine=engine,
+            registry=registry,
+            scanner=scanner,
+            closed=closed,
+        ),
+        destroy=Destroy(apps=apps, deployments=deployments, engine=engine, registry=registry, closed=closed),
+        status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
+        tickets=Tickets(apps=apps, deployments=deployments, pull_tickets=pull_tickets),
+        worker=Worker(engine=engine, deployments=deployments, events=events, planner=planner),
+        housekeeping=Housekeeping(
+            apps=apps,
+            deployments=deployments,
+            engine=engine,
+            registry=registry,
+            closed=closed,
+            collect_garbage=collect_garbage,
+        ),
+    )
+
+
+def _platform() -> str:
+    """What this machine's containers are: `linux/amd64`, also where the engine runs in a virtual machine of its own."""
+    machine = platform.machine().lower()
+    return f"linux/{_ARCHITECTURES.get(machine, machine)}"

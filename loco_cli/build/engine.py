@@ -1,0 +1,130 @@
+"""The container engine of the person's own machine, through the Docker SDK."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from loco_spec.errors import EngineUnavailable, RegistryUnreachable
+
+QUICK_SECONDS = 20
+
+
+class Engine:
+    """One engine. `streams` has no read timeout: a build or a push may be silent for long."""
+
+    def __init__(self, quick: Any, streams: Any, address: str) -> None:
+        self._quick = quick
+        self._streams = streams
+        self.address = address
+
+    def answers(self) -> bool:
+        try:
+            return bool(self._quick.ping())
+        except Exception:  # noqa: BLE001  requests, urllib3, docker: each has its own ways to say no
+            return False
+
+    def has(self, image: str) -> bool:
+        """Whether the engine has the image of that id."""
+        from docker.errors import APIError
+
+        try:
+            self._quick.inspect_image(image)
+        except APIError:
+            return False
+        return True
+
+    def tag(self, image: str, repository: str, tag: str) -> None:
+        self._quick.tag(image, repository, tag)
+
+    def untag(self, name: str) -> None:
+        from docker.errors import APIError
+
+        try:
+            self._quick.remove_image(name, noprune=True)
+        except APIError:
+            return
+
+    def build(self, query: Mapping[str, Any], context: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+        """Send a context and give the engine's records.
+
+        Raises:
+            EngineUnavailable: it went away.
+        """
+        api = self._streams
+        headers = {"Content-Type": "application/x-tar"}
+        yield from self._told(
+            lambda: api._stream_helper(  # noqa: SLF001  the SDK has no BuildKit: its own request does
+                api._post(api._url("/build"), params=query, data=context, headers=headers, stream=True),  # noqa: SLF001
+                decode=True,
+            ),
+            "the build",
+        )
+
+    def push(self, repository: str, tag: str, *, username: str, password: str) -> Iterator[dict[str, Any]]:
+        """Push a tag and give the engine's records.
+
+        Raises:
+            EngineUnavailable: it went away.
+        """
+        credentials = {"username": username, "password": password}
+        yield from self._told(
+            lambda: self._streams.push(repository, tag=tag, stream=True, decode=True, auth_config=credentials),
+            "the push",
+        )
+
+    def reach(self, registry: str, *, username: str, password: str) -> None:
+        """See that the engine itself reaches the registry: it may live in a virtual machine, or far away.
+
+        Raises:
+            RegistryUnreachable: it does not.
+        """
+        from docker.errors import APIError
+
+        body = {"serveraddress": f"http://{registry}", "username": username, "password": password}
+        api = self._quick
+        try:
+            api._result(api._post_json(api._url("/auth"), data=body), json=True)  # noqa: SLF001  login() reads ~/.docker
+        except APIError as e:
+            raise RegistryUnreachable(
+                f"the container engine at {self.address} cannot reach the registry at {registry}: {e.explanation}",
+                hint="an engine in a virtual machine (Docker Desktop), a rootless or a remote one does not share this"
+                " machine's loopback: use the engine that runs beside loco-server (unset DOCKER_HOST)",
+            ) from e
+        except Exception as e:
+            raise self._gone("the sign-in to the registry", e) from e
+
+    def _told(self, work: Any, what: str) -> Iterator[dict[str, Any]]:
+        try:
+            yield from work()
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except Exception as e:
+            raise self._gone(what, e) from e
+
+    def _gone(self, what: str, error: Exception) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"the container engine at {self.address} broke off {what}: {str(error)[:300] or type(error).__name__}",
+            hint="see that it runs (docker info), then: loco deploy",
+        )
+
+
+def connect() -> Engine:
+    """Find the engine as the docker CLI does: DOCKER_HOST, the current context, the usual socket.
+
+    Raises:
+        EngineUnavailable: none answers.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    try:
+        quick = docker.from_env(version="auto", timeout=QUICK_SECONDS).api
+        streams = docker.from_env(version="auto", timeout=None).api
+        quick.ping()
+    except (DockerException, OSError, ValueError) as e:
+        raise EngineUnavailable(
+            f"no container engine answers at {address}: {str(e)[:300]}",
+            hint="install or start Docker (Debian: apt-get install docker.io; systemctl start docker), then: loco deploy",
+        ) from e
+    return Engine(quick, streams, address)

@@ -1,0 +1,161 @@
+"""`loco deploy`: steps 1 to 7 of a deployment, as docs/architecture.md tells them."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loco_cli.build import engine as engines
+from loco_cli.build.image import Folder as BuildFolder
+from loco_cli.build.image import Options as BuildOptions
+from loco_cli.build.push import push
+from loco_cli.client import deployments
+from loco_cli.context import Context, Target, opened
+from loco_cli.following import Follower
+from loco_cli.options import App, Folder, Json, Team, WaitTimeout
+from loco_cli.ui.results import Deployed
+from loco_spec import toml
+from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated
+from loco_spec.app import App as Spec
+from loco_spec.errors import ConfigError, Interrupted, LocoError, UsageError
+from loco_spec.events import NEVER_SERVED
+
+BuildArgs = Annotated[
+    list[str] | None, typer.Option("--build-arg", help="A build argument; may be repeated.", metavar="KEY=VALUE")
+]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
+Force = Annotated[bool, typer.Option("--force", help="Roll out even where nothing changed.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")]
+Pull = Annotated[bool, typer.Option("--pull", help="Look for newer base images.")]
+BuilderName = Annotated[str, typer.Option("--builder", help="auto, docker (the CLI's BuildKit) or engine (the API's).")]
+
+
+@dataclass(frozen=True)
+class Options:
+    folder: Path
+    app: str | None
+    team: str | None
+    build: BuildOptions
+    detach: bool
+    force: bool
+    wait_timeout: str
+
+
+def command(
+    folder: Folder = Path(),
+    app: App = None,
+    team: Team = None,
+    detach: Detach = False,
+    force: Force = False,
+    build_arg: BuildArgs = None,
+    builder: BuilderName = "auto",
+    no_cache: NoCache = False,
+    pull: Pull = False,
+    wait_timeout: WaitTimeout = "10m",
+    json: Json = False,
+) -> None:
+    """Build the folder, push the image, roll it out, and follow it until it is live."""
+    build = BuildOptions(args=_arguments(build_arg or ()), builder=builder, no_cache=no_cache, pull=pull)
+    with opened(json=json) as context:
+        context.ui.result(run(context, Options(folder, app, team, build, detach, force, wait_timeout)))
+
+
+def run(context: Context, options: Options) -> Deployed:
+    """Deploy; give what is live in the end.
+
+    Raises:
+        LocoError: the step that failed says why.
+    """
+    ui = context.ui
+    follower = Follower(context, wait_timeout=options.wait_timeout)
+    spec = _spec(options)
+    ui.working("reading the folder")
+    folder = BuildFolder(options.folder, spec.build, options.build)
+    folder.check(ui.note)
+    target = Target(team=context.team(options.team or spec.team), app=spec.name)
+    engine = engines.connect()
+    where = f"{context.server.value} {target.team}/{target.app}"
+    made = _create(context, target, spec, folder.pushed(where), force=options.force)
+    if made.unchanged:
+        return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
+    item = made.deployment
+    try:
+        item = _image(context, made, folder, engine, where=where)
+    except KeyboardInterrupt:
+        raise _cancelled(context, made.deployment) from None
+    except LocoError:
+        _give_up(context, made.deployment)
+        raise
+    if item.number != made.deployment.number:
+        return Deployed(deployment=item, unchanged=True, seconds=follower.seconds)
+    if item.state in NEVER_SERVED:
+        return follower.ended(item)
+    if options.detach:
+        return Deployed(deployment=item, unchanged=False, seconds=follower.seconds)
+    return follower.follow(item)
+
+
+def _spec(options: Options) -> Spec:
+    if not options.folder.is_dir():
+        raise UsageError(f"{options.folder} is not a folder", hint="loco deploy FOLDER")
+    spec = toml.load(options.folder)
+    if options.app is not None:
+        try:
+            return Spec.model_validate({**spec.model_dump(exclude_unset=True), "name": options.app})
+        except ValueError as e:
+            raise ConfigError(f'"{options.app}" cannot be the name of an app', hint="--app NAME: a-z, 0-9, -") from e
+    return spec
+
+
+def _create(context: Context, target: Target, spec: Spec, digest: str | None, *, force: bool) -> DeploymentCreated:
+    request = DeploymentCreate(spec=spec.model_copy(update={"team": None}), digest=digest, force=force)
+    made = deployments.create(context.http, target.team, target.app, request)
+    for note in made.notes:
+        context.ui.note(note)
+    if not made.unchanged:
+        context.ui.step(f"v{made.deployment.number} of {target.app} (team {target.team})")
+    return made
+
+
+def _image(
+    context: Context, made: DeploymentCreated, folder: BuildFolder, engine: engines.Engine, *, where: str
+) -> Deployment:
+    """Build, push and hand over; from here on the deployment is the server's."""
+    ui, item, ticket = context.ui, made.deployment, made.ticket
+    if ticket is None:
+        raise LocoError(f"the server gave no ticket for v{item.number}", hint="loco version")
+    engine.reach(ticket.registry, username=ticket.username, password=ticket.password)
+    started = time.monotonic()
+    tag = f"loco/{item.team}/{item.app}:latest"
+    image = folder.image(engine, tag=tag, say=ui.step, working=ui.working)
+    built = time.monotonic()
+    ui.step(f"image ready ({built - started:.1f} s); pushing")
+    digest = push(engine, image, ticket, ui.working)
+    ui.step(f"pushed ({time.monotonic() - built:.1f} s)")
+    folder.remember_pushed(where, digest)
+    return deployments.image(context.http, item, digest)
+
+
+def _cancelled(context: Context, item: Deployment) -> Interrupted:
+    _give_up(context, item)
+    return Interrupted(f"v{item.number} cancelled; nothing was changed", hint="loco deploy")
+
+
+def _give_up(context: Context, item: Deployment) -> None:
+    """Tell the server that no image will come; what it says to that is of no interest any more."""
+    try:
+        deployments.cancel(context.http, item)
+    except (LocoError, KeyboardInterrupt):
+        return
+
+
+def _arguments(given: list[str] | tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--build-arg {name!r} has no value", hint="--build-arg KEY=VALUE")
+        found[name] = value
+    return found

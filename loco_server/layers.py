@@ -91,7 +91,7 @@ def _entries(reader: "_Reader") -> Iterator[_Entry]:
         header = reader.take(_BLOCK)
         if len(header) < _BLOCK or header == bytes(_BLOCK):
             return
-        if int(header[148:156].strip(b" \0") or b"-1", 8) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
+        if _number(header[148:156]) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
             raise UnreadableLayerError("it is not a tar archive")
         kind, own = header[156:157], _number(header[124:136])
         if kind in {b"x", b"L"}:

@@ -64,6 +64,7 @@ def throttle(port: int, bytes_per_second: float) -> Iterator[Throttle]:
                     threads[-1].start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * _PIECE)  # megabytes on the way are not held up
         thread = threading.Thread(target=accept, args=(listener,))
         thread.start()
         try:

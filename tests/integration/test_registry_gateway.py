@@ -1,5 +1,6 @@
 """A running gateway against whoever wants more than a token is good for, and for those who want what it is good for."""
 
+import contextlib
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ import pytest
 
 from loco_server.settings import TokenTimes
 from tests import images
+from tests.engine import SOCKET
 from tests.gateway_stack import GatewayStack, gateway_stack
 from tests.registry_client import Image, Pusher, digest, layer
 from tests.throttle import throttle
@@ -256,22 +258,22 @@ def test_a_real_docker_push_is_stopped_by_a_ticket_of_another_repository(
 @pytest.mark.long
 def test_a_docker_push_held_up_for_150_seconds_renews_its_token_and_lands(docker_client: docker.DockerClient) -> None:
     repository = "acme/slow-defghijklm"
-    size = 24_000_000
+    count, size = 20, 1_000_000
+    dockerfile = "FROM loco-test/base:1\n" + "".join(f"COPY part{n} /www/\n" for n in range(count))
+    image = images.build(docker_client, dockerfile, {f"part{n}": os.urandom(size) for n in range(count)})
     with (
         gateway_stack(TokenTimes(advertised=60, honoured=90)) as slow,
-        throttle(slow.settings.ports.registry, size / 156) as way,
+        throttle(slow.settings.ports.registry, count * size / 155) as way,
+        contextlib.closing(docker.DockerClient(SOCKET, timeout=300)) as patient,
     ):
-        dockerfile = "FROM loco-test/base:1\n" + "".join(f"COPY part{n} /www/\n" for n in range(3))
-        parts = {f"part{n}": os.urandom(size // 3) for n in range(3)}
-        image = images.build(docker_client, dockerfile, parts)
         started = time.monotonic()
-        pushed = push(docker_client, image, f"127.0.0.1:{way.port}/{repository}", slow.ticket(repository, "push"))
+        pushed = push(patient, image, f"127.0.0.1:{way.port}/{repository}", slow.ticket(repository, "push"))
         seconds = time.monotonic() - started
-        assert slow.run(slow.distribution.image(repository, pushed)).compressed_size > size
+        assert slow.run(slow.distribution.image(repository, pushed)).compressed_size > count * size
         print(f"held up for {seconds:.0f} s, {slow.book.asked} tokens")  # noqa: T201
         assert seconds >= 150
         assert slow.book.asked >= 3
-        docker_client.images.remove(image, force=True)
+    docker_client.images.remove(image, force=True)
 
 
 def push(client: docker.DockerClient, image: str, name: str, ticket: tuple[str, str]) -> str:

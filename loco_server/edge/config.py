@@ -129,7 +129,15 @@ def _edge_manager(layout: Layout) -> Document:
 
 def _registry_manager() -> Document:
     unavailable = '{"errors":[{"code":"UNAVAILABLE","message":"the registry takes no requests now; try again"}]}\n'
-    route = {"match": {"prefix": "/v2"}, "route": {"cluster": "loco-registry", "timeout": "0s", "idle_timeout": _IDLE}}
+    way = {"cluster": "loco-registry", "timeout": "0s", "idle_timeout": _IDLE}
+    reads = {"prefix": "/v2", "headers": [{"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}]}
+    # A pull outlives the second in which the registry starts anew. Pushes are not held back for it: they stream.
+    patience = {
+        "retry_on": "connect-failure,refused-stream",
+        "num_retries": 8,
+        "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
+    }
+    found = [{"match": reads, "route": way | {"retry_policy": patience}}, {"match": {"prefix": "/v2"}, "route": way}]
     return _manager(
         "registry",
         upgrades=False,
@@ -137,7 +145,7 @@ def _registry_manager() -> Document:
         routing={
             "route_config": {
                 "name": "registry",
-                "virtual_hosts": [{"name": "registry", "domains": ["*"], "routes": [route]}],
+                "virtual_hosts": [{"name": "registry", "domains": ["*"], "routes": found}],
             }
         },
     ) | {"local_reply_config": {"mappers": [_reply(503, unavailable, content_type="application/json")]}}

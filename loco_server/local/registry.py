@@ -30,6 +30,7 @@ class LocalRegistry:
         self._settings = settings
         self._folder = settings.data_dir / "registry"
         self._collecting = False
+        self._started_read_only = False
         self.process = Supervised(
             self._program,
             run_dir=settings.run_dir,
@@ -50,7 +51,7 @@ class LocalRegistry:
         Raises:
             ProcessDiedError: the collection failed, or the registry does not come back (its watch goes on trying).
         """
-        self._collecting = True
+        self._collecting = self._started_read_only = True
         try:
             before = await asyncio.to_thread(_size, self._folder)
             await self.process.restart()
@@ -67,8 +68,11 @@ class LocalRegistry:
                 raise ProcessDiedError("garbage collection", f"ended with exit code {collection.returncode}", lines)
             return max(0, before - await asyncio.to_thread(_size, self._folder))
         finally:
-            self._collecting = False
-            await self.process.restart()
+            self._started_read_only = False
+            try:
+                await self.process.restart()
+            finally:
+                self._collecting = False
 
     def _program(self) -> Program:
         path = self._write_configuration()
@@ -80,7 +84,7 @@ class LocalRegistry:
         path = self._folder / "config.yml"
         self._folder.mkdir(mode=0o700, exist_ok=True)
         fresh = path.with_suffix(".new")
-        text = json.dumps(configuration(self._settings, read_only=self._collecting), indent=1)  # JSON is YAML
+        text = json.dumps(configuration(self._settings, read_only=self._started_read_only), indent=1)  # JSON is YAML
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
         fresh.replace(path)

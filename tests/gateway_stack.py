@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,6 +66,10 @@ class GatewayStack:
 
     def run(self, wanted: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(wanted, self._loop).result(120)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        """Let it run until it is cancelled."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def ticket(self, repository: str, *actions: str, username: str = "abcdefghij-v1") -> tuple[str, str]:
         """Hand out a ticket; give username and password."""

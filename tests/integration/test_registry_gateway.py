@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests.engine import SOCKET
 from tests.gateway_stack import GatewayStack, gateway_stack
 from tests.registry_client import Image, Pusher, digest, layer
 from tests.throttle import throttle
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.registry, pytest.mark.edge]
 
@@ -194,7 +196,7 @@ def test_while_garbage_is_collected_reads_go_on_and_pushes_are_told_to_come_back
         waste = Image([layer({"waste": os.urandom(3_000_000)})])
         wasted, kept = pusher.image(waste, "v1"), pusher.image(IMAGE, "v2")
         pusher.close()
-        alone.registry._collecting = True
+        alone.registry._collecting = True  # as during a collection, which is over too soon to be looked at
         push, pull = alone.token(OWN, "push"), alone.token(OWN, "pull")
         status, headers, body = alone.ask("POST", f"/v2/{OWN}/blobs/uploads/", push)
         assert (status, headers["retry-after"]) == (503, "5")
@@ -207,6 +209,22 @@ def test_while_garbage_is_collected_reads_go_on_and_pushes_are_told_to_come_back
         assert alone.run(alone.distribution.image(OWN, kept)).digest == kept
         assert alone.ask("GET", f"/v2/{OWN}/blobs/{digest(waste.layers[0])}", pull)[0] == 404
         assert alone.ask("POST", f"/v2/{OWN}/blobs/uploads/", push)[0] == 202
+
+
+def test_a_killed_registry_is_back_at_once_and_a_read_meanwhile_only_waits() -> None:
+    with gateway_stack() as alone:
+        pusher = Pusher(alone.settings.registry_host, OWN, alone.ticket(OWN, "push"))
+        pusher.image(IMAGE)
+        pusher.close()
+        watch = alone.start(alone.registry.process.watch())
+        assert alone.registry.process.pid is not None
+        os.kill(alone.registry.process.pid, signal.SIGKILL)
+        started = time.monotonic()
+        assert alone.ask("GET", f"/v2/{OWN}/manifests/v1", alone.token(OWN, "pull"))[0] == 200
+        assert time.monotonic() - started < 2
+        eventually(lambda: alone.said)
+        assert "registry was killed by SIGKILL; it was started again" in alone.said[0]
+        watch.cancel()
 
 
 def test_tokens_of_two_seconds_are_renewed_in_the_middle_of_a_push() -> None:

@@ -16,7 +16,7 @@ SOCKET = "unix:///var/run/docker.sock"
 def docker_client() -> Iterator[docker.DockerClient]:
     """A client of the machine's engine. Tests that need one carry `@pytest.mark.engine`."""
     try:
-        client = docker.DockerClient(base_url=os.environ.get("DOCKER_HOST", SOCKET), version="auto", timeout=60)
+        client = docker.DockerClient(base_url=os.environ.get("DOCKER_HOST", SOCKET), version="auto", timeout=300)
     except DockerException as error:
         pytest.fail(f"these tests need a Docker engine (deselect them with -m 'not engine'): {error}")
     yield client

@@ -13,6 +13,8 @@ from loco_server.gateway.decision import Challenge, Deny
 from loco_server.gateway.tokens import RegistryTokens
 from loco_server.registries.base import Registry
 
+_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
+
 
 def gateway_route(
     *,
@@ -52,7 +54,7 @@ def gateway_route(
 def denied(found: Deny) -> Response:
     """Word a refusal as a registry does."""
     body = {"errors": [{"code": found.code, "message": found.message}]}
-    return JSONResponse(body, status_code=found.status, headers=found.headers)
+    return JSONResponse(body, status_code=found.status, headers={**_VERSION, **found.headers})
 
 
 def _every_method(answer: Callable[[Request], Awaitable[Response]]) -> ASGIApp:

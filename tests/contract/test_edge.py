@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -215,3 +217,38 @@ async def test_http2_without_tls_is_taken(edge: RealEdge, one: Upstream) -> None
     answer = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, check=True)
     assert answer.stdout.endswith("2")
     assert answer.stdout.startswith("one /")
+
+
+async def test_a_websocket_passes_and_counts_as_a_request_while_it_is_open(edge: RealEdge) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as upstream_socket:
+        await edge.files.publish(app("a", "shop.localhost", upstream_socket.getsockname()[1]))
+        with socket.create_connection(("127.0.0.1", edge.settings.ports.edge), timeout=10) as client:
+            client.sendall(
+                b"GET /ws HTTP/1.1\r\nHost: shop.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            server, _ = await asyncio.to_thread(upstream_socket.accept)
+            with server:
+                assert b"upgrade: websocket" in (await asyncio.to_thread(server.recv, 4096)).lower()
+                server.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                assert b" 101 " in await asyncio.to_thread(client.recv, 4096)
+                client.sendall(b"to the app")
+                assert await asyncio.to_thread(server.recv, 100) == b"to the app"
+                server.sendall(b"from the app")
+                assert await asyncio.to_thread(client.recv, 100) == b"from the app"
+                assert await edge.files.active_requests("a-v1-http") == 1
+        await eventually_async(lambda: _is_idle(edge, "a-v1-http"))
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "grpc"])
+async def test_an_h2c_port_is_spoken_to_in_http2(edge: RealEdge, protocol: Literal["h2c", "grpc"]) -> None:
+    # The registry gateway of the same Envoy takes both versions, and counts them.
+    cluster = EdgeCluster("a-v1-main", protocol, (("127.0.0.1", edge.settings.ports.registry),))
+    await edge.files.publish(EdgeApp("a", (cluster,), (EdgeRoute("shop.localhost", "/", False, "a-v1-main"),)))
+    assert edge.get("shop.localhost", "/nothing")[0] == 404
+    counted = await edge.files._stats(r"^http\.registry\.downstream_cx_http2_total$")
+    assert counted == {"http.registry.downstream_cx_http2_total": 1}
+
+
+async def _is_idle(edge: RealEdge, cluster: str) -> bool:
+    return await edge.files.active_requests(cluster) == 0

@@ -104,6 +104,28 @@ def test_raw_dots_and_doubled_slashes_on_the_wire_never_reach_another_repository
         assert status in {400, 404}, target
 
 
+def test_no_other_method_or_second_token_opens_anything(stack: GatewayStack) -> None:
+    push, pull = stack.token(OWN, "push"), stack.token(OWN, "pull")
+    path = f"/v2/{OWN}/blobs/{LAYER}"
+    for request in (
+        f"CONNECT {OWN}:80 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {push}",
+        f"TRACE {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {push}",
+        f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {push}\r\nX-HTTP-Method-Override: HEAD",
+        f"HEAD {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {push}\r\nX-HTTP-Method-Override: GET\r\nX: y",
+        (
+            f"PUT /v2/{OWN}/manifests/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {pull}\r\n"
+            f"Authorization: Bearer {push}\r\nContent-Length: 0"
+        ),
+        f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nAuthorization: Bearer {push}",
+    ):
+        with socket.create_connection(("127.0.0.1", stack.settings.ports.registry), timeout=10) as wire:
+            wire.sendall(f"{request}\r\nConnection: close\r\n\r\n".encode())
+            answer = wire.makefile("rb").read()
+        status = int(answer.split()[1])
+        assert status in {400, 401, 403, 404, 405} or (request.startswith("HEAD") and status == 200), request
+        assert IMAGE.layers[0] not in answer
+
+
 def test_what_a_push_token_may_do(stack: GatewayStack) -> None:
     token = stack.token(OWN, "push")
     assert stack.ask("GET", "/v2/", token)[0] == 200
@@ -111,6 +133,7 @@ def test_what_a_push_token_may_do(stack: GatewayStack) -> None:
     assert stack.ask("HEAD", f"/v2/{OWN}/manifests/v1", token)[0] == 200
     status, headers, _ = stack.ask("POST", f"/v2/{OWN}/blobs/uploads/", token)
     assert status == 202
+    assert "authorization" not in headers  # the upstream's own credential stays inside
     upload = headers["location"]
     assert upload.startswith(f"/v2/{OWN}/blobs/uploads/")
     assert stack.ask("GET", upload, token)[0] == 204

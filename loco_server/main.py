@@ -1,8 +1,9 @@
 """`loco-server`: what the operator runs."""
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -81,11 +82,20 @@ def main() -> None:
     try:
         app()
     except LocoError as e:
-        for line in (f"error: {e.message}", *(f"  {fault.path}: {fault.message}" for fault in e.fields)):
-            print(line, file=sys.stderr)  # noqa: T201
-        if e.hint:
-            print(f"next: {e.hint}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(int(e.exit_code)) from None
+        _show(e)
+    except Exception as e:
+        if os.environ.get("LOCO_DEBUG") == "1":
+            raise
+        hint = "run it again with LOCO_DEBUG=1 and report it"
+        _show(LocoError(f"this is a defect in loco-server: {type(e).__name__}: {e}", hint=hint))
+
+
+def _show(error: LocoError) -> NoReturn:
+    for line in (f"error: {error.message}", *(f"  {fault.path}: {fault.message}" for fault in error.fields)):
+        print(line, file=sys.stderr)  # noqa: T201
+    if error.hint:
+        print(f"next: {error.hint}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(int(error.exit_code))
 
 
 if __name__ == "__main__":

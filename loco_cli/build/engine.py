@@ -125,6 +125,6 @@ def connect() -> Engine:
     except (DockerException, OSError, ValueError) as e:
         raise EngineUnavailable(
             f"no container engine answers at {address}: {str(e)[:300]}",
-            hint="install or start Docker (Debian: apt-get install docker.io; systemctl start docker), then: loco deploy",
+            hint="install or start Docker (Debian: apt-get install docker.io), then: loco deploy",
         ) from e
     return Engine(quick, streams, address)

@@ -78,7 +78,7 @@ class LocalServer:
         parts = await self._wire(edge, registry.garbage_collect)
         stack.push_async_callback(parts.database.close)
         stack.push_async_callback(parts.engine.close)
-        tokens = RegistryTokens(keys.signing_key(settings.keys_dir / keys.TOKEN_KEY), settings.tokens)
+        tokens = RegistryTokens(keys.signing_key(settings.keys_dir / keys.GATEWAY_KEY), settings.tokens)
         await parts.remember_closed()
 
         internal = Listener(self._internal_app(parts, tokens, registry), internal_socket)

@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,30 @@ def free_ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
+
+
+class Begun:
+    """A running command and what it has said."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    @property
+    def said(self) -> str:
+        return "".join(self.lines)
+
+    def ended(self, *, within: float = 60) -> int:
+        """Wait for its end; give its exit code."""
+        code = self.process.wait(timeout=within)
+        self._reader.join()
+        return code
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(iter(self.process.stdout.readline, ""))
 
 
 @dataclass
@@ -138,9 +165,10 @@ class Stack:
         )
         return found
 
-    def begin(self, *args: str | Path, cwd: Path | None = None, **more: str) -> subprocess.Popen[str]:
-        """Start the CLI and let it run."""
-        return subprocess.Popen(
+    @contextmanager
+    def begin(self, *args: str | Path, cwd: Path | None = None, **more: str) -> Iterator[Begun]:
+        """Start the CLI and let it run; its lines are collected as they come. Killed at the end of the block."""
+        process = subprocess.Popen(
             [BIN / "loco", *map(str, args)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -149,6 +177,13 @@ class Stack:
             cwd=cwd or self.folder,
             env=self.env(**more),
         )
+        with process:
+            begun = Begun(process)
+            try:
+                yield begun
+            finally:
+                process.kill()
+                begun.ended()
 
     def json(self, *args: str | Path, **more: Any) -> Any:
         """Run the CLI with --json and give the last object's result."""

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,34 +169,24 @@ def test_the_older_of_two_deploys_arriving_last(stack: Stack) -> None:
     slow.mkdir()
     (slow / "Dockerfile").write_text(HTTPD.replace("USER", "RUN sleep 6\nUSER").replace("COPY www /www\n", ""))
     (slow / "loco.toml").write_text('name = "racing"\n' + QUICK)
-    older = stack.begin("deploy", cwd=slow)
-    eventually(lambda: (stack.json("status", cwd=folder)["latest"]["number"]) == 2)
-    (folder / "www/index.html").write_text("the newer")
-    stack.loco("deploy", cwd=folder)
-    output, _ = older.communicate(timeout=60)
-    assert older.returncode == DEPLOYMENT, output
-    assert "v3" in output
-    assert "newer" in output
+    with stack.begin("deploy", cwd=slow) as older:
+        eventually(lambda: stack.json("status", cwd=folder)["latest"]["number"] == 2)
+        (folder / "www/index.html").write_text("the newer")
+        stack.loco("deploy", cwd=folder)
+        assert older.ended() == DEPLOYMENT, older.said
+    assert "v3" in older.said
+    assert "newer" in older.said
     assert stack.get("racing").text == "the newer"
 
 
 def interrupted(stack: Stack, folder: Path, word: str) -> str:
     """Deploy, press Ctrl-C once the word is shown, give all that was said."""
-    process = stack.begin("deploy", cwd=folder)
-    assert process.stdout is not None
-    said: list[str] = []
-    for line in iter(process.stdout.readline, ""):
-        said.append(line)
-        if word in line:
-            os.kill(process.pid, signal.SIGINT)
-            break
-    reader = threading.Thread(target=lambda: said.extend(iter(process.stdout.readline, "")))  # type: ignore[union-attr]
-    reader.start()
-    process.wait(timeout=30)
-    reader.join()
-    assert process.returncode == INTERRUPTED, "".join(said)
-    assert "Traceback" not in "".join(said)
-    return "".join(said)
+    with stack.begin("deploy", cwd=folder) as deploy:
+        eventually(lambda: word in deploy.said)
+        deploy.process.send_signal(signal.SIGINT)
+        assert deploy.ended(within=30) == INTERRUPTED, deploy.said
+    assert "Traceback" not in deploy.said
+    return deploy.said
 
 
 def test_ctrl_c_during_the_build_cancels(stack: Stack, serving: Path) -> None:

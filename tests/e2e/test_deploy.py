@@ -140,18 +140,11 @@ def test_logs_follow_across_a_redeploy_without_losing_or_repeating_a_line(stack:
     )
     folder = stack.app("counting", dockerfile, toml=QUICK)
     stack.loco("deploy", cwd=folder)
-    follower = stack.begin("logs", "-f", "-n", "0", cwd=folder)
-    seen: list[str] = []
-    reader = threading.Thread(target=lambda: seen.extend(iter(follower.stdout.readline, "")))  # type: ignore[union-attr]
-    reader.start()
-    try:
-        eventually(lambda: any("line v1 " in line for line in seen))
+    with stack.begin("logs", "-f", "-n", "0", cwd=folder) as follower:
+        eventually(lambda: "line v1 " in follower.said)
         stack.loco("redeploy", cwd=folder)
-        eventually(lambda: sum("line v2 " in line for line in seen) > 10)
-    finally:
-        follower.terminate()
-        follower.wait()
-        reader.join()
+        eventually(lambda: follower.said.count("line v2 ") > 10)
+    seen = follower.lines[:-1]  # the last one may have been cut by the end of the follower
     for version in ("v1", "v2"):
         numbers = [int(line.rsplit(" ", 1)[1]) for line in seen if f"line {version} " in line]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
@@ -161,25 +154,18 @@ def test_logs_follow_across_a_redeploy_without_losing_or_repeating_a_line(stack:
 def test_a_line_is_shown_within_a_second(stack: Stack) -> None:
     folder = httpd(stack, "prompt")
     stack.loco("deploy", cwd=folder)
-    follower = stack.begin("logs", "-f", "-n", "0", cwd=folder)
-    try:
-        lines: list[str] = []
-        reader = threading.Thread(target=lambda: lines.extend(iter(follower.stdout.readline, "")), daemon=True)  # type: ignore[union-attr]
-        reader.start()
+    with stack.begin("logs", "-f", "-n", "0", cwd=folder) as follower:
 
         def shown() -> bool:
             stack.get("prompt", "/?warm")
-            return bool(lines)
+            return bool(follower.lines)
 
         eventually(shown)  # it follows from here on
-        before = len(lines)
+        before = len(follower.lines)
         clock = Clock()
         stack.get("prompt", "/?seen")
-        eventually(lambda: len(lines) > before, within=5, every=0.01)
+        eventually(lambda: len(follower.lines) > before, within=5, every=0.01)
         assert clock.seconds < 1
-    finally:
-        follower.kill()
-        follower.wait()
 
 
 def test_the_example_folders_are_deployed_as_they_stand(stack: Stack) -> None:

@@ -22,6 +22,7 @@ MARK = "LOCO_SUPERVISED"
 
 _LOOK_EVERY = 0.1
 _STEADY_SECONDS = 10.0
+_SHORTEST_PAUSE = 0.3
 _LONGEST_PAUSE = 30.0
 _TERM_SECONDS = 8.0
 
@@ -162,17 +163,20 @@ class Supervised:
         return False
 
     async def watch(self) -> None:
-        """Start it again whenever it ends, until cancelled; longer and longer pauses when it ends at once."""
-        pause = 0.0
+        """Start it again whenever it ends, until cancelled; longer and longer pauses while it does not start."""
+        failures = 0
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             async with self._changing:
                 if not self._wanted or self._alive():
                     continue
                 how, lasted = self._how_it_ended(), time.monotonic() - self._since
-                pause = 0.0 if lasted > _STEADY_SECONDS else min(max(pause * 2, 0.25), _LONGEST_PAUSE)
+                pause = (
+                    0.0 if lasted > _STEADY_SECONDS else min(_SHORTEST_PAUSE * 2 ** min(failures, 10), _LONGEST_PAUSE)
+                )
                 ended = time.monotonic()
                 await asyncio.sleep(pause)
+                failures += 1
                 name = self._name
                 try:
                     await asyncio.to_thread(stop_recorded, self._run_dir, name)
@@ -180,6 +184,7 @@ class Supervised:
                 except Exception as e:  # noqa: BLE001  whatever stands in the way now may be gone after the pause
                     self._say(f"{name} {how} and cannot be started: {e}")
                 else:
+                    failures = 0
                     self._say(f"{name} {how}; it was started again within {time.monotonic() - ended:.1f} s")
 
     async def stop(self) -> None:

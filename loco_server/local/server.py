@@ -14,7 +14,9 @@ from typing import Any
 from starlette.applications import Starlette
 
 from loco_server import keys
+from loco_server.edge.base import Edge
 from loco_server.edge.files import EnvoyEdge
+from loco_server.edge.stopped import StoppedEdge
 from loco_server.gateway.decision import Challenge
 from loco_server.gateway.tokens import RegistryTokens
 from loco_server.http.app import api_app
@@ -58,8 +60,7 @@ class LocalServer:
     async def clean(self, *, remove: bool) -> None:
         """Without a server: stop the installation's containers, or remove all that it has on the engine."""
         with lock.held(self._settings.data_dir, api_url=self._settings.api_url):
-            edge = EnvoyEdge(self._settings.data_dir / "edge", admin_socket=self._settings.envoy_socket)
-            parts = await self._wire(edge, _nothing_to_collect)
+            parts = await self._wire(StoppedEdge(), _nothing_to_collect)
             try:
                 await (parts.engine.remove_all() if remove else parts.engine.stop())
             finally:
@@ -127,7 +128,7 @@ class LocalServer:
             before_start=free,
         )
 
-    async def _wire(self, edge: EnvoyEdge, collect_garbage: Callable[[], Awaitable[int]]) -> Parts:
+    async def _wire(self, edge: Edge, collect_garbage: Callable[[], Awaitable[int]]) -> Parts:
         return await wire(
             self._settings,
             database=Database(self._settings.database_url),

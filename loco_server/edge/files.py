@@ -181,7 +181,7 @@ class EnvoyEdge:
         self._write_if_new(_CLUSTERS, config.clusters(before.values(), ""))
 
     def _save_state(self) -> None:
-        _write(self._state_file, self._fresh, {key: asdict(app) for key, app in self._apps.items()})
+        _write(self._state_file, self._fresh, {key: asdict(app) for key, app in self._apps.items()}, durable=True)
 
     def _write_if_new(self, file: _File, document: config.Document) -> tuple[str, bool]:
         """Give the version that stands in the file now, and whether it was written."""
@@ -217,9 +217,11 @@ def _both(before: Mapping[str, EdgeApp], wanted: Mapping[str, EdgeApp]) -> list[
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if not path.exists():
+    """Read a file of ours; one that is not there, or was cut by a loss of power, says nothing."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return {}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
@@ -239,10 +241,14 @@ def _read_state(path: Path) -> dict[str, EdgeApp]:
     }
 
 
-def _write(path: Path, fresh: Path, document: Mapping[str, Any]) -> None:
-    """Replace the file as a whole. The new one is made outside the watched directory, and only moved into it."""
+def _write(path: Path, fresh: Path, document: Mapping[str, Any], *, durable: bool = False) -> None:
+    """Replace the file as a whole. The new one is made outside the watched directory, and only moved into it.
+
+    `durable`: it must be there after a power cut too; Envoy's files are made from the state at each start.
+    """
     with open(fresh, "w", encoding="utf-8") as file:
         json.dump(document, file, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     fresh.replace(path)

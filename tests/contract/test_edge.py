@@ -127,17 +127,17 @@ async def test_a_swap_loses_no_request(edge: RealEdge, one: Upstream, two: Upstr
             status, body = edge.get("shop.localhost")
             seen.append((status, body.split(maxsplit=1)[0]))
 
-    asking = asyncio.create_task(asyncio.to_thread(ask))
-    for version in range(2, 12):
+    asking = [asyncio.create_task(asyncio.to_thread(ask)) for _ in range(3)]
+    for version in range(2, 14):
         old, new = (one, two) if version % 2 == 0 else (two, one)
-        both = app("a", "shop.localhost", new.port, version=version)
-        await edge.files.publish(
-            replace(both, clusters=(*both.clusters, *app("a", "", old.port, version=version - 1).clusters))
-        )
-        await edge.files.publish(both)
+        wanted = app("a", "shop.localhost", new.port, version=version)
+        if version % 3:  # an engine keeps the old instances known until they are drained; the edge bears both ways
+            before = app("a", "", old.port, version=version - 1)
+            await edge.files.publish(replace(wanted, clusters=(*wanted.clusters, *before.clusters)))
+        await edge.files.publish(wanted)
         assert edge.get("shop.localhost")[1].split(maxsplit=1)[0] == new.name
     stop.set()
-    await asking
+    await asyncio.gather(*asking)
     assert {status for status, _ in seen} == {200}
     assert {name for _, name in seen} == {"one", "two"}
 

@@ -16,6 +16,7 @@ from loco_server.flows.tickets import Tickets
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key
 from loco_server.records.apps import Apps
+from loco_server.records.claims import Claims
 from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
 from loco_server.records.events import Events
@@ -111,7 +112,9 @@ async def wire(
         destroy=Destroy(apps=apps, deployments=deployments, engine=engine, registry=registry, closed=closed),
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         tickets=Tickets(apps=apps, deployments=deployments, pull_tickets=pull_tickets),
-        worker=Worker(engine=engine, deployments=deployments, events=events, planner=planner),
+        worker=Worker(
+            engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
+        ),
         housekeeping=Housekeeping(
             apps=apps,
             deployments=deployments,

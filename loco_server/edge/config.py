@@ -187,7 +187,8 @@ def _manager(name: str, *, upgrades: bool, filters: list[Document], routing: Doc
         "early_header_mutation_extensions": [_forged_headers_removed()],
         "normalize_path": True,
         "merge_slashes": True,
-        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        # An app may mean something by %2F; to the registry it could only be a way around the decision.
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED" if upgrades else "REJECT_REQUEST",
         "server_header_transformation": "PASS_THROUGH",
         "stream_idle_timeout": _IDLE,
         "request_timeout": "0s",

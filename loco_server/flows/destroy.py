@@ -3,7 +3,7 @@
 from loco_server.engines.base import Engine
 from loco_server.flows.deploy import app_ref
 from loco_server.gateway.closed import ClosedDeployments
-from loco_server.gateway.tickets import deployment_key
+from loco_server.gateway.tickets import deployment_key, pull_key
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.values import AppRecord
@@ -24,6 +24,7 @@ class Destroy:
     async def run(self, app: AppRecord) -> None:
         """Destroy the app. From the first step on its tokens buy nothing and its rollouts stop."""
         await self._apps.mark_destroying(app.id)
+        self._closed.close(pull_key(app.id))
         waiting = await self._deployments.of_app(app.id)
         for item in waiting:
             self._closed.close(deployment_key(app.id, item.number))

@@ -2,7 +2,14 @@
 
 from datetime import UTC, datetime
 
-from loco_server.gateway.tickets import Grant, PullTickets, parse_deployment_key, parse_pull_username
+from loco_server.gateway.tickets import (
+    Grant,
+    PullTickets,
+    deployment_key,
+    parse_deployment_key,
+    parse_pull_username,
+    pull_key,
+)
 from loco_server.policy import tokens
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
@@ -37,7 +44,7 @@ class Tickets:
         return Grant(
             repository=names.repository(app.team, app.name, app.id),
             actions=("push",),
-            deployment_key=f"{app_id}-v{number}",
+            deployment_key=deployment_key(app_id, number),
         )
 
     async def _pull(self, app_id: str, password: str) -> Grant | None:
@@ -45,5 +52,5 @@ class Tickets:
         if app is None or app.destroying or not self._pull_tickets.check(app_id, app.pull_generation, password):
             return None
         return Grant(
-            repository=names.repository(app.team, app.name, app.id), actions=("pull",), deployment_key=f"pull-{app_id}"
+            repository=names.repository(app.team, app.name, app.id), actions=("pull",), deployment_key=pull_key(app_id)
         )

@@ -32,6 +32,11 @@ def deployment_key(app_id: str, number: int) -> str:
     return f"{app_id}-v{number}"
 
 
+def pull_key(app_id: str) -> str:
+    """Name all pulls of an app: its pull ticket's username, and what its tokens carry."""
+    return f"pull-{app_id}"
+
+
 def parse_deployment_key(text: str) -> tuple[str, int] | None:
     match = _KEY.fullmatch(text)
     return None if match is None else (match[1], int(match[2]))
@@ -50,7 +55,7 @@ class PullTickets:
 
     def make(self, app_id: str, generation: int) -> tuple[str, str]:
         """Give username and password."""
-        return f"pull-{app_id}", self._password(app_id, generation)
+        return pull_key(app_id), self._password(app_id, generation)
 
     def check(self, app_id: str, generation: int, password: str) -> bool:
         return hmac.compare_digest(self._password(app_id, generation).encode(), password.encode())

@@ -25,7 +25,6 @@ from loco_server.http.gateway import gateway_route
 from loco_server.http.registry_token import SERVICE, TOKEN_PATH, token_route
 from loco_server.local import envoy, folder, lock, ports
 from loco_server.local.listener import Listener
-from loco_server.local.processes import Supervised
 from loco_server.local.registry import LocalRegistry
 from loco_server.records.database import Database
 from loco_server.settings import Settings
@@ -75,7 +74,7 @@ class LocalServer:
         folder.migrate(settings)
         registry = LocalRegistry(settings, say=self._say)
         edge = EnvoyEdge(settings.data_dir / "edge", admin_socket=settings.envoy_socket)
-        proxy = self._envoy(edge)
+        proxy = envoy.supervised(settings, edge, say=self._say)
         parts = await self._wire(edge, registry.garbage_collect)
         stack.push_async_callback(parts.database.close)
         stack.push_async_callback(parts.engine.close)
@@ -111,22 +110,6 @@ class LocalServer:
         self._say(f"ready: {settings.api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
         await ended.wait()
         self._say("stopping")
-
-    def _envoy(self, edge: EnvoyEdge) -> Supervised:
-        settings = self._settings
-
-        def free() -> None:
-            ports.ensure_free(settings.address, settings.ports.edge, "--edge-port")
-            ports.ensure_free(settings.address, settings.ports.registry, "--registry-port")
-
-        return Supervised(
-            lambda: envoy.program(settings, edge),
-            run_dir=settings.run_dir,
-            log_dir=settings.log_dir,
-            ready=lambda: envoy.ready(settings),
-            say=self._say,
-            before_start=free,
-        )
 
     async def _wire(self, edge: Edge, collect_garbage: Callable[[], Awaitable[int]]) -> Parts:
         return await wire(

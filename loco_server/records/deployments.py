@@ -5,10 +5,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from loco_server.records.apps import claim_routes, take_routes
+from loco_server.records.apps import claim_routes
 from loco_server.records.database import Database
 from loco_server.records.events import append_event
 from loco_server.records.tables import APPS, DEPLOYMENTS, TEAMS
@@ -22,14 +22,6 @@ from loco_spec.events import ENDED
 ROLLING = ("releasing", "rolling")
 AHEAD = ("accepted", "releasing", "rolling", "live")
 """States in which a newer deployment makes an older one that comes late superseded."""
-
-
-class ClaimLostError(Exception):
-    """Another attempt owns the rollout now; this one must not touch anything any more."""
-
-
-class CancelRequestedError(Exception):
-    """The owner of the app asked to stop this rollout."""
 
 
 def record(row: Row[Any]) -> DeploymentRecord:
@@ -59,7 +51,7 @@ def record(row: Row[Any]) -> DeploymentRecord:
     )
 
 
-def _is(app_id: str, number: int) -> Any:
+def this(app_id: str, number: int) -> Any:
     return (DEPLOYMENTS.c.app_id == app_id) & (DEPLOYMENTS.c.number == number)
 
 
@@ -130,7 +122,7 @@ class Deployments:
 
     async def get(self, app_id: str, number: int) -> DeploymentRecord | None:
         async with self._database.read() as db:
-            row = (await db.execute(select(DEPLOYMENTS).where(_is(app_id, number)))).first()
+            row = (await db.execute(select(DEPLOYMENTS).where(this(app_id, number)))).first()
         return None if row is None else record(row)
 
     async def of_app(self, app_id: str, *, limit: int = 50) -> list[DeploymentRecord]:
@@ -212,7 +204,9 @@ class Deployments:
         if diagnosis is not None:
             changes["diagnosis"] = diagnosis.model_dump(mode="json")
         async with self._database.write() as db:
-            found = update(DEPLOYMENTS).where(_is(app_id, number), DEPLOYMENTS.c.state.in_(tuple(of))).values(**changes)
+            found = (
+                update(DEPLOYMENTS).where(this(app_id, number), DEPLOYMENTS.c.state.in_(tuple(of))).values(**changes)
+            )
             if owner is not None:
                 found = found.where(DEPLOYMENTS.c.owner == owner, DEPLOYMENTS.c.attempt == attempt)
             if (await db.execute(found)).rowcount == 0:
@@ -234,7 +228,7 @@ class Deployments:
             RouteTakenError: one of its routes is somebody else's by now; the state is as it was.
         """
         async with self._database.write() as db:
-            row = (await db.execute(select(DEPLOYMENTS).where(_is(app.id, number)).with_for_update())).first()
+            row = (await db.execute(select(DEPLOYMENTS).where(this(app.id, number)).with_for_update())).first()
             if row is None or row.state != of:
                 return "" if row is None else str(row.state)
             mine = record(row)
@@ -251,7 +245,7 @@ class Deployments:
             ).first()
             if newer is not None:
                 message = f"v{newer.number} by {newer.created_by} is newer; nothing was changed"
-                await _end(db, app.id, number, "superseded", message)
+                await end(db, app.id, number, "superseded", message)
                 state = "superseded"
             else:
                 older = await db.execute(
@@ -263,11 +257,11 @@ class Deployments:
                 )
                 for waiting in list(older.scalars()):
                     text = f"v{number} by {mine.created_by} is newer; nothing was changed"
-                    await _end(db, app.id, waiting, "superseded", text)
+                    await end(db, app.id, waiting, "superseded", text)
                 await claim_routes(db, app.id, app.team_id, mine.routes)
                 await db.execute(
                     update(DEPLOYMENTS)
-                    .where(_is(app.id, number))
+                    .where(this(app.id, number))
                     .values(state="accepted", digest=digest, user_id=user_id)
                 )
                 await append_event(db, app.id, number, "state", "the image was accepted", {"state": "accepted"})
@@ -275,105 +269,22 @@ class Deployments:
         self.wake.all()
         return state
 
-    async def claim(self, owner: str) -> list[DeploymentRecord]:
-        """Take the accepted deployments of all apps that have none rolling; the caller owns them now."""
-        async with self._database.write() as db:
-            busy = select(DEPLOYMENTS.c.app_id).where(DEPLOYMENTS.c.state.in_(ROLLING))
-            rows = await db.execute(
-                select(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number)
-                .where(
-                    DEPLOYMENTS.c.state == "accepted",
-                    or_(DEPLOYMENTS.c.owner.is_(None), DEPLOYMENTS.c.owner != owner),
-                    DEPLOYMENTS.c.app_id.not_in(busy),
-                )
-                .order_by(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number.desc())
-            )
-            newest: dict[str, int] = {}
-            for row in rows:
-                newest.setdefault(row.app_id, row.number)
-            for app_id, number in newest.items():
-                await db.execute(
-                    update(DEPLOYMENTS)
-                    .where(_is(app_id, number))
-                    .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1)
-                )
-        found = [await self.get(app_id, number) for app_id, number in newest.items()]
-        return [item for item in found if item is not None]
-
-    async def take_over(self, owner: str) -> list[DeploymentRecord]:
-        """At the start of the only server of a data folder: everything that was rolling is ours now."""
-        async with self._database.write() as db:
-            await db.execute(update(DEPLOYMENTS).where(DEPLOYMENTS.c.state == "accepted").values(owner=None))
-            await db.execute(
-                update(DEPLOYMENTS)
-                .where(DEPLOYMENTS.c.state.in_(ROLLING))
-                .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1)
-            )
-        return await self.in_state(*ROLLING)
-
-    async def still_ours(self, item: DeploymentRecord) -> None:
-        """Check before each engine step.
-
-        Raises:
-            ClaimLostError: another owner or attempt has it, or it has ended.
-            CancelRequestedError: it is to stop.
-        """
-        now = await self.get(item.app_id, item.number)
-        if now is None or (now.owner, now.attempt) != (item.owner, item.attempt) or now.state in ENDED:
-            raise ClaimLostError
-        if now.cancel_requested:
-            raise CancelRequestedError
-
     async def request_cancel(self, app_id: str, number: int) -> bool:
         """Ask the worker to stop a rollout that it owns."""
         async with self._database.write() as db:
             found = await db.execute(
                 update(DEPLOYMENTS)
-                .where(_is(app_id, number), DEPLOYMENTS.c.state.in_(ROLLING))
+                .where(this(app_id, number), DEPLOYMENTS.c.state.in_(ROLLING))
                 .values(cancel_requested=True)
             )
         self.wake.all()
         return bool(found.rowcount)
 
-    async def set_released(self, item: DeploymentRecord) -> None:
-        async with self._database.write() as db:
-            await db.execute(update(DEPLOYMENTS).where(_is(item.app_id, item.number)).values(released=True))
 
-    async def promote(self, item: DeploymentRecord, *, message: str) -> bool:
-        """The deployment serves: it becomes live, the one before replaced, and the routes are its own alone."""
-        now = datetime.now(UTC)
-        async with self._database.write() as db:
-            done = await db.execute(
-                update(DEPLOYMENTS)
-                .where(
-                    _is(item.app_id, item.number),
-                    DEPLOYMENTS.c.owner == item.owner,
-                    DEPLOYMENTS.c.attempt == item.attempt,
-                    DEPLOYMENTS.c.state == "rolling",
-                )
-                .values(state="live", live_at=now)
-            )
-            if done.rowcount == 0:
-                return False
-            before = await db.execute(
-                select(DEPLOYMENTS.c.number).where(
-                    DEPLOYMENTS.c.app_id == item.app_id,
-                    DEPLOYMENTS.c.state == "live",
-                    DEPLOYMENTS.c.number != item.number,
-                )
-            )
-            for number in list(before.scalars()):
-                await _end(db, item.app_id, number, "replaced", f"v{item.number} took over", reason=False)
-            await take_routes(db, item.app_id, item.routes)
-            await append_event(db, item.app_id, item.number, "state", message, {"state": "live"})
-        self.wake.all()
-        return True
-
-
-async def _end(db: AsyncConnection, app_id: str, number: int, state: str, message: str, *, reason: bool = True) -> None:
+async def end(db: AsyncConnection, app_id: str, number: int, state: str, message: str, *, reason: bool = True) -> None:
     await db.execute(
         update(DEPLOYMENTS)
-        .where(_is(app_id, number))
+        .where(this(app_id, number))
         .values(state=state, ended_at=datetime.now(UTC), reason=message if reason else None)
     )
     await append_event(db, app_id, number, "state", message, {"state": state})

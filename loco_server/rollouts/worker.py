@@ -19,7 +19,8 @@ from loco_server.engines.base import (
     RolloutFailedError,
     StaleAttemptError,
 )
-from loco_server.records.deployments import ROLLING, CancelRequestedError, ClaimLostError, Deployments
+from loco_server.records.claims import CancelRequestedError, ClaimLostError, Claims
+from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.events import Events
 from loco_server.records.values import DeploymentRecord
 from loco_server.rollouts.plan import Planner
@@ -36,10 +37,13 @@ RECONCILE_EVERY = 5.0
 
 
 class Worker:
-    def __init__(self, *, engine: Engine, deployments: Deployments, events: Events, planner: Planner) -> None:
+    def __init__(
+        self, *, engine: Engine, deployments: Deployments, claims: Claims, events: Events, planner: Planner
+    ) -> None:
         self.owner = names.new_id()
         self._engine = engine
         self._deployments = deployments
+        self._claims = claims
         self._events = events
         self._planner = planner
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -49,7 +53,7 @@ class Worker:
 
     async def resume(self) -> None:
         """At the start: take over what was rolling, then make the engine and the edge as the records say."""
-        for item in await self._deployments.take_over(self.owner):
+        for item in await self._claims.take_over(self.owner):
             self._begin(item)
         await self.reconcile()
 
@@ -58,7 +62,7 @@ class Worker:
         next_reconcile = time.monotonic() + RECONCILE_EVERY
         while True:
             try:
-                for item in await self._deployments.claim(self.owner):
+                for item in await self._claims.claim(self.owner):
                     self._begin(item)
                 if time.monotonic() >= next_reconcile:
                     await self.reconcile()
@@ -111,7 +115,7 @@ class Worker:
         waited_since: float | None = None
         while True:
             try:
-                await self._deployments.still_ours(item)
+                await self._claims.still_ours(item)
                 item = await self._deployments.get(item.app_id, item.number) or item
                 await self._roll(item)
             except (ClaimLostError, StaleAttemptError):
@@ -162,7 +166,7 @@ class Worker:
         ):
             raise ClaimLostError  # superseded between the claim and here
         await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
-        await self._deployments.promote(item, message=f"live after {time.monotonic() - started:.1f} s")
+        await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s")
 
     async def _release(self, item: DeploymentRecord, rollout: Rollout) -> None:
         command = item.spec.deploy.release_command
@@ -186,7 +190,7 @@ class Worker:
         )
         if result.exit_code != 0:
             raise RolloutFailedError(_release_failed(command, result))
-        await self._deployments.set_released(item)
+        await self._claims.set_released(item)
 
     async def _release_is_due(self, item: DeploymentRecord) -> bool:
         live = await self._deployments.live(item.app_id)
@@ -205,7 +209,7 @@ class Worker:
 
     def _guard(self, item: DeploymentRecord) -> Guard:
         async def guard() -> None:
-            await self._deployments.still_ours(item)
+            await self._claims.still_ours(item)
 
         return guard
 

@@ -5,7 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-BUDGETS = {"loco_spec": 1500, "loco_cli": 6000, "loco_server": 7000}
+# The first prefix that fits counts. What a server is thin in is its core: the members of its seams and the parts of
+# the single machine are apart (docs/decisions has the reason).
+BUDGETS = {
+    "loco_spec/": 1500,
+    "loco_cli/": 6000,
+    **dict.fromkeys([f"loco_server/{part}/" for part in ("engines", "registries", "identity", "scanners")], 4000),
+    **dict.fromkeys([f"loco_server/{part}/" for part in ("edge", "local")], 2500),
+    "loco_server/": 7000,
+}
 FILE_LINES = 350
 # Put together here, so that this file does not find itself.
 FOREIGN = re.compile(
@@ -36,9 +44,9 @@ def main() -> int:
         except UnicodeDecodeError:
             continue
         count = text.count("\n")
-        package = path.parts[0]
-        if package in BUDGETS and path.suffix == ".py":
-            BUDGETS[package] -= count
+        part = next((prefix for prefix in BUDGETS if name.startswith(prefix)), None)
+        if part is not None and path.suffix == ".py":
+            BUDGETS[part] -= count
             if count > FILE_LINES:
                 faults.append(f"{name}: {count} lines, {FILE_LINES} at most: two rooms may be easier to live in")
         faults += [
@@ -46,7 +54,7 @@ def main() -> int:
             for n, line in enumerate(text.splitlines(), 1)
             if (m := FOREIGN.search(line))
         ]
-    faults += [f"{package}: {-left} lines over its budget" for package, left in BUDGETS.items() if left < 0]
+    faults += [f"{part}: {-left} lines over its budget" for part, left in BUDGETS.items() if left < 0]
     print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")
     return 1 if faults else 0
 

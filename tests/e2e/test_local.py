@@ -1,5 +1,6 @@
 """`loco-server local` as the operator sees it: started, killed, restarted, stopped, reset."""
 
+import getpass
 import os
 import random
 import signal
@@ -18,16 +19,18 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.engine
 
+HELLO = f"/v1/teams/{getpass.getuser()}/apps/hello"
 
-def processes(stack: Stack, *, word: str = "") -> list[int]:
-    """Give the pids of all processes that name the stack's data folder in their command line."""
+
+def processes(stack: Stack, *, program: str = "") -> list[int]:
+    """Give the pids of all processes that name the stack's data folder in their command line, or one program's."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            argv = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
-        if str(stack.data_dir) in line and word in line:
+        if any(str(stack.data_dir) in word for word in argv) and argv[0].endswith(program):
             found.append(int(path.parent.name))
     return found
 
@@ -121,25 +124,25 @@ def test_stop_works_when_the_server_is_already_dead(started: Stack, docker_clien
 
 def test_apps_answer_while_the_server_is_dead_and_the_next_one_adopts_what_runs(started: Stack) -> None:
     started.loco("deploy", cwd=httpd(started))
-    envoy = processes(started, word="envoy")
+    envoy = processes(started, program="/envoy")
     with Asking(started, "hello") as asking:
         started.kill()
         started.start()
         assert started.json("status", "--app", "hello")["live"]["number"] == 1
     assert set(asking.answers) == {200}
-    assert processes(started, word="envoy") == envoy
+    assert processes(started, program="/envoy") == envoy
 
 
 @pytest.mark.parametrize("which", ["envoy", "registry"])
 def test_a_killed_child_is_back_within_two_seconds_and_it_is_said(started: Stack, which: str) -> None:
     folder = httpd(started)
     started.loco("deploy", cwd=folder)
-    [pid] = processes(started, word=which)
+    [pid] = processes(started, program=which)
     os.kill(pid, signal.SIGKILL)
     clock = Clock()
-    eventually(lambda: [now for now in processes(started, word=which) if now != pid], within=5)
+    eventually(lambda: [now for now in processes(started, program=which) if now != pid], within=5)
     assert clock.seconds < 2
-    assert which in started.output()
+    eventually(lambda: f"{which} was killed by SIGKILL" in started.output(), within=5)
     (folder / "www/index.html").write_text("after")
     eventually(lambda: started.loco("deploy", cwd=folder, exit_code=None).returncode == 0, within=20)
     assert started.get("hello").text == "after"
@@ -176,14 +179,14 @@ def test_a_server_killed_anywhere_in_a_rollout_leaves_a_true_end_and_no_orphan(
 def rolled_and_killed(stack: Stack, docker_client: docker.DockerClient, *, after: float) -> None:
     """Redeploy, kill the server so many seconds into it, start it again and see a true end."""
     with stack.client() as client:
-        number = client.post("/v1/teams/root/apps/hello/redeploy").json()["number"]
+        number = client.post(f"{HELLO}/redeploy").json()["number"]
     clock = Clock()
     eventually(lambda: clock.seconds >= after, every=0.01)
     stack.kill()
     stack.start()
     with stack.client() as client:
-        path = f"/v1/teams/root/apps/hello/deployments/{number}"
+        path = f"{HELLO}/deployments/{number}"
         eventually(lambda: client.get(path).json()["state"] in {"live", "failed"}, within=40)
-        live = client.get("/v1/teams/root/apps/hello").json()["live"]["number"]
+        live = client.get(HELLO).json()["live"]["number"]
     wanted = [f"v{live}-1", f"v{live}-2"]
     eventually(lambda: sorted(name[-4:] for name in running(docker_client, stack)) == wanted)

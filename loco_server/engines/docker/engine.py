@@ -20,7 +20,7 @@ from loco_server.engines.base import (
     ReleaseResult,
     Rollout,
 )
-from loco_server.engines.docker import traffic
+from loco_server.engines.docker import images, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import Fence
 from loco_server.engines.docker.instances import Instances, together
@@ -96,6 +96,7 @@ class DockerEngine:
     async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> None:
         with _told(), self._working(rollout.app):
             await self._roller.roll(Roll(rollout, emit, guard))
+            await images.tidy(self._docker, rollout.app, keep=await self.in_use(rollout.app))
 
     async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
         with _told():
@@ -123,6 +124,7 @@ class DockerEngine:
             await self._edge.retire(app.app_id)
             containers = await self._listing.now(app.app_id)
             await together([self._end(found) for found in containers])
+            await images.tidy(self._docker, app, keep=frozenset())
             await self._networks.release_team(app.team_id)
 
     async def stop(self) -> None:
@@ -134,7 +136,10 @@ class DockerEngine:
         with _told():
             for app_id in list(self._edge.published()):
                 await self._edge.retire(app_id)
-            await together([self._instances.remove(found) for found in await self._listing.now()])
+            containers = await self._listing.now()
+            await together([self._instances.remove(found) for found in containers])
+            for app in {found.app for found in containers}:
+                await images.tidy(self._docker, app, keep=frozenset())
             await self._networks.remove_all()
 
     async def close(self) -> None:

@@ -5,8 +5,9 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from loco_server.engines.base import Emit, Guard, Rollout, RolloutFailedError
+from loco_server.engines.base import AppRef, Emit, Guard, Rollout, RolloutFailedError
 from loco_server.engines.docker.client import Docker, RefusedError
+from loco_spec import names
 from loco_spec.errors import Diagnosis
 
 _REFERENCE = re.compile(r"(?P<repository>.+)@(?P<digest>sha256:[0-9a-f]{64})")
@@ -48,6 +49,22 @@ async def present(docker: Docker, image: str) -> bool:
             return False
         raise
     return True
+
+
+async def tidy(docker: Docker, app: AppRef, *, keep: frozenset[str]) -> None:
+    """Remove the engine's copies of the app's images whose digests are not in `keep`; the registry has its own.
+
+    What a person or another container still uses is left: the engine refuses, and that is no error.
+    """
+    repository = names.repository(app.team, app.app, app.app_id)
+    images: list[dict[str, Any]] = await docker.call("images")
+    for reference in (reference for image in images for reference in image.get("RepoDigests") or ()):
+        name, _, digest = reference.partition("@")
+        if name.endswith(f"/{repository}") and digest not in keep:
+            try:
+                await docker.call("remove_image", reference)
+            except RefusedError:
+                continue
 
 
 def _fault(records: Iterable[dict[str, Any]]) -> str:

@@ -134,7 +134,7 @@ async def live(api_: Api, client: httpx.AsyncClient, team: str = "ann", app: str
     answer = await push(api_, client, made)
     assert answer.status_code == 200, answer.text
     deployments = api_.records.deployments
-    for item in await deployments.claim("worker"):
+    for item in await api_.records.claims.claim("worker"):
         await deployments.move(item.app_id, item.number, "rolling", of=("accepted",), message="rolling")
-        assert await deployments.promote(item, message="live")
+        assert await api_.records.claims.promote(item, message="live")
     return made.deployment.number

@@ -8,6 +8,7 @@ import pytest
 
 from loco_server.records import schema
 from loco_server.records.apps import Apps
+from loco_server.records.claims import Claims
 from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
 from loco_server.records.events import Events
@@ -26,6 +27,7 @@ class Records:
         self.people = People(self.database)
         self.apps = Apps(self.database)
         self.deployments = Deployments(self.database, self.wake)
+        self.claims = Claims(self.database, self.wake)
         self.events = Events(self.database, self.wake)
 
     async def team(self, login: str = "ann") -> TeamRecord:

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from loco_server.records.apps import RouteTakenError
-from loco_server.records.deployments import CancelRequestedError, ClaimLostError
+from loco_server.records.claims import CancelRequestedError, ClaimLostError
 from loco_spec.app import App
 from loco_spec.errors import Diagnosis
 from tests.loco_server.records.databases import DIGEST, Records, route
@@ -68,22 +68,22 @@ async def test_a_newer_deployment_supersedes_one_that_waits(records: Records) ->
 async def test_an_app_has_one_rollout_at_a_time(records: Records) -> None:
     app = await records.app()
     first = await records.accepted(app)
-    [claimed] = await records.deployments.claim("w1")
+    [claimed] = await records.claims.claim("w1")
     assert claimed.number == first
     await records.deployments.move(app.id, first, "rolling", of=("accepted",), message="rolling")
     second = await records.accepted(app)
-    assert await records.deployments.claim("w1") == []
-    await records.deployments.promote(claimed, message="live")
-    assert [item.number for item in await records.deployments.claim("w1")] == [second]
+    assert await records.claims.claim("w1") == []
+    await records.claims.promote(claimed, message="live")
+    assert [item.number for item in await records.claims.claim("w1")] == [second]
 
 
 async def test_promotion_replaces_the_one_before_and_drops_its_routes(records: Records) -> None:
     app = await records.app()
     for host in ("old.localhost", "new.localhost"):
         await records.accepted(app, host=host)
-        [item] = await records.deployments.claim("w1")
+        [item] = await records.claims.claim("w1")
         await records.deployments.move(app.id, item.number, "rolling", of=("accepted",), message="rolling")
-        assert await records.deployments.promote(item, message="live")
+        assert await records.claims.promote(item, message="live")
     assert [item.state for item in await records.deployments.of_app(app.id)] == ["live", "replaced"]
     assert await records.apps.route_owner("old.localhost", "/") is None
     assert await records.apps.route_owner("new.localhost", "/") == app.id
@@ -92,29 +92,29 @@ async def test_promotion_replaces_the_one_before_and_drops_its_routes(records: R
 async def test_a_worker_that_lost_its_claim_can_neither_go_on_nor_promote(records: Records) -> None:
     app = await records.app()
     await records.accepted(app)
-    [old] = await records.deployments.claim("w1")
+    [old] = await records.claims.claim("w1")
     await records.deployments.move(app.id, old.number, "rolling", of=("accepted",), message="rolling")
-    [new] = await records.deployments.take_over("w2")
+    [new] = await records.claims.take_over("w2")
     assert new.attempt == old.attempt + 1
     with pytest.raises(ClaimLostError):
-        await records.deployments.still_ours(old)
-    assert not await records.deployments.promote(old, message="live")
+        await records.claims.still_ours(old)
+    assert not await records.claims.promote(old, message="live")
     assert not await records.deployments.move(
         app.id, old.number, "failed", of=("rolling",), message="x", owner=old.owner, attempt=old.attempt
     )
-    await records.deployments.still_ours(new)
-    assert await records.deployments.promote(new, message="live")
+    await records.claims.still_ours(new)
+    assert await records.claims.promote(new, message="live")
 
 
 async def test_a_request_to_cancel_reaches_the_worker_at_its_next_step(records: Records) -> None:
     app = await records.app()
     number = await records.accepted(app)
-    [item] = await records.deployments.claim("w1")
+    [item] = await records.claims.claim("w1")
     assert not await records.deployments.request_cancel(app.id, number)
     await records.deployments.move(app.id, number, "rolling", of=("accepted",), message="rolling")
     assert await records.deployments.request_cancel(app.id, number)
     with pytest.raises(CancelRequestedError):
-        await records.deployments.still_ours(item)
+        await records.claims.still_ours(item)
 
 
 async def test_a_host_of_another_team_is_refused_and_the_state_stays(records: Records) -> None:

@@ -27,7 +27,13 @@ def make(records: Records, engine: FakeEngine, settings: Settings) -> Worker:
     planner = Planner(
         settings=settings, apps=records.apps, deployments=records.deployments, pull_tickets=PullTickets(b"k" * 32)
     )
-    return Worker(engine=engine, deployments=records.deployments, events=records.events, planner=planner)
+    return Worker(
+        engine=engine,
+        deployments=records.deployments,
+        claims=records.claims,
+        events=records.events,
+        planner=planner,
+    )
 
 
 @pytest.fixture
@@ -135,7 +141,7 @@ async def test_a_new_worker_takes_over_what_a_killed_one_was_rolling(
 ) -> None:
     app = await records.app()
     number = await records.accepted(app)
-    await records.deployments.claim("killed")
+    await records.claims.claim("killed")
     await records.deployments.move(app.id, number, "rolling", of=("accepted",), message="rolling")
     heir = make(records, engine, settings)
     await heir.resume()
@@ -151,7 +157,7 @@ async def test_what_was_claimed_and_not_begun_is_begun_by_the_next_worker(
 ) -> None:
     app = await records.app()
     number = await records.accepted(app)
-    await records.deployments.claim("killed")
+    await records.claims.claim("killed")
     heir = make(records, engine, settings)
     await heir.resume()
     task = asyncio.create_task(heir.run())

@@ -1,0 +1,3 @@
+from loco_server.main import main
+
+main()

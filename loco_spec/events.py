@@ -49,6 +49,12 @@ class LogLine(_Record):
     text: str
 
 
+class StreamFault(_Record):
+    """The last message of a stream that ends in an error: its headers were sent long before."""
+
+    problem: dict[str, Any]
+
+
 class LogBatch(_Record):
     """Some lines, in order of time, and the position after them: what a client sends back to resume."""
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import api, paths
-from loco_spec.errors import ServerUnreachable
-from loco_spec.events import LogBatch
+from loco_spec.errors import EngineUnavailable, ServerUnreachable, from_problem
+from loco_spec.events import LogBatch, StreamFault
 
 
 def apps(http: Http, team: str) -> api.Apps:
@@ -44,10 +44,15 @@ def logs(
                         position = batch.position
                         query.pop("lines", None)
                         yield batch
+                    elif message.event == "error":
+                        raise from_problem(StreamFault.model_validate_json(message.data).problem, status=500)
                     elif message.event == "end":
                         return
             if not follow:
                 return
+        except EngineUnavailable:
+            if not follow:
+                raise
         except (StreamCutError, ServerUnreachable) as e:
             if not follow or (position is None and isinstance(e, ServerUnreachable)):
                 raise (

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
-from loco_server.engines.base import LogQuery
+from loco_server.engines.base import EngineDownError, LogQuery
 from loco_server.flows.deploy import app_ref
 from loco_server.http.call import Call
 from loco_server.http.stream import Message, sse
 from loco_spec import api
-from loco_spec.errors import UsageError
+from loco_spec.errors import EngineUnavailable, LocoError, UsageError
+from loco_spec.events import StreamFault
 
 LINES_LIMIT = 10_000
 
@@ -32,9 +33,16 @@ async def logs(call: Call) -> Response:
     query = log_query(call)
 
     async def messages() -> AsyncIterator[Message | None]:
-        async for batch in call.services.engine.logs(query):
-            yield Message("lines", id=batch.position, data=batch)
-        yield Message("end")
+        try:
+            async for batch in call.services.engine.logs(query):
+                yield Message("lines", id=batch.position, data=batch)
+        except LocoError as e:
+            yield Message("error", data=StreamFault(problem=e.to_problem()))
+        except EngineDownError as e:
+            fault = EngineUnavailable(str(e), hint="ask the operator of this server to start it")
+            yield Message("error", data=StreamFault(problem=fault.to_problem()))
+        else:
+            yield Message("end")
 
     return sse(messages())
 

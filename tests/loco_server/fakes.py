@@ -79,6 +79,8 @@ class FakeEngine:
 
     async def logs(self, query: LogQuery) -> AsyncIterator[LogBatch]:
         found = self.running.get(query.app.app_id)
+        if self.down:
+            raise EngineDownError("the engine is down")
         for second in range(query.tail if query.tail is not None else 3):
             at = f"2026-01-31T12:00:{second:02}.000000000Z"
             line = LogLine(instance="v1-1", deployment=found.deployment if found else 0, at=at, text=f"line {second}")

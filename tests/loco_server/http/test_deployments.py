@@ -296,6 +296,15 @@ async def test_logs_are_streamed_in_batches_with_positions(server: Api, ann: htt
     assert answer.text.rstrip().endswith("event: end\ndata: {}")
 
 
+async def test_logs_that_break_off_end_with_the_problem(server: Api, ann: httpx.AsyncClient) -> None:
+    await live(server, ann)
+    server.engine.down = 1
+    answer = await ann.get("/v1/teams/ann/apps/shop/logs")
+    assert "event: error" in answer.text
+    assert "engine-unavailable" in answer.text
+    assert "event: end" not in answer.text
+
+
 @pytest.mark.parametrize("query", [{"lines": "many"}, {"since": "yesterday"}])
 async def test_a_query_for_logs_that_makes_no_sense_is_refused(
     server: Api, ann: httpx.AsyncClient, query: dict[str, str]

@@ -1,10 +1,15 @@
 """What every test gets: the asyncio backend, a private home, no colour, 80 columns."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["tests.engine", "tests.sizing"]
+
+# Started in the background of a shell, this process would ignore Ctrl-C, and so would every command that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from loco_spec.errors import PushFailed
 from loco_spec.values import human_bytes
 
 ATTEMPTS = 4
+ENGINE_RETRIED_SECONDS = 20.0
+"""The engine tries a cut layer five times by itself, over 50 s: whoever saw that does not begin anew."""
 _CUT = ("eof", "connection reset", "broken pipe", "connection refused", "timeout", "503", "unavailable", "closed")
 """In the engine's words for what may pass: it gives no code."""
 
@@ -24,10 +26,12 @@ def push(engine: Engine, image: str, ticket: PushTicket, say: Callable[[str], No
     engine.tag(image, repository, ticket.tag)
     try:
         for attempt in range(1, ATTEMPTS + 1):
+            started = time.monotonic()
             digest, error = _once(engine, repository, ticket, say)
             if digest:
                 return digest
-            if attempt == ATTEMPTS or not any(word in error.lower() for word in _CUT):
+            tried_enough = attempt == ATTEMPTS or time.monotonic() - started > ENGINE_RETRIED_SECONDS
+            if tried_enough or not any(word in error.lower() for word in _CUT):
                 break
             say(f"the push was cut ({error[:80]}); trying again")
             time.sleep(2.0**attempt / 2)

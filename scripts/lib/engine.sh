@@ -1,12 +1,25 @@
 # A Docker engine: the one that answers, else one started here; sourced by the scripts beside it.
+# The API is asked with curl, not with a docker CLI: there may be none, or one that is too new or too old.
 
-# Whether an engine answers. The API is asked, not a CLI: there may be none, or one that is too new or too old.
-engine_answers() {
-  local socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
-  case $socket in
-    unix://*) curl --silent --fail --max-time 5 --unix-socket "${socket#unix://}" http://docker/_ping >/dev/null 2>&1 ;;
-    *) docker info >/dev/null 2>&1 ;;
+engine_socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
+
+# Ask the engine: engine_api PATH [curl's arguments …]
+engine_api() {
+  local path=$1
+  shift
+  case $engine_socket in
+    unix://*) curl --silent --show-error --unix-socket "${engine_socket#unix://}" "$@" "http://docker$path" ;;
+    tcp://*) curl --silent --show-error "$@" "http://${engine_socket#tcp://}$path" ;;
+    *) echo "DOCKER_HOST=$engine_socket: only unix:// and tcp:// are understood here" >&2; return 1 ;;
   esac
+}
+
+engine_answers() {
+  engine_api /_ping --fail --max-time 5 >/dev/null 2>&1
+}
+
+engine_has_image() {
+  engine_api "/images/$1/json" --fail --output /dev/null 2>/dev/null
 }
 
 # Start dockerd in a session of its own and write its pid to $1/dockerd.pid.

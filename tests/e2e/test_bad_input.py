@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -170,7 +171,7 @@ def test_the_older_of_two_deploys_arriving_last(stack: Stack) -> None:
     stack.loco("deploy", cwd=folder)
     slow = stack.folder / "apps" / "racing-slow"
     slow.mkdir()
-    (slow / "Dockerfile").write_text(HTTPD.replace("USER", "RUN sleep 6\nUSER").replace("COPY www /www\n", ""))
+    (slow / "Dockerfile").write_text(HTTPD.replace("USER", f"RUN sleep 6 # {uuid4()}\nUSER").replace("COPY www /www\n", ""))
     (slow / "loco.toml").write_text('name = "racing"\n' + QUICK)
     with stack.begin("deploy", cwd=slow) as older:
         eventually(lambda: stack.json("status", cwd=folder)["latest"]["number"] == 2)
@@ -193,7 +194,7 @@ def interrupted(stack: Stack, folder: Path, word: str) -> str:
 
 
 def test_ctrl_c_during_the_build_cancels(stack: Stack, serving: Path) -> None:
-    (serving / "Dockerfile").write_text("FROM loco-test/base:1\nRUN sleep 20\nUSER 10001\n")
+    (serving / "Dockerfile").write_text(f"FROM loco-test/base:1\nRUN sleep 20 # {uuid4()}\nUSER 10001\n")
     said = interrupted(stack, serving, "RUN sleep 20")
     assert "cancelled" in said
     assert stack.json("status", cwd=serving)["latest"]["state"] == "cancelled"

@@ -173,7 +173,9 @@ def test_the_example_folders_are_deployed_as_they_stand(stack: Stack) -> None:
     base = ["--build-arg", "BASE=loco-test/base:1"]
     for folder in ("hello", "shop/api", "shop/ui", "multiport"):
         stack.loco("deploy", *base, cwd=examples / folder)
-    assert stack.get("hello").status_code == 200
-    assert stack.get("shop").status_code == 200
-    assert stack.get("shop", "/api").status_code == 200
+    assert stack.get("hello").text.startswith("Hello from hello v1")
+    assert json.loads(stack.get("shop", "/api").text)["from"] == "shop-api v1"
+    assert '"from": "shop-api v1"' in stack.get("shop").text  # the UI asked the backend by its injected address
+    assert "8080" in stack.get("multiport").text
+    assert "9090" in stack.get("multiport", "/admin").text
     assert subprocess.run(["git", "status", "--porcelain", "examples"], capture_output=True, check=True).stdout == b""

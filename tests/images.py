@@ -15,7 +15,7 @@ BUSYBOX = Path("/bin/busybox")
 ETC = {
     "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\napp:x:10001:10001:app:/:/bin/sh\n",
     "etc/group": b"root:x:0:\napp:x:10001:\n",
-    "etc/nsswitch.conf": b"hosts: dns\n",  # a static glibc cannot load what "files" needs
+    "etc/nsswitch.conf": b"hosts: files dns\n",
 }
 
 

@@ -30,8 +30,7 @@ _make_base() {
   done
   echo 'root:x:0:0:root:/:/bin/sh' >"$root_fs/etc/passwd"
   echo 'root:x:0:' >"$root_fs/etc/group"
-  # A static glibc resolves names by "dns" alone: "files" needs a library that is not in the image.
-  echo 'hosts: dns' >"$root_fs/etc/nsswitch.conf"
+  echo 'hosts: files dns' >"$root_fs/etc/nsswitch.conf"
   tar -C "$root_fs" --owner=0 --group=0 --numeric-owner -cf "$1/base.tar" .
   engine_api "/images/create?fromSrc=-&repo=${made_base%:*}&tag=${made_base#*:}" \
     -X POST -H 'Content-Type: application/x-tar' --data-binary @"$1/base.tar" --fail --output /dev/null

@@ -5,6 +5,6 @@ if [ -z "$LOCO_APP_SHOP_API_HOST" ]; then
   echo '<p>There was no shop-api when this was rolled out: deploy it, then run <code>loco redeploy shop</code>.</p>'
 else
   echo '<pre>'
-  wget -q -T 5 -O - "http://$LOCO_APP_SHOP_API_HOST:$LOCO_APP_SHOP_API_PORT/" || echo 'shop-api does not answer'
+  wget -q -O - "http://$LOCO_APP_SHOP_API_HOST:$LOCO_APP_SHOP_API_PORT/" || echo 'shop-api does not answer'
   echo '</pre>'
 fi

@@ -1,10 +1,12 @@
 """One running platform for the tests that only use it; those that kill or fill it make their own."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, httpd
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="package")
@@ -26,3 +28,19 @@ def own_stack(base_image: str) -> Iterator[Stack]:
         yield found
     finally:
         found.remove()
+
+
+@pytest.fixture
+def serving(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """An app whose first deployment serves; after the test it must serve still, unharmed."""
+    name = "t" + "".join(c for c in request.node.name.lower() if c.isalnum())[-30:]
+    folder = httpd(stack, name, text="the first")
+    stack.loco("deploy", cwd=folder)
+    yield folder
+    assert stack.get(name).text == "the first"
+    assert stack.json("status", "--app", name)["live"]["number"] == 1
+    eventually(lambda: _running(stack, name) == [1])
+
+
+def _running(stack: Stack, name: str) -> list[int]:
+    return [instance["deployment"] for instance in stack.json("status", "--app", name)["instances"]]

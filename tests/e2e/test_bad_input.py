@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,19 +17,6 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.engine
 
 USAGE, BUILD, NOT_ALLOWED, NOT_FOUND, DEPLOYMENT, UNREACHABLE, INTERRUPTED = 2, 3, 4, 5, 6, 7, 130
-
-
-@pytest.fixture
-def serving(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """An app whose first deployment serves; after the test it must serve still, unharmed."""
-    name = "t" + "".join(c for c in request.node.name.lower() if c.isalnum())[-30:]
-    folder = httpd(stack, name, text="the first")
-    stack.loco("deploy", cwd=folder)
-    yield folder
-    assert stack.get(name).text == "the first"
-    status = stack.json("status", "--app", name)
-    assert status["live"]["number"] == 1
-    assert [instance["deployment"] for instance in status["instances"]] == [1]
 
 
 def fails(
@@ -171,7 +157,9 @@ def test_the_older_of_two_deploys_arriving_last(stack: Stack) -> None:
     stack.loco("deploy", cwd=folder)
     slow = stack.folder / "apps" / "racing-slow"
     slow.mkdir()
-    (slow / "Dockerfile").write_text(HTTPD.replace("USER", f"RUN sleep 6 # {uuid4()}\nUSER").replace("COPY www /www\n", ""))
+    (slow / "Dockerfile").write_text(
+        HTTPD.replace("USER", f"RUN sleep 6 # {uuid4()}\nUSER").replace("COPY www /www\n", "")
+    )
     (slow / "loco.toml").write_text('name = "racing"\n' + QUICK)
     with stack.begin("deploy", cwd=slow) as older:
         eventually(lambda: stack.json("status", cwd=folder)["latest"]["number"] == 2)

@@ -171,6 +171,7 @@ def test_a_line_is_shown_within_a_second(stack: Stack) -> None:
 def test_the_example_folders_are_deployed_as_they_stand(stack: Stack) -> None:
     examples = Path(__file__).parents[2] / "examples"
     base = ["--build-arg", "BASE=loco-test/base:1"]
+    before = _changed(examples)
     for folder in ("hello", "shop/api", "shop/ui", "multiport"):
         stack.loco("deploy", *base, cwd=examples / folder)
     assert stack.get("hello").text.startswith("Hello from hello v1")
@@ -178,4 +179,9 @@ def test_the_example_folders_are_deployed_as_they_stand(stack: Stack) -> None:
     assert '"from": "shop-api v1"' in stack.get("shop").text  # the UI asked the backend by its injected address
     assert "8080" in stack.get("multiport").text
     assert "9090" in stack.get("multiport", "/admin").text
-    assert subprocess.run(["git", "status", "--porcelain", "examples"], capture_output=True, check=True).stdout == b""
+    assert _changed(examples) == before
+
+
+def _changed(folder: Path) -> bytes:
+    """Give what git finds changed in a folder."""
+    return subprocess.run(["git", "status", "--porcelain", "."], cwd=folder, capture_output=True, check=True).stdout

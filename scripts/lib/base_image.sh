@@ -19,13 +19,15 @@ find_base() {
 }
 
 _make_base() {
-  local root_fs=$1/base busybox applet
+  local root_fs=$1/base busybox applets applet
   busybox=$(_static_busybox "$1")
+  applets=$("$busybox" --list)
+  grep -qx httpd <<<"$applets" || { echo "$busybox has no httpd, which the examples need" >&2; return 1; }
   rm -rf "$root_fs"
   mkdir -p "$root_fs"/{bin,dev,etc,proc,sys,tmp,www}
   chmod 1777 "$root_fs/tmp"
   cp "$busybox" "$root_fs/bin/busybox"
-  for applet in $("$busybox" --list); do
+  for applet in $applets; do
     [ "$applet" = busybox ] || ln -s busybox "$root_fs/bin/$applet"
   done
   echo 'root:x:0:0:root:/:/bin/sh' >"$root_fs/etc/passwd"
@@ -52,10 +54,8 @@ _static_busybox() {
   mkdir -p "$1/busybox"
   (
     cd "$1/busybox"
-    [ -e bin/busybox ] || {
-      apt-get download busybox-static || { apt-get update && apt-get download busybox-static; }
-      dpkg-deb --extract busybox-static_*.deb .
-    }
+    apt-get download busybox-static || { apt-get update && apt-get download busybox-static; }
+    dpkg-deb --extract busybox-static_*.deb .
   ) >"$1/busybox/log" 2>&1 || { tail -5 "$1/busybox/log" >&2; return 1; }
-  find "$1/busybox" -name busybox -type f | head -1
+  find "$1/busybox" -path '*/bin/busybox' -type f
 }

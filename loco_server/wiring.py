@@ -75,10 +75,11 @@ async def wire(
     wake = Wake()
     people, apps = People(database), Apps(database)
     deployments, events = Deployments(database, wake), Events(database, wake)
+    facts = Facts(database)
     closed = ClosedDeployments(keep_seconds=settings.tokens.honoured)
     pull_tickets = PullTickets(server_key)
     engine: Engine = seam.load(engines.MEMBERS, settings.engine, seam="engine")(
-        installation=await Facts(database).installation(),
+        installation=await facts.installation(),
         edge=edge,
         keeper=KeptLogs(database),
         subnets=settings.subnets,
@@ -109,7 +110,9 @@ async def wire(
             scanner=scanner,
             closed=closed,
         ),
-        destroy=Destroy(apps=apps, deployments=deployments, engine=engine, registry=registry, closed=closed),
+        destroy=Destroy(
+            apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed
+        ),
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         tickets=Tickets(apps=apps, deployments=deployments, pull_tickets=pull_tickets),
         worker=Worker(
@@ -118,6 +121,7 @@ async def wire(
         housekeeping=Housekeeping(
             apps=apps,
             deployments=deployments,
+            facts=facts,
             engine=engine,
             registry=registry,
             closed=closed,

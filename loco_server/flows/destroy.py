@@ -6,6 +6,7 @@ from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key, pull_key
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import ROLLING, Deployments
+from loco_server.records.facts import Facts
 from loco_server.records.values import AppRecord
 from loco_server.registries.base import Registry
 from loco_spec import names
@@ -13,10 +14,18 @@ from loco_spec import names
 
 class Destroy:
     def __init__(
-        self, *, apps: Apps, deployments: Deployments, engine: Engine, registry: Registry, closed: ClosedDeployments
+        self,
+        *,
+        apps: Apps,
+        deployments: Deployments,
+        facts: Facts,
+        engine: Engine,
+        registry: Registry,
+        closed: ClosedDeployments,
     ) -> None:
         self._apps = apps
         self._deployments = deployments
+        self._facts = facts
         self._engine = engine
         self._registry = registry
         self._closed = closed
@@ -38,6 +47,7 @@ class Destroy:
             await self._deployments.wake.wait(at_most=0.5)
         await self._engine.destroy(app_ref(app))
         repository = names.repository(app.team, app.name, app.id)
+        await self._facts.set_garbage(there=True)
         for digest in await self._registry.manifests(repository):
             await self._registry.delete(repository, digest)
         await self._apps.delete(app.id)

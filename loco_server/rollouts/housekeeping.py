@@ -11,6 +11,7 @@ from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
+from loco_server.records.facts import Facts
 from loco_server.records.values import AppRecord
 from loco_server.registries.base import Registry, RegistryDownError
 from loco_spec import names
@@ -29,6 +30,7 @@ class Housekeeping:
         *,
         apps: Apps,
         deployments: Deployments,
+        facts: Facts,
         engine: Engine,
         registry: Registry,
         closed: ClosedDeployments,
@@ -36,11 +38,11 @@ class Housekeeping:
     ) -> None:
         self._apps = apps
         self._deployments = deployments
+        self._facts = facts
         self._engine = engine
         self._registry = registry
         self._closed = closed
         self._collect_garbage = collect_garbage
-        self._deleted = 0
         self._collected_at = time.monotonic()
 
     async def run(self) -> None:
@@ -58,8 +60,8 @@ class Housekeeping:
         await self.expire()
         for app in await self._apps.all():
             if not app.destroying:
-                self._deleted += await self.retain(app)
-        if self._deleted and time.monotonic() - self._collected_at > COLLECT_EVERY:
+                await self.retain(app)
+        if time.monotonic() - self._collected_at > COLLECT_EVERY and await self._facts.has_garbage():
             await self.collect()
 
     async def expire(self) -> None:
@@ -86,18 +88,18 @@ class Housekeeping:
         keep |= {item.digest for item in newest if item.state == "live"}
         keep |= await self._engine.in_use(AppRef(team=app.team, team_id=app.team_id, app=app.name, app_id=app.id))
         repository = names.repository(app.team, app.name, app.id)
-        deleted = 0
-        for digest in await self._registry.manifests(repository):
-            if digest not in keep:
-                await self._registry.delete(repository, digest)
-                deleted += 1
-        return deleted
+        unneeded = [digest for digest in await self._registry.manifests(repository) if digest not in keep]
+        if unneeded:
+            await self._facts.set_garbage(there=True)
+        for digest in unneeded:
+            await self._registry.delete(repository, digest)
+        return len(unneeded)
 
     async def collect(self) -> int:
         """Give the space of deleted images back; pushes wait a moment meanwhile. Not while one is under way."""
         if await self._deployments.in_state("created", "checking"):
             return 0
+        await self._facts.set_garbage(there=False)  # before: what is deleted meanwhile is for the next time
         freed = await self._collect_garbage()
-        self._deleted = 0
         self._collected_at = time.monotonic()
         return freed

@@ -57,6 +57,7 @@ class Api:
             destroy=Destroy(
                 apps=records.apps,
                 deployments=records.deployments,
+                facts=records.facts,
                 engine=self.engine,
                 registry=self.registry,
                 closed=self.closed,

@@ -12,6 +12,7 @@ from loco_server.records.claims import Claims
 from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
 from loco_server.records.events import Events
+from loco_server.records.facts import Facts
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_server.records.wake import Wake
@@ -29,6 +30,7 @@ class Records:
         self.deployments = Deployments(self.database, self.wake)
         self.claims = Claims(self.database, self.wake)
         self.events = Events(self.database, self.wake)
+        self.facts = Facts(self.database)
 
     async def team(self, login: str = "ann") -> TeamRecord:
         user = await self.people.signed_in("local", login, login)

@@ -1,0 +1,126 @@
+"""Which images stay, when space is given back, and what becomes of pushes that never came."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from loco_server.gateway.closed import ClosedDeployments
+from loco_server.gateway.tickets import deployment_key
+from loco_server.records.values import AppRecord
+from loco_server.rollouts import housekeeping as housekeeping_module
+from loco_server.rollouts.housekeeping import Housekeeping
+from loco_spec import names
+from loco_spec.app import App
+from tests.loco_server.fakes import FakeEngine, FakeRegistry
+from tests.loco_server.records.databases import Records, route
+
+pytestmark = pytest.mark.anyio
+
+
+class House:
+    def __init__(self, records: Records) -> None:
+        self.records = records
+        self.registry = FakeRegistry()
+        self.closed = ClosedDeployments(keep_seconds=300)
+        self.collected = 0
+        self.housekeeping = self.again()
+
+    def again(self) -> Housekeeping:
+        """As a restarted server makes it."""
+        return Housekeeping(
+            apps=self.records.apps,
+            deployments=self.records.deployments,
+            facts=self.records.facts,
+            engine=FakeEngine(),
+            registry=self.registry,
+            closed=self.closed,
+            collect_garbage=self._collect,
+        )
+
+    async def _collect(self) -> int:
+        self.collected += 1
+        return 1000
+
+    async def deployed(self, app: AppRecord, *, end: str = "live") -> str:
+        """Push an image and let its deployment end so; give the digest."""
+        made = self.records.deployments
+        item = await made.create(app, App(name=app.name), [route("shop.localhost")], action="deploy", created_by="ann")
+        digest = f"sha256:{item.number:064}"
+        self.registry.push(names.repository(app.team, app.name, app.id), digest)
+        await made.accept(app, item.number, digest=digest, user_id=10001, of="created")
+        [claimed] = await self.records.claims.claim(f"worker {item.number}")
+        await made.move(app.id, item.number, "rolling", of=("accepted",), message="rolling out")
+        if end == "live":
+            assert await self.records.claims.promote(claimed, message="live")
+        else:
+            await made.move(app.id, item.number, end, of=("rolling",), message=end)
+        return digest
+
+    async def kept(self, app: AppRecord) -> set[str]:
+        return set(await self.registry.manifests(names.repository(app.team, app.name, app.id)))
+
+
+@pytest.fixture
+def house(records: Records) -> House:
+    return House(records)
+
+
+async def test_the_last_two_images_that_were_live_stay(house: House, records: Records) -> None:
+    app = await records.app()
+    digests = [await house.deployed(app) for _ in range(4)]
+    await house.housekeeping.once()
+    assert await house.kept(app) == set(digests[2:])
+
+
+async def test_an_image_that_never_served_goes_and_pushes_out_no_other(house: House, records: Records) -> None:
+    app = await records.app()
+    live = [await house.deployed(app), await house.deployed(app)]
+    await house.deployed(app, end="failed")
+    await house.housekeeping.once()
+    assert await house.kept(app) == set(live)
+
+
+async def test_nothing_goes_while_a_push_of_the_app_is_under_way(house: House, records: Records) -> None:
+    app = await records.app()
+    digests = [await house.deployed(app) for _ in range(3)]
+    await records.deployments.create(app, App(name="shop"), [], action="deploy", created_by="ann")
+    await house.housekeeping.once()
+    assert await house.kept(app) == set(digests)
+
+
+async def test_space_is_given_back_once_images_went_also_by_a_server_that_started_since(
+    house: House, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await records.app()
+    for _ in range(3):
+        await house.deployed(app)
+    await house.housekeeping.once()
+    assert house.collected == 0  # not at once: the registry takes no push meanwhile
+    monkeypatch.setattr(housekeeping_module, "COLLECT_EVERY", 0)
+    restarted = house.again()
+    await restarted.once()
+    await restarted.once()
+    assert house.collected == 1
+
+
+async def test_space_waits_while_any_push_is_under_way(house: House, records: Records) -> None:
+    app = await records.app()
+    await records.deployments.create(app, App(name="shop"), [], action="deploy", created_by="ann")
+    assert await house.housekeeping.collect() == 0
+    assert house.collected == 0
+
+
+async def test_a_deployment_whose_image_never_came_expires_and_its_token_buys_nothing(
+    house: House, records: Records
+) -> None:
+    app = await records.app()
+    past, future = (datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (-1, 60))
+    for at in (past, future):
+        await records.deployments.create(
+            app, App(name="shop"), [], action="deploy", created_by="ann", ticket_sha256="0", ticket_expires_at=at
+        )
+    await house.housekeeping.once()
+    states = {item.number: item.state for item in await records.deployments.of_app(app.id)}
+    assert states == {1: "expired", 2: "created"}
+    assert house.closed.is_closed(deployment_key(app.id, 1))
+    assert not house.closed.is_closed(deployment_key(app.id, 2))

@@ -26,7 +26,7 @@ The wire form is RFC 9457 problem+json (`to_problem`, `from_problem`): the clien
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -44,6 +44,33 @@ class FieldFault(BaseModel):
     """What was expected, and the nearest name where there is one."""
 
 
+Cause = Literal[
+    "exited",
+    "out-of-memory",
+    "command-not-found",
+    "command-not-executable",
+    "user-missing",
+    "loopback-only",
+    "wrong-port",
+    "not-listening",
+    "probe-status",
+    "probe-redirect",
+    "probe-refused",
+    "probe-no-answer",
+    "probe-late",
+    "pull-failed",
+    "pull-timeout",
+    "release-failed",
+    "release-timeout",
+    "edge-rejected",
+    "no-room",
+    "engine-refused",
+    "engine-down",
+    "server-fault",
+]
+"""Why a rollout failed. Each has a heading in docs/errors.md."""
+
+
 class Diagnosis(BaseModel):
     """Why a rollout failed: one screen."""
 
@@ -53,7 +80,7 @@ class Diagnosis(BaseModel):
     """`pulling`, `releasing`, `starting`, `health`, `switching`."""
     seconds: float
     cause: str
-    """Stable, kebab-case: `exited`, `out-of-memory`, `probe-status`, `wrong-port`, `loopback-only`, `pull-failed` …"""
+    """One of `Cause`; a newer server may know more."""
     message: str
     hint: str
     lines: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from loco_server.records.events import Events
 from loco_server.records.values import DeploymentRecord
 from loco_server.rollouts.plan import Planner
 from loco_spec import names
-from loco_spec.errors import Diagnosis
+from loco_spec.errors import Cause, Diagnosis
 from loco_spec.values import seconds
 
 log = logging.getLogger("loco.rollouts")
@@ -127,7 +127,7 @@ class Worker:
                 await self._end(item, "failed", e.diagnosis.message, e.diagnosis)
                 return
             except CapacityError as e:
-                await self._end(item, "failed", str(e), _diagnosis("no-capacity", str(e), "ask the operator"))
+                await self._end(item, "failed", str(e), _diagnosis("no-room", str(e), "ask the operator"))
                 return
             except EngineDownError as e:
                 waited_since = waited_since or time.monotonic()
@@ -226,7 +226,7 @@ class Worker:
         )
 
 
-def _diagnosis(cause: str, message: str, hint: str) -> Diagnosis:
+def _diagnosis(cause: Cause, message: str, hint: str) -> Diagnosis:
     return Diagnosis(phase="starting", seconds=0, cause=cause, message=message, hint=hint)
 
 

@@ -185,3 +185,19 @@ def test_the_example_folders_are_deployed_as_they_stand(stack: Stack) -> None:
 def _changed(folder: Path) -> bytes:
     """Give what git finds changed in a folder."""
     return subprocess.run(["git", "status", "--porcelain", "."], cwd=folder, capture_output=True, check=True).stdout
+
+
+def test_the_last_two_images_of_an_app_stay_and_none_of_a_destroyed_one(stack: Stack) -> None:
+    folder = httpd(stack, "kept", text="0")
+    for text in ("1", "2", "3"):
+        (folder / "www/index.html").write_text(text)
+        stack.loco("deploy", cwd=folder)
+    eventually(lambda: len(_images(stack, "kept")) == 2, within=30)
+    assert stack.get("kept").text == "3"
+    stack.loco("destroy", "--confirm", "kept", cwd=folder)
+    assert _images(stack, "kept") == []
+
+
+def _images(stack: Stack, app: str) -> list[Path]:
+    """Give the image tags that the registry keeps of an app."""
+    return list((stack.data_dir / "registry").rglob(f"repositories/*/{app}-*/_manifests/tags/*"))

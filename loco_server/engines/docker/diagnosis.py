@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from loco_server.engines.docker import health
 from loco_server.engines.docker.listening import Listener
 from loco_server.units import Unit
-from loco_spec.errors import Diagnosis
+from loco_spec.errors import Cause, Diagnosis
 
 LINES = 20
 
@@ -25,21 +25,22 @@ def exited(unit: Unit, name: str, ended: Ended, lines: Sequence[str], seconds: f
     """The container ran and ended, when it should have served."""
     code = ended.exit_code
     said = "what it said last stands below" if lines else "it said nothing"
+    cause: Cause = "exited"
     if ended.out_of_memory:
         limit = unit.memory_bytes >> 20
         cause, message = "out-of-memory", f"{name} used more than its {limit} MiB of memory and was killed"
         hint = f'raise memory in [resources] of loco.toml, for example memory = "{limit * 2}Mi", and run `loco deploy`'
     elif code == 0:
-        cause, message = "exited", f"{name} ended with exit code 0: a service is to keep running; {said}"
+        message = f"{name} ended with exit code 0: a service is to keep running; {said}"
         hint = "let the image's command stay in the foreground, then run `loco deploy`"
     elif code in {126, 127}:
         why = "is not executable" if code == 126 else "does not exist"
-        cause, message = "exited", f"{name} ended with exit code {code}: a command that it ran {why}; {said}"
+        message = f"{name} ended with exit code {code}: a command that it ran {why}; {said}"
         hint = "correct CMD in the Dockerfile or command in loco.toml, then run `loco deploy`"
     else:
         name_of_signal = _signal(code)
         by = f" ({name_of_signal})" if name_of_signal else ""
-        cause, message = "exited", f"{name} ended with exit code {code}{by}; {said}"
+        message = f"{name} ended with exit code {code}{by}; {said}"
         hint = "mend what its last lines tell of, then run `loco deploy`"
     return _made("starting", seconds, cause, message, hint, lines)
 
@@ -89,6 +90,7 @@ def unhealthy(
     seconds: float,
 ) -> Diagnosis:
     """It runs, and never became healthy."""
+    cause: Cause
     match outcome:
         case health.BadStatus(path, status, body):
             tail = f": {body}" if body else ", without a body"
@@ -109,7 +111,7 @@ def unhealthy(
     return _made("health", seconds, cause, message, hint, lines)
 
 
-def _not_reached(name: str, port: int, reason: str, listeners: frozenset[Listener] | None) -> tuple[str, str, str]:
+def _not_reached(name: str, port: int, reason: str, listeners: frozenset[Listener] | None) -> tuple[Cause, str, str]:
     expected = f"port {port} was expected to answer ({reason})"
     if listeners is None:
         return "probe-refused", f"{name}: {expected}", f"let the app listen on 0.0.0.0:{port}"
@@ -187,7 +189,7 @@ def _signal(code: int) -> str:
         return ""
 
 
-def _made(phase: str, seconds: float, cause: str, message: str, hint: str, lines: Sequence[str] = ()) -> Diagnosis:
+def _made(phase: str, seconds: float, cause: Cause, message: str, hint: str, lines: Sequence[str] = ()) -> Diagnosis:
     return Diagnosis(
         phase=phase, seconds=round(seconds, 1), cause=cause, message=message, hint=hint, lines=tuple(lines)[-LINES:]
     )

@@ -67,13 +67,14 @@ def size(found: Sequence[Entry]) -> int:
 
 
 def largest(found: Sequence[Entry], count: int = 5) -> list[tuple[str, int]]:
-    """Give the largest files and top-level folders, with their sizes."""
+    """Give the largest files and top-level folders, with their sizes; what is not a hundredth of all is left out."""
     sizes: dict[str, int] = {}
     for entry in found:
         top, slash, _ = entry.path.partition("/")
         name = f"{top}/" if slash else top
         sizes[name] = sizes.get(name, 0) + entry.size
-    return sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:count]
+    counted = [item for item in sizes.items() if item[1] * 100 > sum(sizes.values())]
+    return sorted(counted, key=lambda item: (-item[1], item[0]))[:count]
 
 
 def secrets(found: Sequence[Entry], allow: Sequence[str]) -> list[str]:

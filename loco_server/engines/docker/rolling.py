@@ -164,7 +164,9 @@ class Roller:
         started = time.monotonic()
         await self._instances.take_leave(found, found.drain_seconds)
         if found.number:
-            await roll.emit(f"{found.name} stopped ({time.monotonic() - started:.1f} s)")
+            took = time.monotonic() - started
+            how = "stopped" if took < found.drain_seconds else "did not end on SIGTERM and was killed"
+            await roll.emit(f"{found.name} {how} ({took:.1f} s)")
 
     async def _old(self, roll: Roll) -> Sequence[Found]:
         rollout = roll.rollout

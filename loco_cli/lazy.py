@@ -31,6 +31,9 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] in self.table:
             self.commands[args[0]] = _real(args[0], self.table[args[0]][0])
+        else:  # Typer names the nearest of those that it holds
+            for name, (_, line) in self.table.items():
+                self.commands.setdefault(name, _stand_in(name, line))
         return super().resolve_command(ctx, args)
 
 

@@ -52,7 +52,7 @@ def _(value: Deployed) -> list[str]:
         found = [f"v{item.number} is {safe(item.state)}; follow it with: loco status"]
     found += [f"  {safe(url)}" for url in item.urls]
     if item.urls and ".localhost" in item.urls[0]:
-        found.append(f"  (browsers and curl find it; other programs may not:  curl {safe(item.urls[0])})")
+        found.append("  (browsers and curl find *.localhost; other programs may not)")
     return found
 
 

@@ -2,7 +2,8 @@
 
     LocoError
     ├── UsageError                 2   the command line is off
-    │   └── ConfigError            2   loco.toml is
+    │   ├── ConfigError            2   loco.toml is
+    │   └── InvalidRequest         2   a request that the server's wire does not know
     ├── BuildFailed                3   everything up to the pushed image
     │   ├── EngineUnavailable      3   no container engine, or it stopped
     │   ├── RegistryUnreachable    3   the engine cannot reach the registry
@@ -156,6 +157,11 @@ class UsageError(LocoError):
 
 class ConfigError(UsageError):
     code = "config-invalid"
+    http_status = 422
+
+
+class InvalidRequest(UsageError):
+    code = "invalid-request"
     http_status = 422
 
 

@@ -90,16 +90,12 @@ def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]
     for part in loc:
         if isinstance(part, int):
             continue
-        table = next(_tables(fields[part].annotation), None)
-        if table is None:
-            return []
-        fields = table.model_fields
+        fields = _table(fields[part].annotation).model_fields
     return [*fields, *(["port"] if fields is App.model_fields else [])]
 
 
-def _tables(annotation: Any) -> Any:
-    """Every model inside an annotation such as `tuple[Port, ...]` or `Metrics | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in getattr(annotation, "__args__", ()):
-        yield from _tables(inner)
+def _table(annotation: Any) -> type[BaseModel]:
+    """Give the model inside an annotation such as `tuple[Port, ...]` or `Metrics | None`."""
+    while not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        annotation = annotation.__args__[0]
+    return annotation

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from loco_spec.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -53,8 +55,9 @@ def load(context: Path, dockerfile: str) -> Ignore:
 
 
 def parse(text: str, *, source: str | None = None) -> Ignore:
+    """Read the patterns of an ignore file. One that is none, such as `[z-a]`, is a ConfigError with its line."""
     patterns = []
-    for raw in text.splitlines():
+    for number, raw in enumerate(text.split("\n"), start=1):
         if raw.startswith("#"):
             continue
         line = raw.strip()
@@ -66,13 +69,21 @@ def parse(text: str, *, source: str | None = None) -> Ignore:
         clean = re.sub("^//", "/", clean)
         if len(clean) > 1:
             clean = clean.removeprefix("/")
-        patterns.append(Pattern(_compiled(clean), takes_back))
+        try:
+            patterns.append(Pattern(_compiled(clean), takes_back))
+        except re.error as error:
+            raise ConfigError(f'{source}:{number}: "{line}" is not a pattern: {error}') from error
     return Ignore(tuple(patterns), source)
 
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """`*` stays within a folder, `**/` is any number of folders, a last `**` everything; the rest is as in Go."""
+    """`*` stays within a folder, `**/` is any number of folders, a last `**` everything; the rest is as in Go.
+
+    A first `**` before plain letters (`**.log`) is any beginning, which no other `**` is.
+    """
+    if plain := re.fullmatch(r"\*\*([^/*?\[\]\\][^*?\[\]\\]*)", pattern):
+        return re.compile(".*" + re.escape(plain[1]), re.DOTALL)
     regex, at = "", 0
     while at < len(pattern):
         char = pattern[at]
@@ -111,4 +122,7 @@ def _class_end(pattern: str, start: int) -> int:
 
 
 def _class(body: str) -> str:
-    return body.replace("[", r"\[").replace("&&", r"&\&").replace("||", r"|\|").replace("~~", r"~\~")
+    """Escape what Python takes, or warns that it will take, for set operations."""
+    for sign in ("--", "&&", "||", "~~"):
+        body = body.replace(sign, f"{sign[0]}\\{sign[1]}")
+    return body.replace("[", r"\[")

@@ -15,7 +15,7 @@ from loco_server.records.apps import Apps
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_server.settings import Settings
-from loco_spec.errors import FieldFault, UsageError
+from loco_spec.errors import FieldFault, InvalidRequest, UsageError
 from loco_spec.toml import dotted
 
 BODY_LIMIT = 1 << 20
@@ -81,9 +81,4 @@ async def read_body(request: Request, model: type[BaseModel]) -> BaseModel:
         return model.model_validate_json(bytes(raw) or b"{}")
     except ValidationError as e:
         faults = [FieldFault(path=dotted(item["loc"]), message=item["msg"]) for item in e.errors(include_url=False)]
-        raise InvalidBody("the request does not have the shape that this server knows", fields=faults) from e
-
-
-class InvalidBody(UsageError):
-    code = "invalid-request"
-    http_status = 422
+        raise InvalidRequest("the request does not have the shape that this server knows", fields=faults) from e

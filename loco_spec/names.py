@@ -28,7 +28,9 @@ def is_slug(text: str) -> bool:
 
 
 def slugify(text: str, *, fallback: str = "app") -> str:
-    """Make a slug of any text: accents dropped, other characters become dashes, cut at 40."""
+    """Make a slug of any text: accents dropped, other characters become dashes, cut at 40. A slug stays as it is."""
+    if is_slug(text):
+        return text
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     slug = re.sub(r"^[0-9-]+", "", slug)[:APP_NAME_MAX].strip("-")

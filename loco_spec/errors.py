@@ -43,6 +43,13 @@ class FieldFault(BaseModel):
     """Dotted: `health.interval`, `ports[0].port`."""
     message: str
     """What was expected, and the nearest name where there is one."""
+    file: str | None = None
+    """Where it stands in a file; line and column begin at 1, columns count characters."""
+    line: int | None = None
+    column: int | None = None
+    width: int | None = None
+    source: str | None = None
+    """The whole line."""
 
 
 Cause = Literal[
@@ -132,7 +139,7 @@ class LocoError(Exception):
     def to_problem(self) -> dict[str, Any]:
         """Give the body of an RFC 9457 answer."""
         problem: dict[str, Any] = {
-            "type": self.docs,
+            "type": f"/{self.docs}",
             "title": self.code.replace("-", " "),
             "status": self.http_status,
             "detail": self.message,
@@ -141,7 +148,7 @@ class LocoError(Exception):
         if self.hint:
             problem["hint"] = self.hint
         if self.fields:
-            problem["fields"] = [fault.model_dump() for fault in self.fields]
+            problem["fields"] = [fault.model_dump(exclude_none=True) for fault in self.fields]
         if self.diagnosis is not None:
             problem["diagnosis"] = self.diagnosis.model_dump(mode="json")
         if self.retry_after is not None:

@@ -14,6 +14,8 @@ CANCEL = "/v1/teams/{team}/apps/{app}/deployments/{number}/cancel"
 EVENTS = "/v1/teams/{team}/apps/{app}/deployments/{number}/events"
 REDEPLOY = "/v1/teams/{team}/apps/{app}/redeploy"
 LOGS = "/v1/teams/{team}/apps/{app}/logs"
+SCHEMA = "/v1/loco.schema.json"
+DOCS = "/docs/{name}"
 REGISTRY_TOKEN = "/registry/token"  # noqa: S105  a path
 
 

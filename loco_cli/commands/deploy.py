@@ -1,6 +1,7 @@
 """`loco deploy`: steps 1 to 7 of a deployment, as docs/architecture.md tells them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +19,9 @@ from loco_cli.options import App, Folder, Json, Team, WaitTimeout
 from loco_cli.ui.results import Deployed
 from loco_spec import toml
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated
-from loco_spec.app import App as Spec
-from loco_spec.errors import ConfigError, Interrupted, LocoError, UsageError
+from loco_spec.errors import ConfigError, FieldFault, Interrupted, LocoError, UsageError
 from loco_spec.events import NEVER_SERVED
+from loco_spec.kinds.service import Service
 
 BuildArgs = Annotated[
     list[str] | None, typer.Option("--build-arg", help="A build argument; may be repeated.", metavar="KEY=VALUE")
@@ -70,7 +71,7 @@ def run(context: Context, options: Options) -> Deployed:
     """
     ui = context.ui
     follower = Follower(context, wait_timeout=options.wait_timeout)
-    spec = _spec(options)
+    spec = _spec(options, ui.warn)
     ui.working("reading the folder")
     folder = BuildFolder(options.folder, spec.build, options.build)
     folder.check(ui.note)
@@ -97,19 +98,22 @@ def run(context: Context, options: Options) -> Deployed:
     return follower.follow(item)
 
 
-def _spec(options: Options) -> Spec:
+def _spec(options: Options, warn: Callable[[FieldFault], None]) -> Service:
     if not options.folder.is_dir():
         raise UsageError(f"{options.folder} is not a folder", hint="loco deploy FOLDER")
-    spec = toml.load(options.folder)
+    found = toml.read(options.folder)
+    for fault in found.warnings:
+        warn(fault)
+    spec = found.app
     if options.app is not None:
         try:
-            return Spec.model_validate({**spec.model_dump(exclude_unset=True), "name": options.app})
+            return Service.model_validate({**spec.model_dump(exclude_unset=True), "name": options.app})
         except ValueError as e:
             raise ConfigError(f'"{options.app}" cannot be the name of an app', hint="--app NAME: a-z, 0-9, -") from e
     return spec
 
 
-def _create(context: Context, target: Target, spec: Spec, digest: str | None, *, force: bool) -> DeploymentCreated:
+def _create(context: Context, target: Target, spec: Service, digest: str | None, *, force: bool) -> DeploymentCreated:
     request = DeploymentCreate(spec=spec.model_copy(update={"team": None}), digest=digest, force=force)
     made = deployments.create(context.http, target.team, target.app, request)
     for note in made.notes:

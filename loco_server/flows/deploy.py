@@ -19,7 +19,6 @@ from loco_server.settings import Settings
 from loco_server.units import UnitRoute
 from loco_spec import names
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
-from loco_spec.app import App
 from loco_spec.errors import (
     ConfigError,
     Conflict,
@@ -33,6 +32,8 @@ from loco_spec.errors import (
     UsageError,
 )
 from loco_spec.events import ENDED
+from loco_spec.kinds.planned import Planned
+from loco_spec.kinds.service import Service
 
 
 def app_ref(app: AppRecord) -> AppRef:
@@ -198,7 +199,7 @@ class Deploy:
             hint="loco deploy",
         )
 
-    async def _pass_gates(self, app: AppRecord, spec: App, digest: str) -> int:
+    async def _pass_gates(self, app: AppRecord, spec: Service, digest: str) -> int:
         repository = names.repository(app.team, app.name, app.id)
         try:
             facts = await self._registry.image(repository, digest)
@@ -254,7 +255,7 @@ class Deploy:
                 str(e), hint="ask the operator of this server to start it, then: loco deploy"
             ) from e
 
-    async def _routes(self, app: AppRecord, spec: App) -> tuple[tuple[UnitRoute, ...], tuple[str, ...]]:
+    async def _routes(self, app: AppRecord, spec: Service) -> tuple[tuple[UnitRoute, ...], tuple[str, ...]]:
         """Give the full routes, and what to tell the person about them."""
         first, second = hosts.default_hosts(app.name, app.team)
         host = first
@@ -287,12 +288,14 @@ class Deploy:
         return view.deployment(app, item, edge_url=self._settings.edge_url)
 
 
-def _checked(spec: App, team: str, name: str) -> App:
+def _checked(spec: Service | Planned, team: str, name: str) -> Service:
     """The spec as it is stored: its name and team are those of the address it was sent to.
 
     Raises:
         LocoError: they are not, or the spec asks for what is not there yet.
     """
+    if not isinstance(spec, Service):  # it refuses itself; said here for the type
+        raise _not_yet("kind", f'"{spec.kind}" is not there yet')
     if spec.name != name or spec.team not in {None, team}:
         raise UsageError(f"the spec is of {spec.team or team}/{spec.name}, and was sent to {team}/{name}")
     if spec.image is not None:
@@ -304,5 +307,5 @@ def _not_yet(path: str, message: str) -> LocoError:
     return ConfigError(f"{path}: {message}", fields=[FieldFault(path=path, message=message)])
 
 
-def _same(live: DeploymentRecord, spec: App, routes: tuple[UnitRoute, ...], digest: str) -> bool:
+def _same(live: DeploymentRecord, spec: Service, routes: tuple[UnitRoute, ...], digest: str) -> bool:
     return live.digest == digest and live.spec == spec and live.routes == routes

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from loco_server.units import UnitRoute
 from loco_spec import names
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 
 
 def full_host(host: str, domain: str) -> str:
@@ -12,7 +12,7 @@ def full_host(host: str, domain: str) -> str:
     return host if "." in host else f"{host}.{domain}"
 
 
-def routes(spec: App, *, domain: str, default_host: str) -> tuple[UnitRoute, ...]:
+def routes(spec: Service, *, domain: str, default_host: str) -> tuple[UnitRoute, ...]:
     """Give the app's routes with full hosts and port names; `default_host` stands where the spec names no host."""
     found = []
     for route in spec.routes:

@@ -15,9 +15,10 @@ from loco_server.records.tables import APPS, DEPLOYMENTS, TEAMS
 from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.records.wake import Wake
 from loco_server.units import UnitRoute
-from loco_spec.app import SCHEMA, App
+from loco_spec.app import SCHEMA
 from loco_spec.errors import Diagnosis
 from loco_spec.events import ENDED
+from loco_spec.kinds.service import Service
 
 ROLLING = ("releasing", "rolling")
 AHEAD = ("accepted", "releasing", "rolling", "live")
@@ -30,7 +31,7 @@ def record(row: Row[Any]) -> DeploymentRecord:
         number=row.number,
         state=row.state,
         action=row.action,
-        spec=App.model_validate(row.spec),
+        spec=Service.model_validate(row.spec),
         routes=tuple(UnitRoute(**route) for route in row.routes),
         digest=row.digest,
         user_id=row.user_id,
@@ -63,7 +64,7 @@ class Deployments:
     async def create(
         self,
         app: AppRecord,
-        spec: App,
+        spec: Service,
         routes: Sequence[UnitRoute],
         *,
         action: str,

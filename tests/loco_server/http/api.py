@@ -20,8 +20,8 @@ from loco_server.records.kept_logs import KeptLogs
 from loco_server.scanners.none import NoScanner
 from loco_server.settings import Settings
 from loco_spec import api
-from loco_spec.app import App
 from loco_spec.errors import LocoError, from_problem
+from loco_spec.kinds.service import Service
 from loco_spec.version import VERSION, VERSION_HEADER
 from tests.loco_server.fakes import FakeEngine, FakeRegistry
 from tests.loco_server.records.databases import DIGEST, Records
@@ -105,7 +105,7 @@ def refused(answer: httpx.Response) -> LocoError:
 async def create(
     client: httpx.AsyncClient, team: str = "ann", app: str = "shop", *, spec: dict[str, Any] | None = None, **more: Any
 ) -> httpx.Response:
-    body = {"spec": App.model_validate({"name": app, **(spec or {})}).model_dump(mode="json"), **more}
+    body = {"spec": Service.model_validate({"name": app, **(spec or {})}).model_dump(mode="json"), **more}
     return await client.post(f"/v1/teams/{team}/apps/{app}/deployments", json=body)
 
 

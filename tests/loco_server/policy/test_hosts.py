@@ -1,10 +1,10 @@
 from loco_server.policy import hosts
 from loco_server.units import UnitRoute
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 
 
-def app(**keys: object) -> App:
-    return App.model_validate({"name": "shop", **keys})
+def app(**keys: object) -> Service:
+    return Service.model_validate({"name": "shop", **keys})
 
 
 def test_a_label_stands_under_the_domain_and_a_domain_for_itself() -> None:

@@ -10,7 +10,7 @@ from loco_server.rollouts import worker as worker_module
 from loco_server.rollouts.plan import Planner
 from loco_server.rollouts.worker import Worker
 from loco_server.settings import Settings
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 from tests.loco_server.fakes import DIAGNOSIS, FakeEngine
 from tests.loco_server.records.databases import Records
 from tests.waiting import eventually_async
@@ -166,8 +166,8 @@ async def test_what_was_claimed_and_not_begun_is_begun_by_the_next_worker(
     await heir.close()
 
 
-def with_release(command: str) -> App:
-    return App.model_validate({"name": "shop", "deploy": {"release_command": [command]}})
+def with_release(command: str) -> Service:
+    return Service.model_validate({"name": "shop", "deploy": {"release_command": [command]}})
 
 
 async def test_the_release_command_runs_where_image_or_command_changed_and_not_again(

@@ -1,4 +1,4 @@
-"""Every way in which a loco.toml can be wrong, and the exact screen that tells of it: `broken/NAME.toml`, `NAME.txt`."""
+"""Every way in which a loco.toml can be wrong, and the exact screen that tells so: `broken/NAME.toml`, `NAME.txt`."""
 
 from pathlib import Path
 

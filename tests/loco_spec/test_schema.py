@@ -62,9 +62,23 @@ def test_any_app_is_valid(app: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["unknown-key", "unknown-table", "unknown-key-in-array-of-tables", "wrong-type-port-text", "wrong-type-array"]
-    + ["range-port", "range-replicas", "bad-cpu", "bad-memory", "bad-name", "bad-protocol", "missing-port"]
-    + ["kind-planned", "between-port-and-ports", "range-empty-command"],
+    [
+        "unknown-key",
+        "unknown-table",
+        "unknown-key-in-array-of-tables",
+        "wrong-type-port-text",
+        "wrong-type-array",
+        "range-port",
+        "range-replicas",
+        "bad-cpu",
+        "bad-memory",
+        "bad-name",
+        "bad-protocol",
+        "missing-port",
+        "kind-planned",
+        "between-port-and-ports",
+        "range-empty-command",
+    ],
 )
 def test_what_a_schema_can_refuse_is_refused(validator: Draft7Validator, name: str) -> None:
     assert not validator.is_valid(tomllib.loads((BROKEN / f"{name}.toml").read_text()))

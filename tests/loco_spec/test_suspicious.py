@@ -13,8 +13,22 @@ def warnings(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "name",
-    ["PASSWORD", "DB_PASSWORD", "SECRET_KEY", "SECRET_KEY_BASE", "API_TOKEN", "TOKEN", "GITHUB_TOKEN", "STRIPE_API_KEY"]
-    + ["AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "SENTRY_DSN", "private_key", "PGPASSWORD", "PASSWORD2"],
+    [
+        "PASSWORD",
+        "DB_PASSWORD",
+        "SECRET_KEY",
+        "SECRET_KEY_BASE",
+        "API_TOKEN",
+        "TOKEN",
+        "GITHUB_TOKEN",
+        "STRIPE_API_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "DATABASE_URL",
+        "SENTRY_DSN",
+        "private_key",
+        "PGPASSWORD",
+        "PASSWORD2",
+    ],
 )
 def test_a_name_that_says_secret_is_told(name: str) -> None:
     assert "looks like a secret" in warnings(f'[env]\n{name} = "x"')[f"env.{name}"]

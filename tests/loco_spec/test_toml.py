@@ -1,6 +1,8 @@
 """loco.toml is found and read, or all its faults are told; nothing but a ConfigError ever comes out of it."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,15 @@ def faults(text: str) -> dict[str, str]:
     with pytest.raises(ConfigError) as caught:
         toml.parse(text, default_name="shop")
     return {fault.path: fault.message for fault in caught.value.fields}
+
+
+def refusal(read: Callable[[], object]) -> ConfigError | None:
+    """Give the ConfigError that came of it; anything else that is raised fails the test."""
+    try:
+        read()
+    except ConfigError as error:
+        return error
+    return None
 
 
 def test_a_folder_without_a_file_and_one_with_an_empty_file_are_the_same_app(tmp_path: Path) -> None:
@@ -112,8 +123,6 @@ PIECES = st.sampled_from(
         "#",
         "name",
         "port",
-    ]
-    + [
         "ports",
         "health",
         "env",
@@ -142,10 +151,8 @@ PIECES = st.sampled_from(
 @example('name = "\\uD800"')
 @settings(max_examples=400)
 def test_no_text_raises_anything_but_a_config_error(text: str) -> None:
-    try:
-        toml.parse(text, default_name="shop")
-    except ConfigError as error:
-        assert error.fields
+    error = refusal(lambda: toml.parse(text, default_name="shop"))
+    assert error is None or error.fields
 
 
 @given(st.binary())
@@ -153,10 +160,8 @@ def test_no_text_raises_anything_but_a_config_error(text: str) -> None:
 def test_no_bytes_raise_anything_but_a_config_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.mktemp("shop")
     (folder / "loco.toml").write_bytes(content)
-    try:
-        toml.load(folder)
-    except ConfigError as error:
-        assert error.message
+    error = refusal(lambda: toml.load(folder))
+    assert error is None or error.message
 
 
 VALUES = st.recursive(
@@ -173,8 +178,5 @@ def test_no_value_under_a_known_key_raises_anything_but_a_config_error(
 ) -> None:
     tables = {name: {key: value} for name in ("health", "scale", "build", "security")}
     for text in (tomli_w.dumps(data), tomli_w.dumps({**data, **tables, "ports": [{key: value}]})):
-        try:
-            toml.parse(text, default_name="shop")
-        except ConfigError as error:
-            assert all(fault.message for fault in error.fields)
-            assert all(fault.line for fault in error.fields)
+        error = refusal(partial(toml.parse, text, default_name="shop"))
+        assert error is None or all(fault.message and fault.line for fault in error.fields)

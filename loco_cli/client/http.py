@@ -8,7 +8,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from loco_cli.client.sse import Message, messages
+from loco_cli.client.sse import Message, lines, messages
 from loco_cli.config import Choice, is_loopback
 from loco_cli.credentials import Token
 from loco_spec.errors import LocoError, NotSignedIn, ServerFault, ServerUnreachable, UsageError, from_problem
@@ -82,7 +82,7 @@ class Http:
                     answer.read()
                     raise self._error(answer)
                 try:
-                    yield messages(answer.iter_lines())
+                    yield messages(lines(answer.iter_text()))
                 except httpx.TransportError as e:
                     raise StreamCutError from e
         except httpx.ConnectError as e:

@@ -48,6 +48,11 @@ def test_logs_are_read_to_the_end_and_pings_are_nothing(server: Server, http: Ht
     assert read(http) == [batch("a", "one", "two"), batch("b")]
 
 
+def test_a_line_of_an_app_may_hold_what_other_texts_end_a_line_with(server: Server, http: Http) -> None:
+    server.streams(LOGS, lines("a", "one\u2028two\x85three"), END)
+    assert read(http) == [batch("a", "one\u2028two\x85three")]
+
+
 @pytest.mark.parametrize(
     ("count", "since", "query"),
     [(5, None, "lines=5"), (0, None, "lines=0"), (None, "T", "since=T"), (5, "T", "since=T&lines=5")],

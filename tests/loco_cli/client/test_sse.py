@@ -1,8 +1,10 @@
 """Server-sent events as the standard has them (WHATWG HTML, 9.2.6)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from loco_cli.client.sse import Message, messages
+from loco_cli.client.sse import Message, lines, messages
 from loco_server.http import stream
 from tests.loco_cli.samples import event
 
@@ -57,12 +59,19 @@ def test_what_is_cut_off_before_its_blank_line_is_no_message() -> None:
     assert read("data: whole", "", "event: step", "data: half") == [Message("message", None, "whole")]
 
 
-def test_what_the_server_writes_is_read_back() -> None:
-    sent = event(7, "first\nsecond")
-    text = b"".join(
+@given(st.lists(st.text(alphabet="ab\r\n\v\f\x1c\x85\u2028\u2029")))
+def test_lines_end_at_cr_lf_and_both_wherever_the_text_is_cut(parts: list[str]) -> None:
+    whole = "".join(parts).removesuffix("\r")  # a CR at the end waits for what follows
+    assert list(lines(parts)) == whole.replace("\r\n", "\n").replace("\r", "\n").split("\n")[:-1]
+
+
+@given(st.text(), st.integers(1, 50))
+def test_whatever_the_server_writes_is_read_back_in_pieces_of_any_size(text: str, size: int) -> None:
+    sent = event(7, text)
+    wire = b"".join(
         stream.encode(each) for each in (None, stream.Message("event", id="7", data=sent), stream.Message("end"))
     ).decode()
-    ping, found, end = messages(text.split("\n"))
+    ping, found, end = messages(lines(wire[at : at + size] for at in range(0, len(wire), size)))
     assert ping.event == "ping"
     assert (found.event, found.id, type(sent).model_validate_json(found.data)) == ("event", "7", sent)
     assert end.event == "end"

@@ -122,7 +122,7 @@ class Http:
     def _authorization(self) -> dict[str, str]:
         if self._token is None:
             raise NotSignedIn(f"you are not signed in to {self.server}", hint="loco login")
-        if self.server.startswith("http://") and not is_loopback(self.server):
+        if self._client.base_url.scheme != "https" and not is_loopback(self.server):
             raise UsageError(
                 f"{self.server} is not encrypted, and a token would be readable on the way",
                 hint="use https://, or a tunnel to 127.0.0.1",

@@ -30,6 +30,7 @@ SAFE = [
 ]
 READABLE_ON_THE_WAY = [
     "http://loco.example.com",
+    "HTTP://loco.example.com",
     "http://10.0.0.1:7070",
     "http://127.0.0.1.example.com",
     "http://localhost.example.com",

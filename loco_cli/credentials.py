@@ -35,8 +35,9 @@ class Credentials:
 
     def find(self, server: str) -> Token | None:
         """Give the token for a server; None when there is none."""
-        if self._environment.get("LOCO_TOKEN"):
-            return Token(self._environment["LOCO_TOKEN"], "LOCO_TOKEN")
+        given = self._environment.get("LOCO_TOKEN", "").strip()  # a secret read from a file often ends with a line end
+        if given:
+            return Token(given, "LOCO_TOKEN")
         in_file = self._read().get(server)
         if in_file is not None:
             return Token(in_file, str(self.path))

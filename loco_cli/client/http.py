@@ -1,6 +1,7 @@
 """The one session with the server: token, version, errors, retries of what is safe to repeat."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -21,6 +22,7 @@ READ_SECONDS = 60.0
 SILENCE_SECONDS = 40.0
 """A stream in which not even a ping came for so long is dead."""
 DESTROY_SECONDS = 300.0
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class StreamCutError(Exception):
@@ -122,6 +124,9 @@ class Http:
     def _authorization(self) -> dict[str, str]:
         if self._token is None:
             raise NotSignedIn(f"you are not signed in to {self.server}", hint="loco login")
+        if not _TOKEN.fullmatch(self._token.text):
+            # Said here: further down the header would be refused, and shown.
+            raise NotSignedIn(f"what {self._token.source} holds is no token of loco", hint="loco login")
         if self._client.base_url.scheme != "https" and not is_loopback(self.server):
             raise UsageError(
                 f"{self.server} is not encrypted, and a token would be readable on the way",

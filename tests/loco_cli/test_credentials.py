@@ -84,6 +84,13 @@ def test_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Credentials().find(SERVER) == Token("loco_env", "LOCO_TOKEN")
 
 
+def test_a_line_end_around_the_environments_token_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCO_TOKEN", " loco_env\n")
+    assert Credentials().find(SERVER) == Token("loco_env", "LOCO_TOKEN")
+    monkeypatch.setenv("LOCO_TOKEN", "\n")
+    assert Credentials().find(SERVER) is None
+
+
 def test_a_token_shows_itself_nowhere() -> None:
     assert "loco_secret" not in repr(Token("loco_secret", "keyring"))
 

@@ -80,6 +80,15 @@ def test_without_a_token_nothing_is_asked_that_needs_one(server: Server) -> None
     assert server.asked == []
 
 
+@pytest.mark.parametrize("token", ["loco_a\nb", "loco_a b", "loco_\N{HORIZONTAL ELLIPSIS}", "loco_a\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_by_its_source_and_not_shown(server: Server, token: str) -> None:
+    with pytest.raises(NotSignedIn) as caught:
+        client(server.url, token).get("/v1/me", api.Me)
+    assert caught.value.message == "what keyring holds is no token of loco"
+    assert caught.value.hint == "loco login"
+    assert server.asked == []
+
+
 def test_what_is_open_to_all_is_asked_without_the_token_and_also_unencrypted(server: Server) -> None:
     server.url = "http://loco.example.com"
     prompt = api.LoginPrompt(login="local-1", provider="local", expires_in=60)

@@ -74,12 +74,13 @@ class Credentials:
     def _read(self) -> dict[str, str]:
         try:
             found = json.loads(self.path.read_text(encoding="utf-8"))
+            return {str(key): str(value) for key, value in found["servers"].items()}
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, ValueError) as e:
             raise UsageError(f"{self.path} cannot be read: {e}", hint="remove it, then: loco login") from e
-        servers = found.get("servers", {}) if isinstance(found, dict) else {}
-        return {str(key): str(value) for key, value in servers.items()}
+        except (AttributeError, KeyError, TypeError) as e:
+            raise UsageError(f"{self.path} is not loco's list of tokens", hint="remove it, then: loco login") from e
 
     def _write(self, servers: Mapping[str, str]) -> None:
         """Replace the file as a whole; remove it when nothing is left in it."""

@@ -143,6 +143,17 @@ def test_a_file_that_cannot_be_read_is_told_with_what_to_do(content: bytes) -> N
     assert caught.value.hint == "remove it, then: loco login"
 
 
+@pytest.mark.parametrize("content", ["[]", "null", '{"version": 1}', '{"servers": null}', '{"servers": ["loco_a"]}'])
+def test_a_file_of_another_shape_is_told_and_not_written_over(content: str) -> None:
+    found = Credentials()
+    found.path.parent.mkdir(parents=True)
+    found.path.write_text(content)
+    with pytest.raises(UsageError, match="is not loco's list of tokens") as caught:
+        found.keep(SERVER, "loco_a")
+    assert caught.value.hint == "remove it, then: loco login"
+    assert found.path.read_text() == content
+
+
 def test_a_keyring_is_used_where_there_is_one_and_leaves_no_copy_in_the_file(
     keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

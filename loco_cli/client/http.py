@@ -10,7 +10,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from loco_cli.client.sse import Message, lines, messages
-from loco_cli.config import Choice, is_loopback
+from loco_cli.config import Choice, is_loopback, not_a_server
 from loco_cli.credentials import Token
 from loco_spec.errors import LocoError, NotSignedIn, ServerFault, ServerUnreachable, UsageError, from_problem
 from loco_spec.version import VERSION, VERSION_HEADER
@@ -32,6 +32,9 @@ class StreamCutError(Exception):
 class Http:
     """Requests to one server.
 
+    Raises:
+        UsageError: its URL is none.
+
     Raises (every method):
         ServerUnreachable: no connection, or it was cut.
         LocoError: the class that the server raised.
@@ -40,13 +43,16 @@ class Http:
     def __init__(self, server: Choice, token: Token | None, *, transport: httpx.BaseTransport | None = None) -> None:
         self._server = server
         self._token = token
-        self._client = httpx.Client(
-            base_url=server.value,
-            headers={VERSION_HEADER: VERSION, "user-agent": f"loco/{VERSION}"},
-            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            transport=transport,
-            trust_env=not is_loopback(server.value),
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=server.value,
+                headers={VERSION_HEADER: VERSION, "user-agent": f"loco/{VERSION}"},
+                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+                transport=transport,
+                trust_env=not is_loopback(server.value),
+            )
+        except httpx.InvalidURL as e:
+            raise not_a_server(server.value, server.source) from e
 
     @property
     def server(self) -> str:
@@ -87,7 +93,7 @@ class Http:
                     yield messages(lines(answer.iter_text()))
                 except httpx.TransportError as e:
                     raise StreamCutError from e
-        except httpx.ConnectError as e:
+        except (httpx.ConnectError, UnicodeError) as e:
             raise self._unreachable(e) from e
         except httpx.TransportError as e:
             raise StreamCutError from e
@@ -115,7 +121,7 @@ class Http:
                 headers=headers,
                 timeout=timeout if timeout is not None else self._client.timeout,
             )
-        except (httpx.TransportError, httpx.InvalidURL) as e:
+        except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server can be asked for
             raise self._unreachable(e) from e
         if answer.status_code >= 400:
             raise self._error(answer)

@@ -44,7 +44,18 @@ def test_a_slash_at_the_end_makes_no_other_server() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["loco.example.com", "localhost:7070", "ftp://loco.example.com", "https://", "https:///x"]
+    "text",
+    [
+        "loco.example.com",
+        "localhost:7070",
+        "ftp://loco.example.com",
+        "https://",
+        "https:///x",
+        "http://[::1",
+        "http://loco.example.com:seven",
+        "http://loco.example.com:99999",
+        "http://loco.example.com:0",
+    ],
 )
 def test_what_is_no_url_of_a_server_is_refused_with_its_source(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     with pytest.raises(UsageError, match=r"^--server is not a URL of a server: ") as caught:

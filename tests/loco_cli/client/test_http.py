@@ -146,6 +146,23 @@ def test_what_a_later_server_adds_to_an_answer_is_passed_over(server: Server, ht
     assert http.get("/v1/me", api.Me) == me()
 
 
+@pytest.mark.parametrize("url", [f"http://{'é' * 60}.com", "http://loco.exa\nmple.com", "http://\N{SNOWMAN}.com"])
+def test_a_url_that_cannot_be_asked_is_refused_with_its_source(url: str) -> None:
+    with pytest.raises(UsageError, match=r"^--server is not a URL of a server: 'http://") as caught:
+        client(url)
+    assert caught.value.hint == "write it as https://loco.example.com"
+
+
+@pytest.mark.parametrize("url", [f"http://{'a' * 64}.com", "http://loco..com", "http://xn--a"])
+def test_a_host_that_no_name_server_can_be_asked_for_is_not_reached(url: str) -> None:
+    for ask in (
+        lambda: client(url).get_public("/v1/server", api.Me),
+        lambda: client(url.replace("http", "https")).stream("/v1/events", last_id=None).__enter__(),
+    ):
+        with pytest.raises(ServerUnreachable, match="cannot be reached"):
+            ask()
+
+
 @pytest.mark.parametrize(
     ("url", "hint"),
     [

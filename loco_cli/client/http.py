@@ -86,7 +86,7 @@ class Http:
         timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
         try:
             with self._client.stream("GET", path, params=query, headers=headers, timeout=timeout) as answer:
-                if answer.status_code >= 400:
+                if not answer.is_success:
                     answer.read()
                     raise self._error(answer)
                 try:
@@ -123,7 +123,7 @@ class Http:
             )
         except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server can be asked for
             raise self._unreachable(e) from e
-        if answer.status_code >= 400:
+        if not answer.is_success:
             raise self._error(answer)
         return answer
 
@@ -149,19 +149,23 @@ class Http:
             ) from e
 
     def _error(self, answer: httpx.Response) -> LocoError:
-        """Rebuild what the server raised; of a body that is no problem nothing is shown but its status."""
+        """Rebuild what the server raised; of a body that is no problem of ours nothing is shown but its status."""
         try:
             problem = json.loads(answer.content)
+            if "code" not in problem:
+                return self._of_somebody_else(answer)
             error = from_problem(problem, status=answer.status_code)
-        except (ValueError, AttributeError):
-            return ServerFault(
-                f"{self.server} answered {answer.status_code} to {answer.request.method} {answer.request.url.path};"
-                " is it a loco server?",
-                hint="loco version",
-            )
+        except (ValueError, AttributeError, TypeError):
+            return self._of_somebody_else(answer)
         if isinstance(error, NotSignedIn) and self._token is not None:
             return NotSignedIn(f"{error.message} (it came from {self._token.source})", hint=error.hint)
         return error
+
+    def _of_somebody_else(self, answer: httpx.Response) -> LocoError:
+        what = f"{self.server} answered {answer.status_code} to {answer.request.method} {answer.request.url.path}"
+        if answer.status_code in {502, 503, 504}:
+            return ServerUnreachable(f"{what}: what stands before the server cannot reach it", hint="try again later")
+        return ServerFault(f"{what}; is it a loco server?", hint="loco version")
 
     def _unreachable(self, error: Exception) -> ServerUnreachable:
         hint = "loco-server local --detach" if is_loopback(self.server) else "check the URL and your network"

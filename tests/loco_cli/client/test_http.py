@@ -18,7 +18,7 @@ from loco_spec.errors import (
     UsageError,
 )
 from loco_spec.version import VERSION
-from tests.loco_cli.samples import DIAGNOSIS, me
+from tests.loco_cli.samples import APP, DIAGNOSIS, me
 from tests.loco_cli.server import TOKEN, Server
 
 SAFE = [
@@ -123,7 +123,20 @@ def test_a_token_that_is_refused_is_named_by_its_source_and_not_shown(server: Se
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>404 at the proxy</html>", b"[1]", b"null", b'"no"', b'{"code": ', b"\xff\xfe\x00"]
+    "body",
+    [
+        b"",
+        b"<html>404 at the proxy</html>",
+        b"[1]",
+        b"null",
+        b'"code"',
+        b'{"code": ',
+        b"\xff\xfe\x00",
+        b'{"detail": "Not Found"}',
+        b'{"code": "not-found", "fields": null}',
+        b'{"code": "not-found", "fields": [{"path": 1}]}',
+        b'{"code": "not-found", "diagnosis": "?"}',
+    ],
 )
 def test_an_answer_of_somebody_else_is_told_by_its_status_alone(server: Server, http: Http, body: bytes) -> None:
     server.says("GET /v1/me", 404, body)
@@ -131,6 +144,29 @@ def test_an_answer_of_somebody_else_is_told_by_its_status_alone(server: Server, 
         http.get("/v1/me", api.Me)
     assert caught.value.message == "http://127.0.0.1:7070 answered 404 to GET /v1/me; is it a loco server?"
     assert caught.value.hint == "loco version"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_is_not_followed_and_is_no_yes(server: Server, http: Http, status: int) -> None:
+    for method in ("DELETE", "GET"):
+        server.says(f"{method} {APP}", status, location="https://portal.example.com/login")
+    with pytest.raises(ServerFault, match=f"answered {status} to DELETE {APP}; is it a loco server?"):
+        http.delete(APP)
+    with pytest.raises(ServerFault, match=f"answered {status} to GET {APP}; is it a loco server?"):
+        http.stream(APP, last_id=None).__enter__()
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_without_the_server_behind_it_is_a_server_that_cannot_be_reached(
+    server: Server, http: Http, status: int
+) -> None:
+    server.says("GET /v1/me", status, b"<html>Bad Gateway</html>")
+    with pytest.raises(ServerUnreachable) as caught:
+        http.get("/v1/me", api.Me)
+    assert caught.value.message == (
+        f"http://127.0.0.1:7070 answered {status} to GET /v1/me: what stands before the server cannot reach it"
+    )
+    assert caught.value.hint == "try again later"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"user": "ann"}'])

@@ -1,5 +1,6 @@
 """Deployments: what is sent for each step, and following one through every cut."""
 
+import httpx
 import pytest
 
 from loco_cli.client import deployments
@@ -97,6 +98,62 @@ def test_half_a_message_before_a_cut_is_read_whole_afterwards(server: Server, ht
     server.streams(EVENTS, said(1), said(2)[:40], cut(), last_id="0")
     server.streams(EVENTS, said(2), END, last_id="1")
     assert follow(http) == [event(1), None, event(2)]
+
+
+@pytest.mark.parametrize("parts", [(), (cut(),), (httpx.ReadTimeout("silence"),)])
+def test_where_no_stream_gets_through_the_state_is_polled(
+    server: Server, http: Http, clock: Clock, parts: tuple[BaseException, ...]
+) -> None:
+    for state in ("rolling", "rolling", "live"):
+        server.streams(EVENTS, *parts, last_id="0")
+        server.answers(f"GET {V3}", deployment(state))
+    assert follow(http) == [None, None]
+    assert clock.slept == [0.5, 0.5]
+
+
+def test_a_stream_that_gets_through_is_not_polled_beside(server: Server, http: Http, clock: Clock) -> None:
+    server.streams(EVENTS, PING, cut(), last_id="0")
+    server.streams(EVENTS, END, last_id="0")
+    assert follow(http) == [None, None]
+    assert not [asked for asked in server.asked if not asked.endswith("/events")]
+
+
+@pytest.fixture
+def two_seconds(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """For so long a server may be away in these tests: asked at 0, 0.5, 1, 1.5 and 2."""
+    monkeypatch.setattr(deployments, "GIVE_UP_SECONDS", 2)
+    return clock
+
+
+def is_away(server: Server, times: int) -> None:
+    for _ in range(times):
+        server.is_away(f"GET {EVENTS}")
+        server.is_away(f"GET {V3}")
+
+
+def test_a_server_may_be_away_for_a_while(server: Server, http: Http, two_seconds: Clock) -> None:
+    server.streams(EVENTS, said(1), cut(), last_id="0")
+    is_away(server, 5)
+    server.streams(EVENTS, said(2), END, last_id="1")
+    assert follow(http) == [event(1), None, None, None, None, None, None, event(2)]
+
+
+def test_a_server_that_stays_away_is_told(server: Server, http: Http, two_seconds: Clock) -> None:
+    is_away(server, 6)
+    with pytest.raises(ServerUnreachable, match="refused"):
+        follow(http)
+    assert sum(two_seconds.slept) == 2.5
+
+
+def test_the_while_begins_anew_when_the_server_was_back(server: Server, http: Http, two_seconds: Clock) -> None:
+    is_away(server, 4)
+    server.streams(EVENTS, PING, cut(), last_id="0")
+    is_away(server, 4)
+    server.streams(EVENTS, cut(), last_id="0")
+    server.answers(f"GET {V3}", deployment("rolling"))
+    is_away(server, 4)
+    server.streams(EVENTS, END, last_id="0")
+    assert set(follow(http)) == {None}
 
 
 def test_what_the_server_refuses_ends_it(server: Server, http: Http) -> None:

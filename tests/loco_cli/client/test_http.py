@@ -1,6 +1,8 @@
 """Requests to the server: what each carries, to whom the token goes, and what becomes of answers that say no."""
 
 import json
+import ssl
+from typing import Any
 
 import httpx
 import pytest
@@ -56,6 +58,21 @@ def test_the_token_is_sent_over_https_and_to_this_machine(server: Server, url: s
     server.url = url
     server.answers("GET /v1/me", me(), match_headers={"authorization": f"Bearer {TOKEN}"})
     assert client(url).get("/v1/me", api.Me) == me()
+
+
+@pytest.mark.parametrize(("url", "read"), [("http://127.0.0.1:7070", 0), ("https://loco.example.com", 1)])
+def test_certificates_are_read_where_they_are_needed(monkeypatch: pytest.MonkeyPatch, url: str, read: int) -> None:
+    found = []
+    real = ssl.create_default_context
+
+    def create(**options: Any) -> ssl.SSLContext:
+        context = real(**options)
+        found.append(context.verify_mode)
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", create)
+    client(url)
+    assert found == [ssl.CERT_REQUIRED] * read
 
 
 @pytest.mark.parametrize("url", READABLE_ON_THE_WAY)

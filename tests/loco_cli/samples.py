@@ -15,7 +15,7 @@ APP = "/v1/teams/ann/apps/shop"
 
 DIAGNOSIS = Diagnosis(
     phase="health",
-    seconds=3.25,
+    seconds=3.5,
     cause="wrong-port",
     message="it listens on 3000, and loco.toml says 8080",
     hint="port = 3000",

@@ -32,13 +32,18 @@ def settings(loaded: Loaded) -> tuple[Setting, ...]:
 
 def _leaves(loc: Loc, value: Any) -> Iterator[tuple[Loc, Any]]:
     if isinstance(value, dict) and value:
-        for key, item in value.items():
+        # A table within a table ends it, in TOML: it comes last.
+        for key, item in sorted(value.items(), key=lambda pair: _is_table(pair[1])):
             yield from _leaves((*loc, key), item)
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         for index, item in enumerate(value):
             yield from _leaves((*loc, index), item)
     elif value != {}:
         yield loc, value
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
 
 
 def _source(loaded: Loaded, loc: Loc, value: Any) -> str:

@@ -111,6 +111,8 @@ def _array(loc: Loc, field: FieldInfo | None) -> str:
 
 
 def _table(loc: Loc) -> str:
+    if not loc:
+        return "the keys of loco.toml"
     names = [str(part) for part in loc if isinstance(part, str)]
     return f"[[{'.'.join(names)}]]" if isinstance(loc[-1], int) else f"[{'.'.join(names)}]"
 

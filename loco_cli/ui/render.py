@@ -138,9 +138,6 @@ def _(value: Effective) -> list[str]:
     table = ""
     for item in value.settings:
         above, _, key = item.key.rpartition(".")
-        if not above and table:  # a whole table that is not there
-            pairs += [("", ""), (f"# [{key}]", item.source)]
-            continue
         if above != table:
             table = above
             array = re.fullmatch(r"(.*)\[\d+\]", table)

@@ -1,8 +1,10 @@
 """Places in words."""
 
 import pytest
+from pydantic import ValidationError
 
-from loco_spec.faults import dotted, place
+from loco_spec.app import APP
+from loco_spec.faults import dotted, place, told
 from loco_spec.rules import Loc
 
 
@@ -24,3 +26,12 @@ def test_a_place_is_dotted_with_indices_in_brackets(loc: Loc, text: str) -> None
 )
 def test_what_only_the_validator_knows_is_no_part_of_a_place(loc: Loc, known: Loc) -> None:
     assert place(loc) == known
+
+
+@pytest.mark.parametrize(
+    ("data", "words"), [(5, "expected a table: the keys of loco.toml"), ({"health": 1}, "[health]")]
+)
+def test_what_is_no_table_is_told_which_one_it_should_be(data: object, words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        APP.validate_python(data if data == 5 else {"name": "shop", **data})  # type: ignore[dict-item]
+    assert words in told(caught.value)[0][1]

@@ -6,9 +6,9 @@ import pytest
 from loco_cli.client import deployments
 from loco_cli.client.http import Http
 from loco_spec import api
-from loco_spec.app import App
 from loco_spec.errors import ImageRefused, NotFound, ServerUnreachable
 from loco_spec.events import DeploymentEvent
+from loco_spec.kinds.service import Service
 from tests.loco_cli.conftest import Clock
 from tests.loco_cli.samples import DEPLOYMENTS, DIGEST, created, deployment, event
 from tests.loco_cli.server import END, PING, Server, cut, message
@@ -28,7 +28,7 @@ def follow(http: Http) -> list[DeploymentEvent | None]:
 
 def test_a_deployment_is_made_from_the_spec_and_answered_with_a_ticket(server: Server, http: Http) -> None:
     server.answers(f"POST {DEPLOYMENTS}", created())
-    request = api.DeploymentCreate(spec=App(name="shop"), digest=DIGEST, force=True)
+    request = api.DeploymentCreate(spec=Service(name="shop"), digest=DIGEST, force=True)
     assert deployments.create(http, "ann", "shop", request) == created()
     assert api.DeploymentCreate.model_validate(server.body()) == request
     assert server.mock.get_requests()[0].headers["content-type"] == "application/json"

@@ -11,7 +11,10 @@ from loco_cli.ui.results import Deployed, LoggedIn, LoggedOut, Opened, Versions
 from loco_spec import api
 from tests.loco_cli.samples import NOW, deployment, me
 
-FIVE_MINUTES_AGO = datetime.now(UTC) - timedelta(minutes=5, seconds=10)
+
+def five_minutes_ago() -> datetime:
+    """Asked for in each test: a whole run takes longer than a minute."""
+    return datetime.now(UTC) - timedelta(minutes=5, seconds=10)
 
 
 def deployed(state: str = "live", *, unchanged: bool = False, **more: Any) -> list[str]:
@@ -82,12 +85,12 @@ def test_apps_stand_in_columns() -> None:
 
 
 def test_the_status_of_an_app_that_serves() -> None:
-    live = deployment(live_at=FIVE_MINUTES_AGO)
-    started = FIVE_MINUTES_AGO - timedelta(hours=2)
+    live = deployment(live_at=five_minutes_ago())
+    started = five_minutes_ago() - timedelta(hours=2)
     instances = (
         api.Instance(name="v3-1", deployment=3, state="running", started_at=started, restarts=1),
         api.Instance(name="v3-2", deployment=3, state="unhealthy", reason="status 500", restarts=2),
-        api.Instance(name="v3-3", deployment=3, state="starting", started_at=FIVE_MINUTES_AGO),
+        api.Instance(name="v3-3", deployment=3, state="starting", started_at=five_minutes_ago()),
     )
     urls = ("http://shop.localhost",)
     assert human(api.AppStatus(team="acme", app="shop", urls=urls, live=live, latest=live, instances=instances)) == [
@@ -101,7 +104,7 @@ def test_the_status_of_an_app_that_serves() -> None:
 
 
 def test_the_status_of_an_app_whose_newest_deployment_is_not_the_live_one() -> None:
-    live = deployment(live_at=FIVE_MINUTES_AGO)
+    live = deployment(live_at=five_minutes_ago())
     newest = deployment("failed", 4, reason="wrong port", created_by="bob")
     status = api.AppStatus(team="ann", app="shop", live=live, latest=newest)
     assert human(status)[-1] == "newest: v4 failed by bob: wrong port"

@@ -41,7 +41,7 @@ class Pipe(Generic[T]):
             BaseException: the fault that the thread ended with.
         """
         while True:
-            # Room is given back for what was there at once: given back one by one, a quick writer would never let us go.
+            # Room is given back at once: given back one by one, a quick writer would never let us go.
             taken = [self._items.popleft() for _ in range(len(self._items))]
             if taken:
                 self._room.release(len(taken))

@@ -53,7 +53,9 @@ class Ui:
             self._live.start()
         from rich.text import Text
 
-        self._live.update(Text(safe(message), overflow="ellipsis", no_wrap=True))
+        text = Text(safe(message))
+        text.truncate(self._live.console.width - len("* "), overflow="ellipsis")  # the spinner's Text forgets how to
+        self._live.update(text)
 
     def close(self) -> None:
         """Take the moving line away."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from rich.cells import cell_len
 
 from loco_cli.ui.results import Opened
 from loco_cli.ui.terminal import Ui
@@ -86,6 +87,19 @@ def test_on_a_terminal_the_moving_line_is_shown_and_taken_away(monkeypatch: pyte
     assert text.endswith("\r\x1b[1A\x1b[2K")
     ui.close()
     assert screen.getvalue() == text
+
+
+@pytest.mark.parametrize("message", ["x" * 500, "RUN make " * 60, "水" * 100], ids=["word", "words", "wide"])
+def test_the_moving_line_is_one_line_however_long_it_is(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
+    screen = at_a_terminal(monkeypatch)
+    ui = Ui()
+    ui.working(message)
+    ui.close()
+    shown, rest = screen.getvalue().removeprefix(HIDE_CURSOR).split("\n")
+    assert shown.endswith("…")
+    assert message.startswith(shown[2:-1].rstrip())
+    assert 76 < cell_len(shown) <= 80
+    assert rest == f"{SHOW_CURSOR}\r\x1b[1A\x1b[2K"
 
 
 def test_the_result_comes_after_the_moving_line_is_gone(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -103,5 +103,7 @@ class Ui:
         print(text, flush=True)
 
     def ask(self, question: str) -> str:
+        """Ask a person, who sees stderr: stdout may be a file."""
         self.close()
-        return input(f"{question} ").strip()
+        print(safe(question), end=" ", file=sys.stderr, flush=True)
+        return input().strip()

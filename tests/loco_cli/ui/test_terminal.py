@@ -134,6 +134,14 @@ def test_somebody_can_be_asked_where_both_sides_are_a_terminal(
     assert not Ui().can_ask
 
 
+def test_a_question_is_shown_where_the_person_looks_and_not_where_the_result_goes(
+    types: Callable[[str], None], capsys: Capture
+) -> None:
+    types("shop\n")
+    Ui().ask("Type its name, \x1b[2J:")
+    assert capsys.readouterr() == ("", "Type its name, �[2J: ")
+
+
 def test_an_answer_is_what_was_typed_without_blanks_around(types: Callable[[str], None]) -> None:
     types("  shop \n\n")
     ui = Ui()

@@ -62,7 +62,7 @@ def pointed(fault: FieldFault, *, mark: str = "") -> list[str]:
 
 
 def _diagnosis(message: str, diagnosis: Diagnosis) -> list[str]:
-    found = [f"error: {safe(message)}", f"  phase: {diagnosis.phase}, after {diagnosis.seconds:.1f} s"]
+    found = [f"error: {safe(message)}", f"  phase: {safe(diagnosis.phase)}, after {diagnosis.seconds:.1f} s"]
     if diagnosis.message != message:
         found += [
             f"  cause: {safe(line)}" if n == 0 else f"  {safe(line)}"

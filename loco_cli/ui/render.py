@@ -47,12 +47,12 @@ def _(value: LoggedOut) -> list[str]:
 
 @human.register
 def _(value: Versions) -> list[str]:
-    return [f"loco    {value.client}", f"server  {value.server or 'not reached'} ({value.url})"]
+    return [f"loco    {value.client}", f"server  {safe(value.server or 'not reached')} ({value.url})"]
 
 
 @human.register
 def _(value: Opened) -> list[str]:
-    return [value.url]
+    return [safe(value.url)]
 
 
 @human.register

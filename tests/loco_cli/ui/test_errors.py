@@ -63,6 +63,19 @@ def test_of_many_last_lines_twenty_are_shown() -> None:
     assert screen[screen.index("  its last lines:") + 1 :] == [f"    {n}" for n in range(30, 50)]
 
 
+def test_nothing_from_elsewhere_steers_the_terminal() -> None:
+    evil = "\x1b[2J"
+    diagnosis = Diagnosis(phase=evil, seconds=1, cause=evil, message=f"{evil}\n{evil}", hint=evil, lines=(evil,))
+    faults = [FieldFault(path=evil, message=evil), FieldFault(path="", message=evil)]
+    for error in (
+        DeploymentFailed(evil, hint=evil, diagnosis=diagnosis),
+        ConfigError(f"{evil}\n{evil}", hint=evil, fields=faults),
+    ):
+        screen = errors.lines(error)
+        assert len(screen) >= 5
+        assert all("\x1b" not in line for line in screen)
+
+
 def test_a_program_reads_one_object_with_what_there_is() -> None:
     assert errors.document(LocoError("no")) == {"version": 1, "error": "no", "exit_code": 1, "code": "failed"}
     fault = FieldFault(path="name", message="expected a name")

@@ -137,6 +137,8 @@ EVIL = "\x1b[2J"
     [
         me(user=EVIL, teams=(api.Team(name=EVIL, role=EVIL),)),
         LoggedIn(server="https://x", me=me(user=EVIL), kept_in="a file"),
+        Versions(client="1", server=EVIL, url="https://x"),
+        Opened(url=EVIL),
         Deployed(deployment=deployment(EVIL, urls=(EVIL,)), unchanged=False, seconds=1),
         api.Apps(apps=(api.AppSummary(team="a", app=EVIL, state=EVIL, urls=(EVIL,), updated_at=NOW),)),
         api.AppStatus(

@@ -71,7 +71,7 @@ def test_what_cannot_be_a_name_is_refused_before_it_becomes_part_of_a_url(
         context.team(name)
     assert team.value.hint == "loco whoami"
     with pytest.raises(UsageError, match="is not the name of an app") as app:
-        context.target(Path(), app=name, team="ann")
+        context.target(Path(), app=name, team=None)
     assert app.value.hint == "loco apps"
     assert server.asked == []
 

@@ -1,6 +1,7 @@
 """The one catch: whatever goes wrong becomes a message, a next step and an exit code."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,12 @@ def test_a_slip_in_the_command_line_is_a_usage_error(loco: Loco, args: list[str]
     assert words in program.json["error"]
 
 
+def test_ctrl_c_is_an_interruption(monkeypatch: pytest.MonkeyPatch, loco: Loco) -> None:
+    let_it_raise(monkeypatch, KeyboardInterrupt())
+    found = loco("whoami")
+    assert (found.code, found.out, found.err) == (130, "", "interrupted\n")
+
+
 def test_ctrl_d_at_a_question_is_an_interruption(monkeypatch: pytest.MonkeyPatch, loco: Loco) -> None:
     let_it_raise(monkeypatch, EOFError())
     found = loco("whoami")
@@ -106,3 +113,23 @@ def test_the_package_can_be_run_and_gives_its_exit_code_to_the_shell(folder: Pat
     assert found.returncode == int(Exit.USAGE)
     assert json.loads(found.stdout)["code"] == "usage"
     assert found.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "exit_code"), [("--help", 0), ("version --json", 0), ("apps --team X --json", 2), ("x --json", 2)]
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_enough_is_no_failure(args: str, exit_code: int, unbuffered: str) -> None:
+    """As in `loco apps | head -1`: the pipe is closed before anything is written."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    found = subprocess.run(
+        [sys.executable, "-m", "loco_cli", *args.split()],
+        check=False,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered, "LOCO_SERVER": "http://127.0.0.1:1"},
+    )
+    os.close(writer)
+    assert (found.returncode, found.stderr) == (exit_code, b"")

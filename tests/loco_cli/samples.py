@@ -13,6 +13,15 @@ IMAGE = "sha256:" + "1" * 64
 DEPLOYMENTS = "/v1/teams/ann/apps/shop/deployments"
 APP = "/v1/teams/ann/apps/shop"
 
+THE_SERVER = api.Server(
+    version="1.2.3",
+    minimum_version="1.0.0",
+    providers=("local",),
+    domain="localhost",
+    edge="http://127.0.0.1:7080",
+    registry="127.0.0.1:7081",
+)
+
 DIAGNOSIS = Diagnosis(
     phase="health",
     seconds=3.5,

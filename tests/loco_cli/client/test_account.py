@@ -6,17 +6,8 @@ from loco_cli.client import account
 from loco_cli.client.http import Http
 from loco_spec import api
 from loco_spec.errors import NotSignedIn
-from tests.loco_cli.samples import me
+from tests.loco_cli.samples import THE_SERVER, me
 from tests.loco_cli.server import Server
-
-THE_SERVER = api.Server(
-    version="1.2.3",
-    minimum_version="1.0.0",
-    providers=("local",),
-    domain="localhost",
-    edge="http://127.0.0.1:7080",
-    registry="127.0.0.1:7081",
-)
 
 
 def sent_a_token(server: Server) -> bool:

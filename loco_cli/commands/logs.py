@@ -68,7 +68,7 @@ def since_time(text: str, *, now: datetime) -> datetime:
     """
     try:
         return now - timedelta(seconds=seconds(text))
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: before the year 1
         pass
     try:
         found = datetime.fromisoformat(text)

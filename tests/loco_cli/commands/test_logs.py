@@ -1,12 +1,15 @@
 """`loco logs`."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loco_cli.commands.logs import since_time
-from loco_spec.errors import EngineUnavailable
+from loco_spec.errors import EngineUnavailable, UsageError
 from loco_spec.events import LogBatch, LogLine, StreamFault
 from tests.loco_cli.conftest import Clock, Loco
 from tests.loco_cli.samples import APP, NOW, batch
@@ -140,9 +143,15 @@ def test_a_time_is_a_duration_before_now_or_a_moment_which_is_utc_where_nothing_
 
 
 @signed_in
-@pytest.mark.parametrize("text", ["", "yesterday", "5", "-5m", "12:00", "2029-13-01"])
+@pytest.mark.parametrize("text", ["", "yesterday", "5", "-5m", "12:00", "2029-13-01", "9999999d", "9999999999999d"])
 def test_what_is_no_time_is_refused_with_examples(server: Server, loco: Loco, text: str) -> None:
     found = loco("logs", *SHOP, "--since", text)
     assert (found.code, found.out) == (2, "")
     assert found.err == f"error: --since {text!r} is neither 30s, 5m, 2h, 1d nor a time\nnext: loco logs --since 5m\n"
     assert server.asked == []
+
+
+@given(st.text() | st.builds("{}{}".format, st.integers(0, 10**30), st.sampled_from(["ms", "s", "m", "h", "d"])))
+def test_any_text_is_a_time_with_a_zone_or_refused(text: str) -> None:
+    with suppress(UsageError):
+        assert since_time(text, now=NOW).tzinfo is not None

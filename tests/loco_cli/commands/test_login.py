@@ -10,6 +10,7 @@ from loco_cli import config
 from loco_cli.credentials import Credentials
 from loco_spec import api
 from loco_spec.errors import NotSignedIn
+from loco_spec.names import new_id
 from tests.loco_cli.conftest import Loco
 from tests.loco_cli.samples import me
 from tests.loco_cli.server import URL, Server
@@ -20,7 +21,7 @@ OTHER = "https://loco.example.com"
 
 @pytest.fixture
 def proof(tmp_path: Path) -> Path:
-    path = tmp_path / "proof"
+    path = tmp_path / f"local-{new_id()}{new_id()}"
     path.write_text(f"{PROOF}\n")
     return path
 
@@ -122,6 +123,33 @@ def test_a_file_that_somebody_elses_server_names_is_never_read(server: Server, l
     assert found.err == (
         f"error: {OTHER} is not on this machine; its sign-in by file works there alone\nnext: loco login there\n"
     )
+    assert server.asked == ["POST /v1/login"]
+
+
+@pytest.mark.parametrize("name", [".netrc", "id_ed25519", "local-token", "x-local-aaaaaaaaaaaaaaaaaaaa"])
+def test_a_file_that_is_no_servers_proof_is_not_read_for_whoever_listens_on_the_servers_port(
+    server: Server, loco: Loco, tmp_path: Path, name: str
+) -> None:
+    secret = tmp_path / name
+    secret.write_text("a short secret")
+    prompts(server, secret)
+    found = loco("login")
+    assert (found.code, found.out) == (4, "")
+    assert found.err == f"error: {secret} is not a file that a loco server writes, and is not sent to {URL}\n"
+    assert server.asked == ["POST /v1/login"]
+
+
+def test_a_link_with_the_name_of_a_proof_is_not_followed(
+    server: Server, loco: Loco, tmp_path: Path, proof: Path
+) -> None:
+    secret = tmp_path / "id_ed25519"
+    secret.write_text("a short secret")
+    proof.unlink()
+    proof.symlink_to(secret)
+    prompts(server, proof)
+    found = loco("login")
+    assert (found.code, found.out) == (4, "")
+    assert f"{proof} cannot be read" in found.err
     assert server.asked == ["POST /v1/login"]
 
 

@@ -1,0 +1,84 @@
+"""The person's own container engine: what is asked of it, and what is said when it says no."""
+
+import pytest
+from requests.exceptions import ConnectionError as NoConnection
+
+from loco_cli.build.engine import connect
+from loco_spec.errors import EngineUnavailable, RegistryUnreachable
+from tests.loco_cli.build.docker import Docker, refusal
+from tests.loco_cli.samples import IMAGE
+
+
+def test_an_engine_answers_or_does_not() -> None:
+    docker = Docker()
+    assert docker.engine().answers()
+    for error in (NoConnection("refused"), refusal("starting"), OSError("no socket"), RuntimeError("anything")):
+        docker.fails = error
+        assert not docker.engine().answers()
+
+
+def test_an_image_is_there_by_its_id() -> None:
+    docker = Docker()
+    assert not docker.engine().has(IMAGE)
+    docker.images.add(IMAGE)
+    assert docker.engine().has(IMAGE)
+
+
+def test_a_tag_that_is_gone_already_is_gone() -> None:
+    Docker().engine().untag("shop:v1")
+
+
+def test_a_build_is_sent_the_context_and_gives_the_engines_records() -> None:
+    docker = Docker(builds=[{"stream": "one"}, {"stream": "two"}])
+    found = docker.engine().build({"t": "shop"}, iter([b"first", b"second"]))
+    assert list(found) == [{"stream": "one"}, {"stream": "two"}]
+    assert (docker.query, docker.context) == ({"t": "shop"}, b"firstsecond")
+
+
+def test_an_engine_that_goes_away_during_the_build_is_told() -> None:
+    docker = Docker(builds=[{"stream": "one"}, NoConnection("x" * 1000)])
+    found = docker.engine().build({}, iter([]))
+    next(found)
+    with pytest.raises(EngineUnavailable, match="broke off the build: xxx") as caught:
+        next(found)
+    assert len(caught.value.message) < 400
+    assert caught.value.hint == "see that it runs (docker info), then: loco deploy"
+
+
+def test_what_breaks_off_without_words_is_told_by_its_kind() -> None:
+    with pytest.raises(EngineUnavailable, match=r"broke off the build: TimeoutError$"):
+        next(Docker(builds=[TimeoutError()]).engine().build({}, iter([])))
+
+
+def test_the_engine_itself_signs_in_to_the_registry_with_the_ticket() -> None:
+    docker = Docker()
+    docker.engine().reach("127.0.0.1:7081", username="ticket", password="secret")
+    assert docker.login == {"serveraddress": "http://127.0.0.1:7081", "username": "ticket", "password": "secret"}
+
+
+def test_an_engine_that_does_not_reach_the_registry_is_told_with_both_addresses() -> None:
+    docker = Docker()
+    docker.fails = refusal("dial tcp 127.0.0.1:7081: connection refused")
+    with pytest.raises(RegistryUnreachable) as caught:
+        docker.engine().reach("127.0.0.1:7081", username="ticket", password="secret")
+    assert caught.value.message == (
+        "the container engine at unix:///engine.sock cannot reach the registry at 127.0.0.1:7081: "
+        "dial tcp 127.0.0.1:7081: connection refused"
+    )
+    assert "unset DOCKER_HOST" in caught.value.hint
+
+
+def test_an_engine_that_is_gone_at_the_sign_in_is_told() -> None:
+    docker = Docker()
+    docker.fails = NoConnection("gone")
+    with pytest.raises(EngineUnavailable, match="broke off the sign-in to the registry: gone"):
+        docker.engine().reach("127.0.0.1:7081", username="ticket", password="secret")
+
+
+@pytest.mark.parametrize("host", ["tcp://127.0.0.1:1", "colour://red"])
+def test_without_an_engine_its_address_and_what_to_install_are_told(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(EngineUnavailable) as caught:
+        connect()
+    assert caught.value.message.startswith(f"no container engine answers at {host}: ")
+    assert caught.value.hint == "install or start Docker (Debian: apt-get install docker.io), then: loco deploy"

@@ -24,24 +24,37 @@ class Engine:
             return False
 
     def has(self, image: str) -> bool:
-        """Whether the engine has the image of that id."""
+        """Whether the engine has the image of that id.
+
+        Raises:
+            EngineUnavailable: it went away.
+        """
         from docker.errors import APIError
 
         try:
             self._quick.inspect_image(image)
         except APIError:
             return False
+        except Exception as e:
+            raise self._gone("the look for an image", e) from e
         return True
 
     def tag(self, image: str, repository: str, tag: str) -> None:
-        self._quick.tag(image, repository, tag)
+        """Give an image one more name.
+
+        Raises:
+            EngineUnavailable: it went away, or the image did.
+        """
+        try:
+            self._quick.tag(image, repository, tag)
+        except Exception as e:
+            raise self._gone("the naming of the image", e) from e
 
     def untag(self, name: str) -> None:
-        from docker.errors import APIError
-
+        """Take a name away again, where it is still there; whatever went wrong before is of more interest."""
         try:
             self._quick.remove_image(name, noprune=True)
-        except APIError:
+        except Exception:  # noqa: BLE001  as in answers()
             return
 
     def build(self, query: Mapping[str, Any], context: Iterator[bytes]) -> Iterator[dict[str, Any]]:

@@ -28,6 +28,20 @@ def test_a_tag_that_is_gone_already_is_gone() -> None:
     Docker().engine().untag("shop:v1")
 
 
+def test_an_engine_that_is_gone_between_two_steps_is_told() -> None:
+    docker = Docker()
+    docker.fails = NoConnection("gone")
+    with pytest.raises(EngineUnavailable, match="broke off the look for an image: gone"):
+        docker.engine().has(IMAGE)
+    with pytest.raises(EngineUnavailable, match="broke off the naming of the image: gone"):
+        docker.engine().tag(IMAGE, "shop", "v1")
+
+
+def test_an_image_that_somebody_removed_meanwhile_cannot_be_named() -> None:
+    with pytest.raises(EngineUnavailable, match="broke off the naming of the image: no such image"):
+        Docker().engine().tag(IMAGE, "shop", "v1")
+
+
 def test_a_build_is_sent_the_context_and_gives_the_engines_records() -> None:
     docker = Docker(builds=[{"stream": "one"}, {"stream": "two"}])
     found = docker.engine().build({"t": "shop"}, iter([b"first", b"second"]))

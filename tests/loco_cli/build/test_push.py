@@ -135,9 +135,15 @@ def test_an_error_after_the_digest_counts() -> None:
 
 @pytest.mark.parametrize("why", [NoConnection, OSError, ValueError])
 def test_an_engine_that_goes_away_during_the_push_is_told(why: Callable[[str], Exception]) -> None:
-    found = fails(engine([{"status": "Pushing"}, why("gone")]))
-    assert type(found) is EngineUnavailable
-    assert found.message == "the container engine at unix:///engine.sock broke off the push: gone"
+    docker = engine([{"status": "Pushing"}, why("gone")])
+
+    def go_away() -> None:
+        docker.fails = NoConnection("refused")
+
+    docker.meanwhile = go_away
+    with pytest.raises(EngineUnavailable) as caught:
+        push(docker)
+    assert caught.value.message == "the container engine at unix:///engine.sock broke off the push: gone"
 
 
 def test_ctrl_c_during_the_push_leaves_no_tag_in_the_engine() -> None:

@@ -17,6 +17,8 @@ PUSHED: Records = [{"status": "Pushing", "id": "a"}, {"aux": {"Tag": "v3", "Dige
 
 
 class Docker:
+    """Each push is answered by the next of `pushes`, the last one again and again."""
+
     def __init__(self, *, builds: Records = BUILT, pushes: Sequence[Records] = (PUSHED,)) -> None:
         self.images: set[str] = set()
         self.tags: dict[str, str] = {}
@@ -67,7 +69,7 @@ class Docker:
         self.asked.append(f"push {repository}:{tag}")
         self.credentials = auth_config
         self.meanwhile()
-        return _told(self._pushes.pop(0))
+        return _told(self._pushes.pop(0) if len(self._pushes) > 1 else self._pushes[0])
 
     # The requests that the SDK has no method for.
 

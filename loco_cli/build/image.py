@@ -31,6 +31,7 @@ class Folder:
     """One folder to build, read once: its files, its fingerprint, and what is remembered of the last build."""
 
     def __init__(self, folder: Path, build: Build, options: Options) -> None:
+        _see_builder(options.builder)
         self._build = build
         self._options = options
         self.context = (folder / build.context).resolve()
@@ -149,16 +150,19 @@ def _tell(step: Step, say: Callable[[str], None], working: Callable[[str], None]
         working(f"cached: {step.name}")
 
 
-def _builder(name: str, engine: Engine) -> Builder:
-    """Give the builder of that name, or the first that is able.
-
-    Raises:
-        UsageError: no such name, or it cannot build here.
-    """
+def _see_builder(name: str) -> None:
     if name != "auto" and name not in MEMBERS:
         raise UsageError(
             f"there is no builder {name!r}; there is: auto, {', '.join(MEMBERS)}", hint="loco deploy --help"
         )
+
+
+def _builder(name: str, engine: Engine) -> Builder:
+    """Give the builder of that name, or the first that is able.
+
+    Raises:
+        UsageError: it cannot build here.
+    """
     for candidate in MEMBERS if name == "auto" else (name,):
         module, _, attribute = MEMBERS[candidate].partition(":")
         found: Any = getattr(importlib.import_module(module), attribute)(engine)

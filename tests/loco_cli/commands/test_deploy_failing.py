@@ -155,12 +155,10 @@ def test_a_server_that_gives_no_ticket_is_not_understood(server: Server, loco: L
     assert "the server gave no ticket for v3" in found.err
 
 
-def test_a_builder_that_is_none_is_refused(server: Server, loco: Loco, docker: Docker) -> None:
-    takes(server)
-    cancels(server)
-    found = loco("deploy", "--builder", "kaniko")
-    assert found.code == 2
-    assert "there is no builder 'kaniko'; there is: auto, docker, engine" in found.err
+def test_a_builder_that_is_none_is_refused(server: Server, loco: Loco) -> None:
+    code, err = refused(loco, server, "--builder", "kaniko")
+    assert code == 2
+    assert err == "error: there is no builder 'kaniko'; there is: auto, docker, engine\nnext: loco deploy --help\n"
 
 
 def test_a_build_without_an_image_has_failed(server: Server, loco: Loco, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,13 @@ def test_a_message_that_is_cut_off_gives_what_was_whole() -> None:
             assert found.vertexes[0] == status(WHOLE).vertexes[0]
 
 
+def test_a_number_that_does_not_end_is_no_moment_beyond_all_floats() -> None:
+    endless = b"\xff" * 200 + b"\x7f"
+    [found] = status(vertex("a", "x", field(5, b"\x08" + endless + b"\x10" + endless))).vertexes
+    assert found.started is not None
+    assert found.started < 2**65
+
+
 @given(st.binary() | st.lists(st.sampled_from([WHOLE[n : n + 5] for n in range(0, 60, 3)])).map(b"".join))
 def test_no_bytes_raise(message: bytes) -> None:
     found = status(message)

@@ -108,10 +108,11 @@ def test_a_followed_log_that_is_cut_before_its_first_line_begins_anew(server: Se
 def test_a_followed_log_outlives_a_restart_of_the_server_and_of_the_engine(server: Server, http: Http) -> None:
     server.streams(FOLLOW, lines("a", "one"))
     server.is_away(f"GET {FOLLOW}")
+    server.says(f"GET {FOLLOW}", 502, b"<html>of the proxy before it")
     server.streams(FOLLOW, fault(EngineUnavailable("the engine is down")), last_id="a")
     server.refuses(f"GET {FOLLOW}", EngineUnavailable("the engine is down"))
     server.streams(FOLLOW, lines("b", "two"), END, last_id="a")
-    assert list(follow(http)) == [batch("a", "one"), None, None, None, None, batch("b", "two")]
+    assert list(follow(http)) == [batch("a", "one"), *[None] * 5, batch("b", "two")]
 
 
 def test_a_server_that_was_never_reached_is_told_also_when_followed(server: Server, http: Http) -> None:

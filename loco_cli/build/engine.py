@@ -128,10 +128,12 @@ def connect() -> Engine:
         EngineUnavailable: none answers.
     """
     import docker
+    from docker.context import ContextAPI
     from docker.errors import DockerException
 
-    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    address = os.environ.get("DOCKER_HOST", "")
     try:
+        address = address or ContextAPI.kwargs_from_context().get("base_url", "unix:///var/run/docker.sock")
         quick = docker.from_env(version="auto", timeout=QUICK_SECONDS).api
         streams = docker.from_env(version="auto", timeout=None).api
         quick.ping()

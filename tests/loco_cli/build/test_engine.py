@@ -1,5 +1,8 @@
 """The person's own container engine: what is asked of it, and what is said when it says no."""
 
+import hashlib
+from pathlib import Path
+
 import pytest
 from requests.exceptions import ConnectionError as NoConnection
 
@@ -96,3 +99,20 @@ def test_without_an_engine_its_address_and_what_to_install_are_told(monkeypatch:
         connect()
     assert caught.value.message.startswith(f"no container engine answers at {host}: ")
     assert caught.value.hint == "install or start Docker (Debian: apt-get install docker.io), then: loco deploy"
+
+
+def test_the_current_context_of_the_docker_cli_is_the_engine_and_is_named(private_home: Path) -> None:
+    config = private_home / ".docker"
+    meta = config / "contexts/meta" / hashlib.sha256(b"far").hexdigest() / "meta.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text('{"Name": "far", "Metadata": {}, "Endpoints": {"docker": {"Host": "tcp://127.0.0.1:2"}}}')
+    (config / "config.json").write_text('{"currentContext": "far"}')
+    with pytest.raises(EngineUnavailable, match=r"^no container engine answers at tcp://127\.0\.0\.1:2: .*port=2"):
+        connect()
+
+
+def test_docker_host_comes_before_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "nowhere")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    with pytest.raises(EngineUnavailable, match=r"^no container engine answers at tcp://127\.0\.0\.1:1: .*port=1"):
+        connect()

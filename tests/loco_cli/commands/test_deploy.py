@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from loco_spec import api
+from loco_spec.kinds.service import Service
 from tests.loco_cli.build.docker import Docker
 from tests.loco_cli.commands.deploying import ENGINE, ON_THE_WAY, URL, V3, rolls, sent, takes
 from tests.loco_cli.conftest import Loco
@@ -64,6 +65,7 @@ def test_the_spec_goes_to_the_server_without_the_team_which_is_in_the_url(
     assert loco("deploy", *ENGINE).code == 0
     [body] = sent(server, DEPLOYMENTS)
     found = api.DeploymentCreate.model_validate(body)
+    assert isinstance(found.spec, Service)
     assert (found.spec.team, found.spec.ports[0].port, found.spec.env) == (None, 3000, {"A": "1"})
     assert (found.digest, found.force) == (None, False)
 

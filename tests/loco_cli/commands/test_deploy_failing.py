@@ -46,7 +46,7 @@ def test_the_faults_of_loco_toml_come_before_all_else(server: Server, loco: Loco
     (shop / "loco.toml").write_text("prot = 1\n")
     code, err = refused(loco, server)
     assert code == 2
-    assert err.startswith('error: loco.toml has 1 fault\n  prot: unknown key; did you mean "port"?\n')
+    assert err.startswith('error: loco.toml has 1 fault\nloco.toml:1:1: prot: unknown key; did you mean "port"?\n')
 
 
 def test_a_folder_without_a_dockerfile_is_refused(server: Server, loco: Loco, shop: Path) -> None:

@@ -84,6 +84,7 @@ async def wire(
         keeper=KeptLogs(database),
         subnets=settings.subnets,
         data_dir=settings.data_dir,
+        base_url=settings.engine_url,
     )
     registry: Registry = seam.load(registries.MEMBERS, settings.registry, seam="registry")(
         socket=settings.registry_socket, keys_dir=settings.keys_dir

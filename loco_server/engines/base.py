@@ -151,8 +151,7 @@ class Engine(Protocol):
     async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
         """Make the world as the records say: live rollouts run and are routed, anything else of loco's goes.
 
-        Apps in `busy` (ids; a worker is rolling them) are left as they are. Called at start, before traffic is
-        promised, and every few seconds.
+        Apps in `busy` (ids; a worker is rolling them) are left as they are. Called at start and every few seconds.
         """
         ...
 

@@ -94,20 +94,22 @@ class LocalServer:
         stack.push_async_callback(self._stop_apps, parts)
         await parts.worker.resume()
         stack.push_async_callback(parts.worker.close)
+        # Before anything is brought back: what is pulled for it asks this very API for its token.
+        api = Listener(
+            api_app(_services(settings, parts), [token_route(tokens=tokens, book=parts.tickets)]), api_socket
+        )
+        await api.start()
+        stack.push_async_callback(api.stop)
+        self._say(f"serving: {settings.api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
         for work in (
             parts.worker.run(),
             parts.housekeeping.run(),
             parts.destroy.resume(),
             registry.process.watch(),
             proxy.watch(),
+            self._tell_ready(parts),
         ):
             self._in_background(stack, work)
-        api = Listener(
-            api_app(_services(settings, parts), [token_route(tokens=tokens, book=parts.tickets)]), api_socket
-        )
-        await api.start()
-        stack.push_async_callback(api.stop)
-        self._say(f"ready: {settings.api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
         await ended.wait()
         self._say("stopping")
 
@@ -141,6 +143,10 @@ class LocalServer:
         """The first start makes the local administrator; the sign-in by file finds them."""
         user = await parts.people.signed_in("local", _login(), _login())
         log.debug("the local administrator is %s", user.login)
+
+    async def _tell_ready(self, parts: Parts) -> None:
+        await parts.worker.settled.wait()
+        self._say(f"ready: {self._settings.api_url} (what was live has been started)")
 
     async def _stop_apps(self, parts: Parts) -> None:
         try:

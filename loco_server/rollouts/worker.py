@@ -50,26 +50,37 @@ class Worker:
         self._waiting: dict[str, DeploymentRecord] = {}
         self._engine_was_down = False
         self._reconcile_lock = asyncio.Lock()
+        self.settled = asyncio.Event()
+        """Set once the engine and the edge have been as the records say."""
 
     async def resume(self) -> None:
-        """At the start: take over what was rolling, then make the engine and the edge as the records say."""
+        """At the start: take over what was rolling. Asks the records alone."""
         for item in await self._claims.take_over(self.owner):
             self._begin(item)
-        await self.reconcile()
 
     async def run(self) -> None:
         """Work until cancelled."""
-        next_reconcile = time.monotonic() + RECONCILE_EVERY
+        keeping = asyncio.create_task(self._keep_true())
+        try:
+            while True:
+                try:
+                    for item in await self._claims.claim(self.owner):
+                        self._begin(item)
+                except Exception:
+                    log.exception("the worker stumbled; it goes on")
+                await self._deployments.wake.wait(at_most=1.0)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    async def _keep_true(self) -> None:
+        """Reconcile at once and then every few seconds. Beside the claims: one that pulls an image takes its time."""
         while True:
             try:
-                for item in await self._claims.claim(self.owner):
-                    self._begin(item)
-                if time.monotonic() >= next_reconcile:
-                    await self.reconcile()
-                    next_reconcile = time.monotonic() + RECONCILE_EVERY
+                await self.reconcile()
             except Exception:
-                log.exception("the worker stumbled; it goes on")
-            await self._deployments.wake.wait(at_most=1.0)
+                log.exception("reconcile stumbled; it goes on")
+            await asyncio.sleep(RECONCILE_EVERY)
 
     async def close(self) -> None:
         """Let go of the rollouts in hand; the next server takes them over."""
@@ -94,6 +105,7 @@ class Worker:
                 if self._engine_was_down:
                     log.warning("the container engine answers again")
                 self._engine_was_down = False
+                self.settled.set()
 
     def _begin(self, item: DeploymentRecord) -> None:
         if item.app_id in self._tasks:

@@ -217,3 +217,24 @@ async def test_an_app_is_told_where_the_teams_other_live_apps_answer(
     for app in (backend, ui):
         await until(records, app, await records.accepted(app), "live")
     assert ("LOCO_APP_SHOP_API_HOST", "shop-api") in engine.running[ui.id].unit.env
+
+
+async def test_a_reconcile_that_takes_its_time_keeps_no_deployment_waiting(
+    records: Records, engine: FakeEngine, settings: Settings
+) -> None:
+    stuck = asyncio.Event()
+
+    async def reconcile(wanted: object, busy: object) -> None:
+        await stuck.wait()
+
+    engine.reconcile = reconcile  # type: ignore[method-assign]
+    found = make(records, engine, settings)
+    task = asyncio.create_task(found.run())
+    app = await records.app()
+    await until(records, app, await records.accepted(app), "live")
+    assert not found.settled.is_set()
+    stuck.set()
+    await asyncio.wait_for(found.settled.wait(), 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await found.close()

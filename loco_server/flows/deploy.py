@@ -1,9 +1,12 @@
 """Steps 2 and 4 to 5 of a deployment: a number and a ticket, then the image and its gates. Step 6 is the worker's."""
 
+import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from weakref import WeakValueDictionary
 
 from loco_server.engines.base import AppRef, CapacityError, Engine, EngineDownError
 from loco_server.flows import view
@@ -34,6 +37,8 @@ from loco_spec.errors import (
 from loco_spec.events import ENDED
 from loco_spec.kinds.planned import Planned
 from loco_spec.kinds.service import Service
+
+log = logging.getLogger("loco.deploy")
 
 
 def app_ref(app: AppRecord) -> AppRef:
@@ -70,6 +75,7 @@ class Deploy:
         self._registry = registry
         self._scanner = scanner
         self._closed = closed
+        self._checks: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def create(self, team: TeamRecord, name: str, by: str, request: DeploymentCreate) -> DeploymentCreated:
         """Give out a number and a push ticket, or say that nothing changed.
@@ -127,27 +133,28 @@ class Deploy:
             ImageRefused: a gate said no; the deployment has failed.
             Conflict: it is not waiting for an image.
         """
-        if not await self._deployments.move(
+        if await self._deployments.move(
             app.id, number, "checking", of=("created",), message="the image was pushed; checking it", digest=digest
         ):
-            return await self._again(app, number, digest)
-        self._closed.close(deployment_key(app.id, number))
-        item = await self._get(app, number)
-        live = await self._deployments.live(app.id)
-        if live is not None and not item.force and _same(live, item.spec, item.routes, digest):
-            message = f"v{live.number} is live, nothing changed"
-            await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
-            return self._view(app, live)
-        try:
-            user_id = await self._pass_gates(app, item.spec, digest)
-        except RegistryDownError as e:
-            await self._deployments.move(app.id, number, "failed", of=("checking",), message=str(e))
-            raise RegistryUnreachable(str(e), hint="loco deploy") from e
-        except ImageRefused as e:
-            await self._deployments.move(app.id, number, "failed", of=("checking",), message=e.message)
-            raise
-        await self._accept(app, number, digest, user_id)
-        return self._view(app, await self._get(app, number))
+            self._closed.close(deployment_key(app.id, number))
+        lock = self._checks.setdefault((app.id, number), asyncio.Lock())
+        async with lock:  # who asks again while the first answer is under way gets the same one
+            item = await self._get(app, number)
+            if item.state != "checking" or item.digest != digest:
+                return self._again(app, item, digest)
+            return await self._check(app, item, digest)
+
+    async def resume(self) -> None:
+        """At the start: check again what was being checked when the server before ended. Nobody else would."""
+        for item in await self._deployments.in_state("checking"):
+            app = await self._apps.by_id(item.app_id)
+            if app is not None and item.digest is not None:
+                try:
+                    await self.image(app, item.number, item.digest)
+                except LocoError as e:
+                    log.info("v%d of %s/%s: %s", item.number, app.team, app.name, e.message)
+                except Exception:
+                    log.exception("v%d of %s/%s: checking its image stumbled", item.number, app.team, app.name)
 
     async def redeploy(self, app: AppRecord, by: str) -> Deployment:
         """Roll the live deployment's image and spec again, as a new number.
@@ -189,13 +196,35 @@ class Deploy:
                 raise Conflict(f"v{number} is {item.state}; there is nothing to cancel", hint="loco status")
         return self._view(app, await self._get(app, number))
 
-    async def _again(self, app: AppRecord, number: int, digest: str) -> Deployment:
+    async def _check(self, app: AppRecord, item: DeploymentRecord, digest: str) -> Deployment:
+        """Take a deployment that is `checking` out of that state, whatever happens."""
+        number = item.number
+        live = await self._deployments.live(app.id)
+        if live is not None and not item.force and _same(live, item.spec, item.routes, digest):
+            message = f"v{live.number} is live, nothing changed"
+            await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
+            return self._view(app, live)
+        try:
+            user_id = await self._pass_gates(app, item.spec, digest)
+        except RegistryDownError as e:
+            await self._deployments.move(app.id, number, "failed", of=("checking",), message=str(e))
+            raise RegistryUnreachable(str(e), hint="loco deploy") from e
+        except ImageRefused as e:
+            await self._deployments.move(app.id, number, "failed", of=("checking",), message=e.message)
+            raise
+        except Exception:
+            message = "a defect of the server; its log has the trace"
+            await self._deployments.move(app.id, number, "failed", of=("checking",), message=message)
+            raise
+        await self._accept(app, number, digest, user_id)
+        return self._view(app, await self._get(app, number))
+
+    def _again(self, app: AppRecord, item: DeploymentRecord, digest: str) -> Deployment:
         """The same request a second time (its first answer was lost) gets the same answer."""
-        item = await self._get(app, number)
-        if item.digest == digest and item.state in {"checking", "accepted", *ROLLING, "live", "superseded"}:
+        if item.digest == digest and item.state in {"accepted", *ROLLING, "live", "superseded"}:
             return self._view(app, item)
         raise Conflict(
-            f"v{number} is {item.state}{f': {item.reason}' if item.reason else ''}; it takes no image any more",
+            f"v{item.number} is {item.state}{f': {item.reason}' if item.reason else ''}; it takes no image any more",
             hint="loco deploy",
         )
 

@@ -104,6 +104,7 @@ class LocalServer:
         for work in (
             parts.worker.run(),
             parts.housekeeping.run(),
+            parts.deploy.resume(),
             parts.destroy.resume(),
             registry.process.watch(),
             proxy.watch(),

@@ -18,6 +18,7 @@ from loco_spec.errors import (
     NotFound,
     Refused,
     RegistryUnreachable,
+    ServerFault,
     UsageError,
 )
 from tests.loco_server.http.api import Api, create, created, live, push, refused, running
@@ -105,6 +106,59 @@ async def test_the_same_image_a_second_time_gets_the_same_answer(server: Api, an
     await push(server, ann, made)
     assert (await push(server, ann, made)).json()["state"] == "accepted"
     assert isinstance(refused(await push(server, ann, made, digest=OTHER)), Conflict)
+
+
+async def orphan(server: Api, made: api.DeploymentCreated, **image: Any) -> None:
+    """Leave a deployment as a server does that is killed while it checks the image."""
+    assert made.ticket is not None
+    server.registry.push(made.ticket.repository, DIGEST, **image)
+    app = (await server.records.apps.all())[0]
+    moved = await server.records.deployments.move(
+        app.id, made.deployment.number, "checking", of=("created",), message="checking", digest=DIGEST
+    )
+    assert moved
+
+
+async def test_an_image_whose_check_was_lost_with_its_server_is_checked_when_it_is_asked_for_again(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    made = await created(ann)
+    await orphan(server, made)
+    assert (await push(server, ann, made)).json()["state"] == "accepted"
+
+
+@pytest.mark.parametrize(("image", "state"), [({}, "accepted"), ({"user": "0"}, "failed")])
+async def test_a_server_that_starts_checks_again_what_the_one_before_was_checking(
+    server: Api, ann: httpx.AsyncClient, image: dict[str, str], state: str
+) -> None:
+    await orphan(server, await created(ann), **image)
+    await server.services.deploy.resume()
+    assert (await ann.get("/v1/teams/ann/apps/shop/deployments/1")).json()["state"] == state
+
+
+async def test_an_image_is_checked_once_however_many_ask_at_the_same_time(server: Api, ann: httpx.AsyncClient) -> None:
+    made = await created(ann)
+    reads: list[None] = []
+    server.registry.on_read = lambda: reads.append(None)
+    answers = await asyncio.gather(*(push(server, ann, made) for _ in range(3)))
+    assert [answer.json()["state"] for answer in answers] == ["accepted"] * 3
+    assert len(reads) == 1
+
+
+async def test_a_defect_in_the_check_is_the_deployments_end(server: Api, ann: httpx.AsyncClient) -> None:
+    def stumble() -> None:
+        raise RuntimeError("surprise")
+
+    made = await created(ann)
+    server.registry.on_read = stumble
+    assert isinstance(refused(await push(server, ann, made)), ServerFault)
+    shown = (await ann.get("/v1/teams/ann/apps/shop/deployments/1")).json()
+    assert (shown["state"], shown["reason"]) == ("failed", "a defect of the server; its log has the trace")
+    server.registry.on_read = lambda: None
+    await orphan(server, await created(ann))
+    server.registry.on_read = stumble
+    await server.services.deploy.resume()
+    assert (await ann.get("/v1/teams/ann/apps/shop/deployments/2")).json()["state"] == "failed"
 
 
 async def test_nothing_changed_gives_out_no_number(server: Api, ann: httpx.AsyncClient) -> None:

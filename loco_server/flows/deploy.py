@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
 
 from loco_server.engines.base import AppRef, CapacityError, Engine, EngineDownError
-from loco_server.flows import view
+from loco_server.flows import routing, view
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.policy import gates, hosts, tokens
@@ -89,7 +89,7 @@ class Deploy:
         app = await self._apps.find(team.id, name) or await self._draft(team, name)
         if app.destroying:
             raise Conflict(f"{name} is being destroyed; wait a moment", hint="loco apps")
-        routes, notes = await self._routes(app, spec)
+        routes, notes = await routing.routes(self._apps, app, spec, domain=self._settings.domain)
         await self._prepare(app)
         live = await self._deployments.live(app.id)
         if (
@@ -251,11 +251,15 @@ class Deploy:
         self, app: AppRecord, number: int, digest: str, user_id: int | None, *, of: str = "checking"
     ) -> None:
         try:
+            hosts.refuse_reserved((await self._get(app, number)).routes, domain=self._settings.domain)
             await self._deployments.accept(app, number, digest=digest, user_id=user_id, of=of)
         except RouteTakenError as e:
             message = f"{e.host}{e.path} belongs to another app by now"
             await self._deployments.move(app.id, number, "failed", of=(of,), message=message)
             raise Conflict(message, hint="choose another host under [[routes]] in loco.toml") from e
+        except ConfigError as e:
+            await self._deployments.move(app.id, number, "failed", of=(of,), message=e.message)
+            raise
 
     async def _draft(self, team: TeamRecord, name: str) -> AppRecord:
         """Give an app that is not written down yet, so that a refusal leaves nothing behind."""
@@ -283,29 +287,6 @@ class Deploy:
             raise EngineUnavailable(
                 str(e), hint="ask the operator of this server to start it, then: loco deploy"
             ) from e
-
-    async def _routes(self, app: AppRecord, spec: Service) -> tuple[tuple[UnitRoute, ...], tuple[str, ...]]:
-        """Give the full routes, and what to tell the person about them."""
-        first, second = hosts.default_hosts(app.name, app.team)
-        host = first
-        if any(route.host is None for route in spec.routes) and not await self._free(
-            app, hosts.full_host(first, self._settings.domain), "/"
-        ):
-            host = second
-        routes = hosts.routes(spec, domain=self._settings.domain, default_host=host)
-        for route in routes:
-            if not await self._free(app, route.host, route.path):
-                raise Conflict(
-                    f"{route.host}{route.path} belongs to another app",
-                    hint="choose another host or path under [[routes]] in loco.toml",
-                )
-        notes = (f'host "{app.name}" is taken, the app answers at {host}',) if host != app.name else ()
-        return routes, notes if any(route.host is None for route in spec.routes) else ()
-
-    async def _free(self, app: AppRecord, host: str, path: str) -> bool:
-        team = await self._apps.host_owner(host)
-        owner = await self._apps.route_owner(host, path)
-        return team in {None, app.team_id} and owner in {None, app.id}
 
     async def _get(self, app: AppRecord, number: int) -> DeploymentRecord:
         item = await self._deployments.get(app.id, number)

@@ -9,7 +9,7 @@ from loco_server.engines.base import CapacityError, EngineDownError
 from loco_server.gateway.tickets import deployment_key
 from loco_server.policy import tokens
 from loco_server.settings import Limits
-from loco_spec import api
+from loco_spec import api, names
 from loco_spec.errors import (
     ConfigError,
     Conflict,
@@ -21,8 +21,9 @@ from loco_spec.errors import (
     ServerFault,
     UsageError,
 )
+from loco_spec.kinds.service import Service
 from tests.loco_server.http.api import Api, create, created, live, push, refused, running
-from tests.loco_server.records.databases import DIGEST, Records
+from tests.loco_server.records.databases import DIGEST, Records, route
 
 pytestmark = pytest.mark.anyio
 
@@ -236,6 +237,29 @@ async def test_a_host_that_is_asked_for_and_taken_is_refused_and_leaves_no_app(
     error = refused(await create(bob, "bob", "mine", spec={"routes": [{"host": "shop"}]}))
     assert isinstance(error, Conflict)
     assert (await bob.get("/v1/teams/bob/apps")).json() == {"apps": []}
+
+
+async def test_a_reserved_host_is_refused_written_out_too_and_leaves_no_app(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    error = refused(await create(ann, spec={"routes": [{"host": "api.localhost"}]}))
+    assert isinstance(error, ConfigError)
+    assert [fault.path for fault in error.fields] == ["routes[0].host"]
+    assert (await ann.get("/v1/teams/ann/apps")).json() == {"apps": []}
+
+
+async def test_a_reserved_host_from_before_it_was_reserved_gets_no_further_than_the_gates(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    app = await server.records.app()
+    item = await server.records.deployments.create(
+        app, Service(name="shop"), [route("api.localhost")], action="deploy", created_by="ann"
+    )
+    server.registry.push(names.repository("ann", "shop", app.id), DIGEST)
+    answer = await ann.post(f"/v1/teams/ann/apps/shop/deployments/{item.number}/image", json={"digest": DIGEST})
+    assert isinstance(refused(answer), ConfigError)
+    shown = (await ann.get(f"/v1/teams/ann/apps/shop/deployments/{item.number}")).json()
+    assert shown["state"] == "failed"
 
 
 async def test_a_full_disk_refuses_new_deployments_with_what_to_do(server: Api, ann: httpx.AsyncClient) -> None:

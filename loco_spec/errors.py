@@ -18,7 +18,7 @@
     ├── DeploymentFailed           6   with the diagnosis
     ├── Superseded                 6   a newer deployment came first
     ├── ServerUnreachable          7
-    ├── StillGoing                 8   the wait ended, the deployment goes on
+    ├── StillGoing                 8   the wait ended, the deployment or the destroy goes on
     ├── ClientTooOld               1
     ├── ServerFault                1   a defect of the server, with the request's id
     └── Interrupted              130

@@ -16,7 +16,7 @@ from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.records.wake import Wake
 from loco_server.units import UnitRoute
 from loco_spec.app import SCHEMA
-from loco_spec.errors import Diagnosis
+from loco_spec.errors import Conflict, Diagnosis
 from loco_spec.events import ENDED
 from loco_spec.kinds.service import Service
 
@@ -76,7 +76,11 @@ class Deployments:
         digest: str | None = None,
         user_id: int | None = None,
     ) -> DeploymentRecord:
-        """Give out the app's next number. With an image (digest) it is still `created`: accept it next."""
+        """Give out the app's next number. With an image (digest) it is still `created`: accept it next.
+
+        Raises:
+            Conflict: the app is being destroyed.
+        """
         async with self._database.write() as db:
             number = await db.scalar(
                 update(APPS)
@@ -85,7 +89,7 @@ class Deployments:
                 .returning(APPS.c.last_number)
             )
             if number is None:
-                raise LookupError(f"app {app.name} is being destroyed")
+                raise Conflict(f"{app.name} is being destroyed; wait a moment", hint="loco apps")
             await db.execute(
                 insert(DEPLOYMENTS).values(
                     app_id=app.id,

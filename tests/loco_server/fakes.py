@@ -91,6 +91,9 @@ class FakeEngine:
         return frozenset() if found is None else frozenset({found.unit.image.partition("@")[2]})
 
     async def destroy(self, app: AppRef) -> None:
+        if self.down > 0:
+            self.down -= 1
+            raise EngineDownError("the engine is down")
         self.running.pop(app.app_id, None)
 
     async def stop(self) -> None: ...
@@ -136,4 +139,6 @@ class FakeRegistry:
         self.images.pop((repository, digest), None)
 
     async def manifests(self, repository: str) -> frozenset[str]:
+        if self.down:
+            raise RegistryDownError("the registry does not answer")
         return frozenset(digest for kept, digest in self.images if kept == repository)

@@ -4,7 +4,7 @@ import pytest
 
 from loco_server.records.apps import RouteTakenError
 from loco_server.records.claims import CancelRequestedError, ClaimLostError
-from loco_spec.errors import Diagnosis
+from loco_spec.errors import Conflict, Diagnosis
 from loco_spec.kinds.service import Service
 from tests.loco_server.records.databases import DIGEST, Records, route
 
@@ -154,5 +154,5 @@ async def test_a_destroyed_apps_host_stays_its_teams_for_a_while(records: Record
 async def test_a_number_cannot_be_had_once_the_app_is_being_destroyed(records: Records) -> None:
     app = await records.app()
     await records.apps.mark_destroying(app.id)
-    with pytest.raises(LookupError):
+    with pytest.raises(Conflict, match="being destroyed"):
         await records.deployments.create(app, Service(name="shop"), [], action="deploy", created_by="ann")

@@ -96,7 +96,10 @@ Emit = Callable[[str], Awaitable[None]]
 """Tell the person one line of progress: `v12-1 is healthy (1.2 s)`."""
 
 Guard = Callable[[], Awaitable[None]]
-"""Called before each step that changes something; raises when this worker no longer owns the rollout."""
+"""Called before each step that changes something, and each second of a long wait for a command, a pull or health.
+
+It raises when the rollout is to stop: this worker no longer owns it, or somebody cancelled it.
+"""
 
 
 class LogKeeper(Protocol):
@@ -145,6 +148,14 @@ class Engine(Protocol):
 
         Raises:
             RolloutFailedError: with the diagnosis; the previous deployment serves on.
+        """
+        ...
+
+    async def withdraw(self, rollout: Rollout) -> None:
+        """Take away what a cancelled rollout has started, its release command too. Instances that serve stay.
+
+        Raises:
+            StaleAttemptError: a later attempt has been here.
         """
         ...
 

@@ -134,6 +134,7 @@ class Worker:
                 return
             except CancelRequestedError:
                 await self._end(item, "cancelled", "cancelled; the previous deployment serves on")
+                await self._withdraw(item)
                 return
             except RolloutFailedError as e:
                 await self._end(item, "failed", e.diagnosis.message, e.diagnosis)
@@ -179,6 +180,15 @@ class Worker:
             raise ClaimLostError  # superseded between the claim and here
         await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
         await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s")
+
+    async def _withdraw(self, item: DeploymentRecord) -> None:
+        """Before the app's next rollout begins, which would run beside a release command. Else reconcile does it."""
+        rollout = await self._planner.rollout(item)
+        if rollout is not None:
+            try:
+                await self._engine.withdraw(rollout)
+            except (EngineDownError, StaleAttemptError) as e:
+                log.info("v%d of %s waits for reconcile: %s", item.number, rollout.app.app, e)
 
     async def _release(self, item: DeploymentRecord, rollout: Rollout) -> None:
         command = item.spec.deploy.release_command

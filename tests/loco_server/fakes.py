@@ -29,6 +29,7 @@ class FakeEngine:
         self.running: dict[str, Rollout] = {}
         self.released: list[tuple[str, ...]] = []
         self.rolled: list[int] = []
+        self.withdrawn: list[int] = []
         self.reconciled: list[tuple[tuple[int, ...], frozenset[str]]] = []
         self.release_result = ReleaseResult(exit_code=0, lines=())
         self.hold: asyncio.Event | None = None
@@ -64,6 +65,9 @@ class FakeEngine:
             raise RolloutFailedError(self.fail)
         self.running[rollout.app.app_id] = rollout
         self.rolled.append(rollout.deployment)
+
+    async def withdraw(self, rollout: Rollout) -> None:
+        self.withdrawn.append(rollout.deployment)
 
     async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
         self.reconciled.append((tuple(rollout.deployment for rollout in wanted), busy))

@@ -110,6 +110,7 @@ async def test_a_cancelled_rollout_stops_at_its_next_step(records: Records, engi
     assert await records.deployments.request_cancel(app.id, number)
     engine.hold.set()
     await until(records, app, number, "cancelled")
+    await eventually_async(lambda: withdrawn(engine, number))
     assert engine.rolled == []
 
 
@@ -164,6 +165,10 @@ async def test_what_was_claimed_and_not_begun_is_begun_by_the_next_worker(
     await until(records, app, number, "live")
     task.cancel()
     await heir.close()
+
+
+async def withdrawn(engine: FakeEngine, number: int) -> bool:
+    return engine.withdrawn == [number]
 
 
 def with_release(command: str) -> Service:

@@ -115,7 +115,12 @@ async def wire(
             apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed
         ),
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
-        tickets=Tickets(apps=apps, deployments=deployments, pull_tickets=pull_tickets),
+        tickets=Tickets(
+            apps=apps,
+            deployments=deployments,
+            pull_tickets=pull_tickets,
+            ticket_seconds=settings.limits.ticket_seconds,
+        ),
         worker=Worker(
             engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
         ),

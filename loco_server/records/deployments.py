@@ -224,6 +224,15 @@ class Deployments:
         self.wake.all()
         return True
 
+    async def prolong(self, app_id: str, number: int, until: datetime) -> None:
+        """Let the push ticket of a deployment that waits for its image live longer."""
+        async with self._database.write() as db:
+            await db.execute(
+                update(DEPLOYMENTS)
+                .where(this(app_id, number), DEPLOYMENTS.c.state == "created")
+                .values(ticket_expires_at=until)
+            )
+
     async def accept(
         self, app: AppRecord, number: int, *, digest: str, user_id: int | None, of: str = "checking"
     ) -> str:

@@ -107,8 +107,7 @@ def test_what_is_put_together_is_read_back(domain: str, path: str, tag: str | No
 def test_any_text_is_read_as_docker_would_or_refused(text: str) -> None:
     try:
         found = references.parse(text)
-    except ValueError as e:
-        assert str(e)
+    except ValueError:
         return
     assert references.parse(str(found)) == found
     assert not set(str(found)) & set(" \n@") or found.digest

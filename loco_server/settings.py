@@ -31,10 +31,12 @@ class TokenTimes:
 class Limits:
     image_bytes: int = 2_000_000_000
     """Compressed, as the registry stores it."""
+    uncompressed_bytes: int = 10_000_000_000
+    """Unpacked, as an engine stores it. Told to clients, which refuse more before they push."""
     free_space_bytes: int = 1 << 30
     """Below it no new deployment is taken."""
     ticket_seconds: int = 3600
-    """How long a build and push may take before the deployment expires."""
+    """How long a build may take, and a push between two tokens, before the deployment expires."""
     apps_per_team: int = 100
 
 
@@ -52,6 +54,8 @@ class Settings:
     """`DOCKER_HOST`: the socket of this machine's engine."""
     registry: str = "distribution"
     scanner: str = "none"
+    base_images: Path | None = None
+    """`LOCO_BASE_IMAGES`: a file with the base images that are allowed. None: any."""
     address: str = "127.0.0.1"
 
     @property
@@ -118,13 +122,17 @@ def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] 
     limits = Limits()
     number = {
         "LOCO_IMAGE_LIMIT": limits.image_bytes,
+        "LOCO_IMAGE_UNCOMPRESSED_LIMIT": limits.uncompressed_bytes,
         "LOCO_FREE_SPACE_FLOOR": limits.free_space_bytes,
+        "LOCO_TICKET_SECONDS": limits.ticket_seconds,
     }
     for name in number:
         if name in environment:
             if not (environment[name].isascii() and environment[name].isdigit()):
-                raise ValueError(f"{name} is a number of bytes, not {environment[name]!r}")
+                unit = "seconds" if name.endswith("_SECONDS") else "bytes"
+                raise ValueError(f"{name} is a number of {unit}, not {environment[name]!r}")
             number[name] = int(environment[name])
+    bases = environment.get("LOCO_BASE_IMAGES")
     try:
         network = IPv4Network(subnets) if subnets else Settings.subnets
     except ValueError as e:
@@ -140,5 +148,11 @@ def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] 
         ports=ports,
         subnets=network,
         engine_url=engine_url,
-        limits=Limits(image_bytes=number["LOCO_IMAGE_LIMIT"], free_space_bytes=number["LOCO_FREE_SPACE_FLOOR"]),
+        limits=Limits(
+            image_bytes=number["LOCO_IMAGE_LIMIT"],
+            uncompressed_bytes=number["LOCO_IMAGE_UNCOMPRESSED_LIMIT"],
+            free_space_bytes=number["LOCO_FREE_SPACE_FLOOR"],
+            ticket_seconds=number["LOCO_TICKET_SECONDS"],
+        ),
+        base_images=Path(bases).expanduser().absolute() if bases else None,
     )

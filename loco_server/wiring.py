@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from loco_server import engines, identity, registries, scanners, seam
@@ -15,6 +15,7 @@ from loco_server.flows.status import Status
 from loco_server.flows.tickets import Tickets
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key
+from loco_server.policy.base_images import BaseImage
 from loco_server.records.apps import Apps
 from loco_server.records.claims import Claims
 from loco_server.records.database import Database
@@ -66,6 +67,7 @@ async def wire(
     user: str,
     server_key: bytes,
     collect_garbage: Callable[[], Awaitable[int]],
+    base_images: Sequence[BaseImage] = (),
 ) -> Parts:
     """Join the parts for one machine. `user` is the local administrator's name.
 
@@ -110,6 +112,7 @@ async def wire(
             registry=registry,
             scanner=scanner,
             closed=closed,
+            base_images=base_images,
         ),
         destroy=Destroy(
             apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed

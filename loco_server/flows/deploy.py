@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
@@ -13,6 +13,7 @@ from loco_server.flows import routing, view
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.policy import gates, hosts, tokens
+from loco_server.policy.base_images import BaseImage
 from loco_server.records.apps import Apps, RouteTakenError
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.values import AppRecord, DeploymentRecord, TeamRecord
@@ -20,7 +21,7 @@ from loco_server.registries.base import ImageMissingError, ImageUnreadableError,
 from loco_server.scanners.base import Scanner
 from loco_server.settings import Settings
 from loco_server.units import UnitRoute
-from loco_spec import names
+from loco_spec import image_rules, names, references
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
 from loco_spec.errors import (
     ConfigError,
@@ -28,7 +29,6 @@ from loco_spec.errors import (
     EngineUnavailable,
     FieldFault,
     ImageRefused,
-    LocoError,
     NotFound,
     Refused,
     RegistryUnreachable,
@@ -66,6 +66,7 @@ class Deploy:
         registry: Registry,
         scanner: Scanner,
         closed: ClosedDeployments,
+        base_images: Sequence[BaseImage] = (),
     ) -> None:
         self._settings = settings
         self._host = host
@@ -76,6 +77,11 @@ class Deploy:
         self._scanner = scanner
         self._closed = closed
         self._checks: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
+        self._base_images = base_images
+
+    @property
+    def platform(self) -> str:
+        return self._host.platform
 
     async def create(self, team: TeamRecord, name: str, by: str, request: DeploymentCreate) -> DeploymentCreated:
         """Give out a number and a push ticket, or say that nothing changed.
@@ -234,16 +240,18 @@ class Deploy:
             facts = await self._registry.image(repository, digest)
         except ImageMissingError as e:
             raise ImageRefused(f"the registry has no image {digest}: {e}", hint="loco deploy") from e
-        gates.size(facts, self._settings.limits.image_bytes)
-        gates.platform(facts, self._host.platform)
+        built = spec.image is None
+        image_rules.stored_size(facts.compressed_size, self._settings.limits.image_bytes)
+        image_rules.platform([facts.platform], self._host.platform, built=built)
+        gates.base(facts, self._base_images)
         looked_up = None
-        name = gates.named_user(facts)
+        name = image_rules.named_user(facts.user)
         if name is not None and spec.security.user is None:
             try:
                 looked_up = await self._registry.user_id(repository, facts, name)
             except ImageUnreadableError as e:
                 raise ImageRefused(str(e), hint="USER 10001 in the Dockerfile, then: loco deploy") from e
-        user_id = gates.user(facts, override=spec.security.user, looked_up=looked_up)
+        user_id = image_rules.user_id(facts.user, override=spec.security.user, looked_up=looked_up, built=built)
         gates.scan(await self._scanner.scan(repository, digest))
         return user_id
 
@@ -302,14 +310,19 @@ def _checked(spec: Service | Planned, team: str, name: str) -> Service:
     """The spec as it is stored: its name and team are those of the address it was sent to.
 
     Raises:
-        LocoError: they are not, or the spec asks for what is not there yet.
+        LocoError: they are not, or `image` names no image.
     """
     if not isinstance(spec, Service):  # it refuses itself; said here for the type
         raise _not_yet("kind", f'"{spec.kind}" is not there yet')
     if spec.name != name or spec.team not in {None, team}:
         raise UsageError(f"the spec is of {spec.team or team}/{spec.name}, and was sent to {team}/{name}")
     if spec.image is not None:
-        raise _not_yet("image", "deploying an existing image is not there yet; build from a Dockerfile")
+        try:
+            references.parse(spec.image)
+        except ValueError as e:
+            raise ConfigError(
+                "image is no reference to an image", fields=[FieldFault(path="image", message=str(e))]
+            ) from e
     return spec.model_copy(update={"team": None})
 
 

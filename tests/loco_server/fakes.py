@@ -114,7 +114,9 @@ class FakeRegistry:
         self.down = False
         self.on_read: Callable[[], None] = lambda: None
 
-    def push(self, repository: str, digest: str, *, user: str = "10001", size: int = 1000) -> None:
+    def push(
+        self, repository: str, digest: str, *, user: str = "10001", size: int = 1000, diff_ids: tuple[str, ...] = ()
+    ) -> None:
         self.images[repository, digest] = ImageFacts(
             digest=digest,
             compressed_size=size,
@@ -122,6 +124,7 @@ class FakeRegistry:
             user=user,
             config_digest="sha256:" + "c" * 64,
             layers=(),
+            diff_ids=diff_ids,
         )
 
     async def upstream_authorization(self, repository: str, actions: tuple[Action, ...]) -> str:

@@ -1,6 +1,6 @@
 """The API in process: real records, flows and endpoints; the engine and the registry in memory."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from loco_server.gateway.closed import ClosedDeployments
 from loco_server.http.app import api_app
 from loco_server.http.call import Services
 from loco_server.identity.local import LocalIdentity
+from loco_server.policy.base_images import BaseImage
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.scanners.none import NoScanner
 from loco_server.settings import Settings
@@ -30,7 +31,7 @@ from tests.loco_server.records.databases import DIGEST, Records
 class Api:
     """One server, and clients that are signed in to it."""
 
-    def __init__(self, records: Records, settings: Settings) -> None:
+    def __init__(self, records: Records, settings: Settings, bases: Sequence[BaseImage] = ()) -> None:
         self.records = records
         self.settings = settings
         self.engine = FakeEngine()
@@ -53,6 +54,7 @@ class Api:
                 registry=self.registry,
                 scanner=NoScanner(),
                 closed=self.closed,
+                base_images=bases,
             ),
             destroy=Destroy(
                 apps=records.apps,
@@ -89,8 +91,10 @@ class Api:
 
 
 @asynccontextmanager
-async def running(records: Records, folder: Path, **changes: Any) -> AsyncIterator[Api]:
-    found = Api(records, replace(Settings(data_dir=folder), **changes))
+async def running(
+    records: Records, folder: Path, bases: Sequence[BaseImage] = (), **changes: Any
+) -> AsyncIterator[Api]:
+    found = Api(records, replace(Settings(data_dir=folder), **changes), bases)
     yield found
     await found.close()
 

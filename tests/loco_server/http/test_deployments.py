@@ -8,6 +8,7 @@ import pytest
 from loco_server.engines.base import CapacityError, EngineDownError
 from loco_server.gateway.tickets import deployment_key
 from loco_server.policy import tokens
+from loco_server.policy.base_images import BaseImage
 from loco_server.settings import Limits
 from loco_spec import api, names
 from loco_spec.errors import (
@@ -296,8 +297,40 @@ async def test_a_spec_of_another_app_is_refused(server: Api, ann: httpx.AsyncCli
     assert type(error) is UsageError
 
 
-async def test_image_in_the_spec_is_not_there_yet(server: Api, ann: httpx.AsyncClient) -> None:
-    assert isinstance(refused(await create(ann, spec={"image": "ghcr.io/acme/shop:1"})), ConfigError)
+async def test_image_in_the_spec_is_a_reference_or_the_fault_names_it(server: Api, ann: httpx.AsyncClient) -> None:
+    error = refused(await create(ann, spec={"image": "ghcr.io/acme/Shop:1"}))
+    assert isinstance(error, ConfigError)
+    assert [fault.path for fault in error.fields] == ["image"]
+    assert "lower case" in error.fields[0].message
+
+
+@pytest.mark.parametrize(("spec", "way_out"), [({}, "USER 10001"), ({"image": "ghcr.io/acme/shop:1"}, "[security]")])
+async def test_what_can_be_done_about_a_root_image_depends_on_where_it_is_from(
+    server: Api, ann: httpx.AsyncClient, spec: dict[str, Any], way_out: str
+) -> None:
+    error = refused(await push(server, ann, await created(ann, spec=spec), user="root"))
+    assert isinstance(error, ImageRefused)
+    assert way_out in error.hint
+    assert ("Dockerfile" in error.hint) == (not spec)
+
+
+async def test_an_image_on_a_base_that_the_operator_does_not_list_is_refused(records: Records, tmp_path: Path) -> None:
+    one, two = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    async with running(records, tmp_path, bases=(BaseImage("debian:12", (one,)),)) as server:
+        ann = await server.client("ann")
+        error = refused(await push(server, ann, await created(ann), diff_ids=(two, one)))
+        assert isinstance(error, ImageRefused)
+        assert "debian:12" in error.message
+        assert (await push(server, ann, await created(ann), diff_ids=(one, two))).status_code == 200
+
+
+async def test_the_server_tells_what_it_would_refuse(server: Api) -> None:
+    shown = api.Server.model_validate((await (await server.client(None)).get("/v1/server")).json())
+    assert (shown.platform, shown.image_bytes, shown.uncompressed_bytes) == (
+        "linux/amd64",
+        server.settings.limits.image_bytes,
+        server.settings.limits.uncompressed_bytes,
+    )
 
 
 @pytest.mark.parametrize(

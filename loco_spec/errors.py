@@ -8,6 +8,7 @@
     │   ├── EngineUnavailable      3   no container engine, or it stopped
     │   ├── RegistryUnreachable    3   the engine cannot reach the registry
     │   ├── PushFailed             3   the push was cut or refused
+    │   ├── ImageUnavailable       3   the image that loco.toml names cannot be had
     │   └── SecretFilesFound       3   the build context holds what looks like a secret
     ├── NotSignedIn                4
     ├── NotAllowed                 4
@@ -191,6 +192,11 @@ class RegistryUnreachable(BuildFailed):
 class PushFailed(BuildFailed):
     code = "push-failed"
     http_status = 502
+
+
+class ImageUnavailable(BuildFailed):
+    code = "image-unavailable"
+    http_status = 424
 
 
 class SecretFilesFound(BuildFailed):

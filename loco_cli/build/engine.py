@@ -2,11 +2,24 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from loco_spec.errors import EngineUnavailable, RegistryUnreachable
 
 QUICK_SECONDS = 20
+
+
+class SourceError(Exception):
+    """An image cannot be had from its own registry.
+
+    Attributes:
+        status: the HTTP status that the engine passed on; None when it was not even asked.
+    """
+
+    def __init__(self, status: int | None, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Engine:
@@ -39,23 +52,58 @@ class Engine:
             raise self._gone("the look for an image", e) from e
         return True
 
+    def inspect(self, image: str) -> dict[str, Any] | None:
+        """Give what the engine knows of an image by its id or reference; None when it has none.
+
+        Raises:
+            EngineUnavailable: it went away.
+        """
+        from docker.errors import ImageNotFound
+
+        try:
+            found: dict[str, Any] = self._quick.inspect_image(image)
+        except ImageNotFound:
+            return None
+        except Exception as e:
+            raise self._gone("the look at an image", e) from e
+        return found
+
+    def resolve(self, reference: str) -> dict[str, Any]:
+        """Ask an image's own registry, signed in as the person is there, for its digest and platforms.
+
+        Raises:
+            SourceError: the registry has no answer to that.
+            EngineUnavailable: the engine went away.
+        """
+        with self._source("the question for an image"):
+            found: dict[str, Any] = self._quick.inspect_distribution(reference)
+            return found
+
+    def pull(self, repository: str, digest: str, platform: str | None) -> Iterator[dict[str, Any]]:
+        """Pull an image by its digest, signed in as the person is, and give the engine's records.
+
+        Raises:
+            SourceError: the registry does not give it.
+            EngineUnavailable: the engine went away.
+        """
+        with self._source("the pull"):
+            yield from self._streams.pull(repository, tag=digest, stream=True, decode=True, platform=platform)
+
     def tag(self, image: str, repository: str, tag: str) -> None:
         """Give an image one more name.
 
         Raises:
-            EngineUnavailable: it went away, or the image did.
+            EngineUnavailable: the image or the engine went away.
         """
         try:
             self._quick.tag(image, repository, tag)
         except Exception as e:
-            raise self._gone("the naming of the image", e) from e
+            raise self._gone("the tagging of an image", e) from e
 
     def untag(self, name: str) -> None:
-        """Take a name away again, where it is still there; whatever went wrong before is of more interest."""
-        try:
+        """Take a name away; whether that worked is not what a deployment fails of."""
+        with suppress(Exception):
             self._quick.remove_image(name, noprune=True)
-        except Exception:  # noqa: BLE001  as in answers()
-            return
 
     def build(self, query: Mapping[str, Any], context: Iterator[bytes]) -> Iterator[dict[str, Any]]:
         """Send a context and give the engine's records.
@@ -105,6 +153,22 @@ class Engine:
             ) from e
         except Exception as e:
             raise self._gone("the sign-in to the registry", e) from e
+
+    @contextmanager
+    def _source(self, what: str) -> Iterator[None]:
+        """Tell what an image's own registry says no with from an engine that went away."""
+        from docker.errors import APIError, DockerException
+
+        try:
+            yield
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except APIError as e:
+            raise SourceError(e.status_code, str(e.explanation or e)) from e
+        except DockerException as e:  # of the SDK itself: a credential helper that is missing, or stumbles
+            raise SourceError(None, str(e)) from e
+        except Exception as e:
+            raise self._gone(what, e) from e
 
     def _told(self, work: Any, what: str) -> Iterator[dict[str, Any]]:
         try:

@@ -29,6 +29,7 @@ from loco_spec.errors import (
     EngineUnavailable,
     FieldFault,
     ImageRefused,
+    LocoError,
     NotFound,
     Refused,
     RegistryUnreachable,

@@ -10,7 +10,7 @@ from loco_server.gateway.tickets import PullTickets, deployment_key, pull_key
 from loco_server.policy import tokens
 from loco_server.records.values import AppRecord
 from loco_spec import names
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 from tests.loco_server.records.databases import DIGEST, Records, route
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ class Office:
         """Give v1 a ticket, password `secret`."""
         await self.records.deployments.create(
             self.app,
-            App(name="shop"),
+            Service(name="shop"),
             [route("shop.localhost")],
             action="deploy",
             created_by="ann",

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -35,11 +36,14 @@ def large(folder: Path, megabytes: int) -> None:
 def test_a_push_that_is_cut_by_a_killed_edge_goes_on_by_itself(stack: Stack) -> None:
     folder = httpd(stack, "cut", text="the first")
     stack.loco("deploy", cwd=folder)
-    large(folder, 120)
+    large(folder, 60)
     (folder / "www/index.html").write_text("the second")
+    envoy, registry = child(stack, "envoy"), child(stack, "registry")
     with stack.begin("deploy", cwd=folder) as deploy:
         eventually(lambda: uploading(stack), within=30)
-        os.kill(child(stack, "envoy"), signal.SIGKILL)
+        os.kill(registry, signal.SIGSTOP)  # so that the upload is not over before the cut
+        os.kill(envoy, signal.SIGKILL)
+        os.kill(registry, signal.SIGCONT)
         assert deploy.ended(within=90) == 0, deploy.said
     assert stack.get("cut").text == "the second"
 
@@ -49,7 +53,7 @@ def test_a_push_whose_server_is_killed_fails_and_the_next_one_lands(own_stack: S
     own_stack.loco("login")
     folder = httpd(own_stack, "lost", text="the first")
     own_stack.loco("deploy", cwd=folder)
-    large(folder, 120)
+    large(folder, 60)
     with own_stack.begin("deploy", cwd=folder) as deploy:
         eventually(lambda: uploading(own_stack), within=30)
         own_stack.kill()
@@ -93,6 +97,7 @@ def on_a_terminal(stack: Stack, folder: Path, *exchange: tuple[str, str]) -> tup
     shown, left = "", list(exchange)
     try:
         while True:
+            assert select.select([main], [], [], 60)[0], f"nothing new for a minute after: {shown}"
             try:
                 read = os.read(main, 4096).decode(errors="replace")
             except OSError:  # the other side is closed

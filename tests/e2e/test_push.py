@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import docker
 import httpx
 import pytest
 
@@ -62,7 +63,7 @@ def test_a_user_by_name_is_looked_up_in_the_image_by_the_server(stack: Stack) ->
     assert stack.get("byname").text == "as app"
 
 
-def test_an_operators_limits_and_bases_hold(own_stack: Stack) -> None:
+def test_an_operators_limits_and_bases_hold(own_stack: Stack, docker_client: docker.DockerClient) -> None:
     bases = own_stack.folder / "bases.toml"
     _operator(own_stack, "add", "loco-test/base:1", "--file", str(bases))
     own_stack.environment["LOCO_BASE_IMAGES"] = str(bases)
@@ -75,6 +76,14 @@ def test_an_operators_limits_and_bases_hold(own_stack: Stack) -> None:
 
     other = own_stack.app("baseless", "FROM scratch\nCOPY loco.toml /\nUSER 10001\n")
     fails(own_stack, other, DEPLOYMENT, "stands on none of the base images", "loco-test/base:1")
+
+    # A configuration may claim the layers of a listed base: the engine compares, and does not start the image.
+    claimed = docker_client.images.get("loco-test/base:1").attrs["RootFS"]["Layers"]
+    forged = Image([layer({"bin/httpd": b"anything"})], diff_ids=claimed)
+    with own_stack.client() as client, Ticket(own_stack, client, "forged") as ticket:
+        assert ticket.post("image", {"digest": ticket.pusher.image(forged)}).status_code == 200
+        eventually(lambda: ticket.state == "failed")
+    assert "don't match image configuration" in own_stack.json("status", "--app", "forged")["latest"]["reason"]
 
     (folder / "www/large").write_bytes(bytes(3_000_000))
     found = fails(own_stack, folder, DEPLOYMENT, "unpacked; the limit is 4.0 MB", "make it smaller")

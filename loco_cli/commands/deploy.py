@@ -1,5 +1,6 @@
 """`loco deploy`: steps 1 to 7 of a deployment, as docs/architecture.md tells them."""
 
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ def run(context: Context, options: Options) -> Deployed:
         LocoError: the step that failed says why.
     """
     ui = context.ui
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI job that is stopped cancels, as Ctrl-C does
     follower = Follower(context, wait_timeout=options.wait_timeout)
     spec = _spec(options, ui.warn)
     source = _source(context, options, spec)

@@ -1,5 +1,6 @@
 """What is sent, what is not, and what the ticket for it is good for afterwards."""
 
+import os
 import subprocess
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -11,7 +12,8 @@ import httpx
 import pytest
 
 from tests.e2e.stack import BIN, QUICK, Stack, httpd
-from tests.e2e.test_bad_input import DEPLOYMENT, fails
+from tests.e2e.test_bad_input import BUILD, DEPLOYMENT, fails
+from tests.e2e.test_bad_push import uploading
 from tests.registry_client import Image, Pusher, layer
 from tests.waiting import eventually
 
@@ -53,6 +55,18 @@ def test_an_image_that_would_be_refused_is_refused_before_anything_is_sent(
     assert repositories(stack, name) == []
     latest = stack.json("status", cwd=folder)["latest"]
     assert (latest["number"], latest["state"]) == (1, "cancelled")
+
+
+def test_a_deployment_that_somebody_cancels_meanwhile_stops_its_push_and_says_so(stack: Stack) -> None:
+    folder = httpd(stack, "meanwhile")
+    (folder / "www/large").write_bytes(os.urandom(60_000_000))
+    with stack.client() as client, stack.begin("deploy", cwd=folder) as deploy:
+        eventually(lambda: uploading(stack, folder), within=30)
+        team = client.get("/v1/me").json()["default_team"]
+        client.post(f"/v1/teams/{team}/apps/meanwhile/deployments/1/cancel").raise_for_status()
+        assert deploy.ended() == BUILD, deploy.said
+    assert "v1 takes no image any more" in deploy.said
+    assert stack.json("status", cwd=folder)["latest"]["state"] == "cancelled"
 
 
 def test_a_user_by_name_is_looked_up_in_the_image_by_the_server(stack: Stack) -> None:

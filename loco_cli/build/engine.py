@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from loco_spec.errors import EngineUnavailable, RegistryUnreachable
+from loco_spec.errors import EngineUnavailable, LocoError, RegistryUnreachable
 
 QUICK_SECONDS = 20
 
@@ -173,7 +173,7 @@ class Engine:
     def _told(self, work: Any, what: str) -> Iterator[dict[str, Any]]:
         try:
             yield from work()
-        except (GeneratorExit, KeyboardInterrupt):
+        except (GeneratorExit, KeyboardInterrupt, LocoError):
             raise
         except Exception as e:
             raise self._gone(what, e) from e

@@ -23,6 +23,10 @@ class Recipe:
     args: Mapping[str, str]
     no_cache: bool
     pull: bool
+    as_archive: bool = False
+    """The context is to be sent as exactly `files`: a builder that reads the folder itself would leave out others."""
+    takes_back: bool = False
+    """The ignore file has `!` lines: a docker CLI before 23 that reads the folder itself would leave out others."""
 
 
 class Builder(Protocol):

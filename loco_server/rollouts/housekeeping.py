@@ -61,7 +61,7 @@ class Housekeeping:
         for app in await self._apps.all():
             if not app.destroying:
                 await self.retain(app)
-        if time.monotonic() - self._collected_at > COLLECT_EVERY and await self._facts.has_garbage():
+        if time.monotonic() - self._collected_at > COLLECT_EVERY and await self._facts.garbage() is not None:
             await self.collect()
 
     async def expire(self) -> None:
@@ -90,7 +90,7 @@ class Housekeeping:
         repository = names.repository(app.team, app.name, app.id)
         unneeded = [digest for digest in await self._registry.manifests(repository) if digest not in keep]
         if unneeded:
-            await self._facts.set_garbage(there=True)
+            await self._facts.add_garbage()
         for digest in unneeded:
             await self._registry.delete(repository, digest)
         return len(unneeded)
@@ -99,7 +99,9 @@ class Housekeeping:
         """Give the space of deleted images back; pushes wait a moment meanwhile. Not while one is under way."""
         if await self._deployments.in_state("created", "checking"):
             return 0
-        await self._facts.set_garbage(there=False)  # before: what is deleted meanwhile is for the next time
+        mark = await self._facts.garbage()
+        self._collected_at = time.monotonic()  # before: one that fails is tried again in its time, not at once
         freed = await self._collect_garbage()
-        self._collected_at = time.monotonic()
+        if mark is not None:
+            await self._facts.clear_garbage(mark)
         return freed

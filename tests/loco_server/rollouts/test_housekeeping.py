@@ -1,5 +1,6 @@
 """Which images stay, when space is given back, and what becomes of pushes that never came."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,6 +24,8 @@ class House:
         self.registry = FakeRegistry()
         self.closed = ClosedDeployments(keep_seconds=300)
         self.collected = 0
+        self.fails = 0
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.housekeeping = self.again()
 
     def again(self) -> Housekeeping:
@@ -38,6 +41,11 @@ class House:
         )
 
     async def _collect(self) -> int:
+        if self.fails:
+            self.fails -= 1
+            raise RuntimeError("the registry did not come back")
+        if self.meanwhile is not None:
+            await self.meanwhile()
         self.collected += 1
         return 1000
 
@@ -103,6 +111,29 @@ async def test_space_is_given_back_once_images_went_also_by_a_server_that_starte
     await restarted.once()
     await restarted.once()
     assert house.collected == 1
+
+
+async def test_a_collection_that_failed_is_tried_again(
+    house: House, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await records.facts.add_garbage()
+    monkeypatch.setattr(housekeeping_module, "COLLECT_EVERY", 0)
+    house.fails = 1
+    with pytest.raises(RuntimeError, match="the registry did not come back"):
+        await house.housekeeping.once()
+    await house.again().once()
+    await house.housekeeping.once()
+    assert house.collected == 1
+
+
+async def test_what_is_deleted_while_space_is_given_back_is_for_the_next_time(house: House, records: Records) -> None:
+    await records.facts.add_garbage()
+    house.meanwhile = records.facts.add_garbage
+    await house.housekeeping.collect()
+    assert await records.facts.garbage() is not None
+    house.meanwhile = None
+    await house.housekeeping.collect()
+    assert await records.facts.garbage() is None
 
 
 async def test_space_waits_while_any_push_is_under_way(house: House, records: Records) -> None:

@@ -1,9 +1,9 @@
 """The server process of `loco-server local`: everything in one data folder, started, watched and stopped together."""
 
 import asyncio
-import getpass
 import logging
 import os
+import pwd
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
@@ -211,10 +211,11 @@ def _signalled() -> asyncio.Event:
 
 
 def _login() -> str:
+    """Name the user whom the kernel sees: variables such as LOGNAME are whatever started this process left there."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid-{os.getuid()}"
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid-{os.geteuid()}"
 
 
 async def _nothing_to_collect() -> int:

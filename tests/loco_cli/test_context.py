@@ -111,3 +111,16 @@ def test_the_faults_of_loco_toml_are_told_before_anybody_is_asked(
     with pytest.raises(ConfigError):
         context.target(folder, app=None, team=None)
     assert server.asked == []
+
+
+@pytest.mark.parametrize("app", [None, "shop"])
+def test_a_folder_that_is_none_is_refused_and_its_word_is_not_taken_for_an_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context, app: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="shop is not a folder; an app is named with --app shop"):
+        context.target(Path("shop"), app=app, team="acme")
+    with pytest.raises(UsageError, match=r"^\.\./No Such is not a folder$"):
+        context.target(Path("../No Such"), app=app, team="acme")
+    (tmp_path / "shop").mkdir()
+    assert context.target(Path("shop"), app=app, team="acme").app == "shop"

@@ -77,6 +77,11 @@ def server_key(settings: Settings) -> bytes:
         raise Conflict(str(e), hint="docs/operations.md tells what to back up and how to put it back") from e
 
 
+def forget_sign_ins(settings: Settings) -> None:
+    """Once the folder is ours: remove the proofs of sign-ins that a killed server left; they buy nothing any more."""
+    shutil.rmtree(settings.login_dir, ignore_errors=True)
+
+
 def migrate(settings: Settings) -> None:
     """Bring the records to this version's schema; a copy of the old ones is kept.
 

@@ -74,6 +74,7 @@ class LocalServer:
         ended = _signalled()
         api_socket = self._listen_tcp()
         internal_socket = _listen_unix(settings.internal_socket)
+        folder.forget_sign_ins(settings)
         folder.migrate(settings)
         registry = LocalRegistry(settings, say=self._say)
         edge = EnvoyEdge(settings.data_dir / "edge", admin_socket=settings.envoy_socket)

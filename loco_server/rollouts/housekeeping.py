@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from loco_server.engines.base import AppRef, Engine, EngineDownError
 from loco_server.gateway.closed import ClosedDeployments
@@ -12,6 +12,7 @@ from loco_server.gateway.tickets import deployment_key
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
 from loco_server.records.facts import Facts
+from loco_server.records.people import People
 from loco_server.records.values import AppRecord
 from loco_server.registries.base import Registry, RegistryDownError
 from loco_spec import names
@@ -22,12 +23,15 @@ KEPT_IMAGES = 2
 """How many of an app's deployments that once were live keep their image."""
 EVERY = 10.0
 COLLECT_EVERY = 600.0
+TOKENS_KEPT = timedelta(days=30)
+"""After its end a token is told from an unknown one for so long; then it is forgotten."""
 
 
 class Housekeeping:
     def __init__(
         self,
         *,
+        people: People,
         apps: Apps,
         deployments: Deployments,
         facts: Facts,
@@ -36,6 +40,7 @@ class Housekeeping:
         closed: ClosedDeployments,
         collect_garbage: Callable[[], Awaitable[int]],
     ) -> None:
+        self._people = people
         self._apps = apps
         self._deployments = deployments
         self._facts = facts
@@ -58,6 +63,7 @@ class Housekeeping:
 
     async def once(self) -> None:
         await self.expire()
+        await self._people.forget_tokens(ended_before=datetime.now(UTC) - TOKENS_KEPT)
         for app in await self._apps.all():
             if not app.destroying:
                 await self.retain(app)

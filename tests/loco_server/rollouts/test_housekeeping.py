@@ -31,6 +31,7 @@ class House:
     def again(self) -> Housekeeping:
         """As a restarted server makes it."""
         return Housekeeping(
+            people=self.records.people,
             apps=self.records.apps,
             deployments=self.records.deployments,
             facts=self.records.facts,
@@ -157,3 +158,24 @@ async def test_a_deployment_whose_image_never_came_expires_and_its_token_buys_no
     assert states == {1: "expired", 2: "created"}
     assert house.closed.is_closed(deployment_key(app.id, 1))
     assert not house.closed.is_closed(deployment_key(app.id, 2))
+
+
+@pytest.mark.parametrize("how", ["expired", "revoked"])
+async def test_a_session_that_ended_is_told_for_a_month_and_then_forgotten(
+    house: House, records: Records, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    user = await records.people.signed_in("local", "ann", "ann")
+    now = datetime.now(UTC)
+    ends = now + timedelta(days=1 if how == "revoked" else -1)
+    await records.people.add_token("ended", user.id, kind="session", sha256="0", expires_at=ends)
+    await records.people.add_token("lives", user.id, kind="session", sha256="0", expires_at=now + timedelta(days=1))
+    await records.people.add_token("for ever", user.id, kind="deploy", sha256="0", expires_at=None)
+    if how == "revoked":
+        await records.people.revoke("ended")
+    await house.housekeeping.once()
+    assert await records.people.token("ended") is not None
+    monkeypatch.setattr(housekeeping_module, "TOKENS_KEPT", timedelta(0))
+    await house.housekeeping.once()
+    assert await records.people.token("ended") is None
+    assert await records.people.token("lives") is not None
+    assert await records.people.token("for ever") is not None

@@ -1,19 +1,18 @@
 """Make sure that the engine has the image of a folder as it is now: found unchanged, or built."""
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from loco_cli.build import files, ignore
-from loco_cli.build.builders import MEMBERS
 from loco_cli.build.builders.base import Builder, Recipe
+from loco_cli.build.builders.choose import choose
 from loco_cli.build.engine import Engine
 from loco_cli.build.fingerprint import Memories, Memory
 from loco_cli.build.progress import Progress, Step
+from loco_cli.build.secret import Secret
 from loco_spec.build import Build
-from loco_spec.errors import BuildFailed, SecretFilesFound, UsageError
+from loco_spec.errors import BuildFailed, SecretFilesFound
 from loco_spec.values import human_bytes
 
 
@@ -25,6 +24,7 @@ class Options:
     builder: str = "auto"
     no_cache: bool = False
     pull: bool = False
+    secrets: tuple[Secret, ...] = ()
 
 
 class Folder:
@@ -51,6 +51,9 @@ class Folder:
         )
         self._memory = self._memories.recall()
         self._fingerprint, self._stats = self._memories.fingerprint(self.context, self.files, self._memory)
+        self._builder: Builder | None = None
+        self.log = ""
+        """What the build said; empty as long as there was none."""
 
     @property
     def unchanged(self) -> bool:
@@ -82,6 +85,15 @@ class Folder:
             largest = ", ".join(f"{path} {human_bytes(bytes_)}" for path, bytes_ in files.largest(self.files))
             say(f"the build context has {human_bytes(size)}; the largest: {largest}; a .dockerignore makes it smaller")
 
+    def prepare(self, engine: Engine, note: Callable[[str], None]) -> None:
+        """Choose the builder, where one will be needed: before a deployment is made for nothing.
+
+        Raises:
+            UsageError: none can build this here.
+        """
+        if not (self.unchanged and engine.has(self._memory.image)):
+            self._builder = choose(self._options.builder, engine, self._recipe(tag=""), note)
+
     def image(self, engine: Engine, *, tag: str, say: Callable[[str], None], working: Callable[[str], None]) -> str:
         """Give the engine's id of the image.
 
@@ -91,8 +103,27 @@ class Folder:
         if self.unchanged and engine.has(self._memory.image):
             say("nothing changed since the last build; its image is used again")
             return self._memory.image
-        progress = Progress(lambda step: _tell(step, say, working))
-        recipe = Recipe(
+        progress = Progress(
+            lambda step: _tell(step, say, working), hidden=[secret.value() for secret in self._options.secrets]
+        )
+        recipe = self._recipe(tag)
+        builder = self._builder or choose(self._options.builder, engine, recipe, say)
+        try:
+            image = builder.build(recipe, progress)
+        except BuildFailed as e:
+            progress.log.add(e.message)
+            raise
+        finally:
+            self.log = progress.log.text
+        steps, cached = progress.counts()
+        say(f"built: {steps} steps, {cached} cached")
+        same = self._memory.pushed if image == self._memory.image else {}
+        self._memory = Memory(self._fingerprint, image, same, self._stats)
+        self._memories.keep(self._memory)
+        return image
+
+    def _recipe(self, tag: str) -> Recipe:
+        return Recipe(
             context=self.context,
             dockerfile=self.dockerfile,
             files=self.files,
@@ -102,14 +133,8 @@ class Folder:
             args=self.args,
             no_cache=self._options.no_cache,
             pull=self._options.pull,
+            secrets=self._options.secrets,
         )
-        image = _builder(self._options.builder, engine).build(recipe, progress)
-        steps, cached = progress.counts()
-        say(f"built: {steps} steps, {cached} cached")
-        same = self._memory.pushed if image == self._memory.image else {}
-        self._memory = Memory(self._fingerprint, image, same, self._stats)
-        self._memories.keep(self._memory)
-        return image
 
     def _see_dockerfile(self, folder: Path) -> None:
         if not self.context.is_dir():
@@ -139,32 +164,14 @@ def _inside(folder: Path, build: Build) -> str:
 
 
 def _tell(step: Step, say: Callable[[str], None], working: Callable[[str], None]) -> None:
-    if not step.name or "[internal]" in step.name:
-        return
-    if step.state == "running":
+    current, total = step.moved
+    how_far = human_bytes(current) + (f" of {human_bytes(total)}" if total else "")
+    if step.state == "running" and current:
+        working(f"sending the build context: {how_far}" if "[internal]" in step.name else f"{step.name}: {how_far}")
+    elif step.state == "running" and step.own:
         working(f"building: {step.name}")
-        if step.name.startswith("["):
-            say(f"building {step.name}")
-    elif step.state == "cached":
+        say(f"building {step.name}")
+    elif step.state == "running" and step.name and "[internal]" not in step.name:
+        working(f"building: {step.name}")
+    elif step.state == "cached" and step.own:
         working(f"cached: {step.name}")
-
-
-def _builder(name: str, engine: Engine) -> Builder:
-    """Give the builder of that name, or the first that is able.
-
-    Raises:
-        UsageError: no such name, or it cannot build here.
-    """
-    if name != "auto" and name not in MEMBERS:
-        raise UsageError(
-            f"there is no builder {name!r}; there is: auto, {', '.join(MEMBERS)}", hint="loco deploy --help"
-        )
-    for candidate in MEMBERS if name == "auto" else (name,):
-        module, _, attribute = MEMBERS[candidate].partition(":")
-        found: Any = getattr(importlib.import_module(module), attribute)(engine)
-        if found.usable():
-            return found  # type: ignore[no-any-return]
-    raise UsageError(
-        f"the builder {name!r} cannot build here: no docker CLI with BuildKit is on PATH",
-        hint="loco deploy --builder auto",
-    )

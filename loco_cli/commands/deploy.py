@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from loco_cli.build import engine as engines
+from loco_cli.build import secret
 from loco_cli.build.image import Folder as BuildFolder
 from loco_cli.build.image import Options as BuildOptions
 from loco_cli.build.push import push
@@ -25,11 +26,19 @@ from loco_spec.events import NEVER_SERVED
 BuildArgs = Annotated[
     list[str] | None, typer.Option("--build-arg", help="A build argument; may be repeated.", metavar="KEY=VALUE")
 ]
+BuildSecrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--build-secret",
+        help="A secret that RUN --mount=type=secret reads, from a file or a variable; may be repeated.",
+        metavar="id=NAME,src=FILE|env=VAR",
+    ),
+]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
 Force = Annotated[bool, typer.Option("--force", help="Roll out even where nothing changed.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")]
 Pull = Annotated[bool, typer.Option("--pull", help="Look for newer base images.")]
-BuilderName = Annotated[str, typer.Option("--builder", help="auto, docker (the CLI's BuildKit) or engine (the API's).")]
+BuilderName = Annotated[str, typer.Option("--builder", help="auto, buildx, docker, engine, podman or classic.")]
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ def command(
     detach: Detach = False,
     force: Force = False,
     build_arg: BuildArgs = None,
+    build_secret: BuildSecrets = None,
     builder: BuilderName = "auto",
     no_cache: NoCache = False,
     pull: Pull = False,
@@ -57,7 +67,13 @@ def command(
     json: Json = False,
 ) -> None:
     """Build the folder, push the image, roll it out, and follow it until it is live."""
-    build = BuildOptions(args=_arguments(build_arg or ()), builder=builder, no_cache=no_cache, pull=pull)
+    build = BuildOptions(
+        args=_arguments(build_arg or ()),
+        builder=builder,
+        no_cache=no_cache,
+        pull=pull,
+        secrets=secret.parse(build_secret or ()),
+    )
     with opened(json=json) as context:
         context.ui.result(run(context, Options(folder, app, team, build, detach, force, wait_timeout)))
 
@@ -76,6 +92,7 @@ def run(context: Context, options: Options) -> Deployed:
     folder.check(ui.note)
     target = Target(team=context.team(options.team or spec.team), app=spec.name)
     engine = engines.connect()
+    folder.prepare(engine, ui.note)
     where = f"{context.server.value} {target.team}/{target.app}"
     made = _create(context, target, spec, folder.pushed(where), force=options.force)
     if made.unchanged:
@@ -129,13 +146,28 @@ def _image(
     engine.reach(ticket.registry, username=ticket.username, password=ticket.password)
     started = time.monotonic()
     tag = f"loco/{item.team}/{item.app}:latest"
-    image = folder.image(engine, tag=tag, say=ui.step, working=ui.working)
+    try:
+        image = folder.image(engine, tag=tag, say=ui.step, working=ui.working)
+    except LocoError:
+        _keep_log(context, item, folder.log)
+        raise
+    _keep_log(context, item, folder.log)
     built = time.monotonic()
     ui.step(f"image ready ({built - started:.1f} s); pushing")
     digest = push(engine, image, ticket, ui.working)
     ui.step(f"pushed ({time.monotonic() - built:.1f} s)")
     folder.remember_pushed(where, digest)
     return deployments.image(context.http, item, digest)
+
+
+def _keep_log(context: Context, item: Deployment, text: str) -> None:
+    """Let the server keep the build's log; that it cannot is no reason to fail."""
+    if not text:
+        return
+    try:
+        deployments.keep_build_log(context.http, item, text)
+    except LocoError as e:
+        context.ui.note(f"the build log of v{item.number} is not kept: {e.message}")
 
 
 def _cancelled(context: Context, item: Deployment) -> Interrupted:

@@ -1,0 +1,58 @@
+import gc
+
+import pytest
+
+from loco_cli.build.engine import connect, has_buildkit, is_podman
+from loco_cli.build.podman import insecure
+from loco_spec.errors import EngineUnavailable
+
+DOCKER = {"server": "Docker/20.10.24 (linux)", "api-version": "1.41", "ostype": "linux"}
+PODMAN = {"server": "Libpod/4.3.1 (linux)", "libpod-api-version": "4.3.1", "api-version": "1.41"}
+
+
+def test_podman_is_known_by_what_it_says_of_itself() -> None:
+    assert is_podman(PODMAN)
+    assert is_podman({"server": PODMAN["server"]})
+    assert is_podman({"libpod-api-version": "5.0.0"})
+    assert not is_podman(DOCKER)
+    assert not is_podman({})
+
+
+@pytest.mark.parametrize(
+    ("changes", "able"),
+    [
+        ({}, True),
+        ({"api-version": "1.39"}, True),
+        ({"api-version": "1.38"}, False),
+        ({"api-version": ""}, False),
+        ({"ostype": "windows"}, False),
+    ],
+)
+def test_the_api_has_buildkit_since_a_version_and_not_for_windows_containers(
+    changes: dict[str, str], *, able: bool
+) -> None:
+    assert has_buildkit({**DOCKER, **changes}) is able
+
+
+@pytest.mark.parametrize("registry", ["127.0.0.1:7050", "127.9.9.9", "localhost:7050", "[::1]:7050"])
+def test_plain_http_is_allowed_on_loopback(registry: str) -> None:
+    assert insecure(registry) == {"tlsVerify": "false"}
+
+
+@pytest.mark.parametrize(
+    "registry", ["registry.example.com", "10.0.0.1:7050", "localhost.example.com:443", "[fe80::1]"]
+)
+def test_and_nowhere_else(registry: str) -> None:
+    assert insecure(registry) == {}
+
+
+# The SDK leaves a socket to the garbage collector when nobody answers at its other end.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("address", ["unix:///nowhere.sock", "tcp://127.0.0.1:1", "what is this"])
+def test_no_engine_is_told_with_its_address(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("DOCKER_HOST", address)
+    with pytest.raises(EngineUnavailable) as refused:
+        connect()
+    assert address in refused.value.message
+    del refused
+    gc.collect()

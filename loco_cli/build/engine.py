@@ -61,13 +61,7 @@ class Engine:
 
     def has(self, image: str) -> bool:
         """Whether the engine has the image of that id."""
-        from docker.errors import APIError
-
-        try:
-            self._quick.inspect_image(image)
-        except APIError:
-            return False
-        return True
+        return self.image(image) is not None
 
     def tag(self, image: str, repository: str, tag: str) -> None:
         self._quick.tag(image, repository, tag)

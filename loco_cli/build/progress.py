@@ -105,11 +105,6 @@ class Progress:
         self._changed(step)
 
     @property
-    def running(self) -> str | None:
-        """The key of the newest step that has not ended."""
-        return next((key for key, step in reversed(self._steps.items()) if step.state == "running"), None)
-
-    @property
     def failed(self) -> Step | None:
         return next((step for step in self._steps.values() if step.state == "failed"), None)
 

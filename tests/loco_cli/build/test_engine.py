@@ -1,8 +1,12 @@
+import base64
 import gc
+import json
+from pathlib import Path
 
+import docker
 import pytest
 
-from loco_cli.build.engine import connect, has_buildkit, is_podman
+from loco_cli.build.engine import Engine, connect, has_buildkit, is_podman
 from loco_cli.build.podman import insecure
 from loco_spec.errors import EngineUnavailable
 
@@ -56,3 +60,23 @@ def test_no_engine_is_told_with_its_address(monkeypatch: pytest.MonkeyPatch, add
     assert address in refused.value.message
     del refused
     gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("config", "sent"),
+    [
+        ({"auths": {"registry.example.com": {"auth": base64.b64encode(b"ann:pass").decode()}}}, True),
+        ({"credHelpers": {"registry.example.com": "does-not-exist"}}, False),
+        ({}, False),
+    ],
+)
+def test_the_classic_builder_is_given_the_sign_ins_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, object], *, sent: bool
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    client = docker.APIClient(base_url="tcp://127.0.0.1:1", version="1.41")
+    engine = Engine(client, client, "tcp://127.0.0.1:1")
+    header = engine._sign_ins().get("X-Registry-Config", base64.urlsafe_b64encode(b"{}"))
+    engine.close()
+    assert ("registry.example.com" in json.loads(base64.urlsafe_b64decode(header))) is sent

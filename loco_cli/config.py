@@ -71,8 +71,16 @@ def is_loopback(url: str) -> bool:
     return host in LOOPBACK or host.endswith(".localhost")
 
 
+def not_a_server(text: str, source: str) -> UsageError:
+    return UsageError(f"{source} is not a URL of a server: {text!r}", hint="write it as https://loco.example.com")
+
+
 def _checked(text: str, source: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(f"{source} is not a URL of a server: {text!r}", hint="write it as https://loco.example.com")
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, brackets without an address
+        fits = False
+    if not fits:
+        raise not_a_server(text, source)
     return text.rstrip("/")

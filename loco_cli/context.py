@@ -70,7 +70,8 @@ class Context:
     def target(self, folder: Path, *, app: str | None, team: str | None) -> Target:
         """Give the app of a folder, or the one that was named."""
         if app is not None:
-            return Target(team=self.team(team), app=_slug(app, "app"))
+            name = _slug(app, "app")
+            return Target(team=self.team(team), app=name)
         path = toml.find(folder)
         if path is None:
             return Target(team=self.team(team), app=names.slugify(folder.resolve().name))

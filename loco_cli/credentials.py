@@ -35,8 +35,9 @@ class Credentials:
 
     def find(self, server: str) -> Token | None:
         """Give the token for a server; None when there is none."""
-        if self._environment.get("LOCO_TOKEN"):
-            return Token(self._environment["LOCO_TOKEN"], "LOCO_TOKEN")
+        given = self._environment.get("LOCO_TOKEN", "").strip()  # a secret read from a file often ends with a line end
+        if given:
+            return Token(given, "LOCO_TOKEN")
         in_file = self._read().get(server)
         if in_file is not None:
             return Token(in_file, str(self.path))
@@ -73,12 +74,13 @@ class Credentials:
     def _read(self) -> dict[str, str]:
         try:
             found = json.loads(self.path.read_text(encoding="utf-8"))
+            return {str(key): str(value) for key, value in found["servers"].items()}
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, ValueError) as e:
             raise UsageError(f"{self.path} cannot be read: {e}", hint="remove it, then: loco login") from e
-        servers = found.get("servers", {}) if isinstance(found, dict) else {}
-        return {str(key): str(value) for key, value in servers.items()}
+        except (AttributeError, KeyError, TypeError) as e:
+            raise UsageError(f"{self.path} is not loco's list of tokens", hint="remove it, then: loco login") from e
 
     def _write(self, servers: Mapping[str, str]) -> None:
         """Replace the file as a whole; remove it when nothing is left in it."""

@@ -13,24 +13,42 @@ def main() -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command; give its exit code."""
+    code: int = Exit.OK
+    try:
+        code = _run(argv, as_json="--json" in argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _nobody_reads()
+    return code
+
+
+def _run(argv: Sequence[str], *, as_json: bool) -> int:
     from typer.exceptions import Abort, TyperException
 
     from loco_cli.main import app
 
-    as_json = "--json" in argv
     try:
-        return app()(args=list(argv), prog_name="loco", standalone_mode=False) or Exit.OK
+        code = int(app()(args=list(argv), prog_name="loco", standalone_mode=False) or Exit.OK)
     except TyperException as e:  # a slip in the command line; Typer words it
         return _usage(e, as_json=as_json)
-    except (KeyboardInterrupt, Abort):
-        print("interrupted", file=sys.stderr)  # noqa: T201
-        return Exit.INTERRUPTED
+    except (KeyboardInterrupt, Abort):  # Abort: Ctrl-D at a question
+        code = Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has enough; the interpreter would stumble over the same pipe once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
+        raise
+    except SystemExit as e:
+        if isinstance(e.__context__, BrokenPipeError):  # what Typer makes of one
+            raise e.__context__ from None
+        raise
     except Exception as e:  # noqa: BLE001  the one catch
         return _failed(e, as_json=as_json)
+    if code == Exit.INTERRUPTED:  # also what Typer makes of a Ctrl-C
+        print("interrupted", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _nobody_reads() -> None:
+    """Whoever read stdout has enough: let the interpreter not stumble over the same pipe once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: Exception, *, as_json: bool) -> int:
@@ -55,5 +73,8 @@ def _failed(error: Exception, *, as_json: bool) -> int:
 
         traceback.print_exception(error)
     found = error if isinstance(error, LocoError) else errors.defect(error)
-    errors.show(found, as_json=as_json)
+    try:
+        errors.show(found, as_json=as_json)
+    except BrokenPipeError:
+        _nobody_reads()
     return int(found.exit_code)

@@ -12,6 +12,9 @@ COMMANDS = {
     "login": ("loco_cli.commands.login", "Sign in to a server."),
     "logout": ("loco_cli.commands.logout", "Sign out, and end the session on the server."),
     "whoami": ("loco_cli.commands.whoami", "Show who is signed in, where, and in which teams."),
+    "init": ("loco_cli.commands.init", "Write a loco.toml for a folder."),
+    "validate": ("loco_cli.commands.validate", "Check loco.toml, every line of it."),
+    "config": ("loco_cli.commands.config", "Show the whole configuration, and where each value comes from."),
     "deploy": ("loco_cli.commands.deploy", "Build the folder, push the image, roll it out."),
     "redeploy": ("loco_cli.commands.redeploy", "Roll the live image again: new containers, nothing built."),
     "logs": ("loco_cli.commands.logs", "Show an app's log lines, and follow them."),
@@ -19,6 +22,7 @@ COMMANDS = {
     "apps": ("loco_cli.commands.apps", "List a team's apps."),
     "open": ("loco_cli.commands.open", "Open an app in the browser."),
     "destroy": ("loco_cli.commands.destroy", "Remove an app: containers, routes, images, records."),
+    "docs": ("loco_cli.commands.docs", "Read the documentation, offline."),
     "version": ("loco_cli.commands.version", "Show the versions of this loco and of the server."),
 }
 

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from loco_server.local import command
+from loco_server.local import base_images, command
 from loco_server.settings import Ports, default_data_dir
 from loco_spec.errors import LocoError
 from loco_spec.version import VERSION
@@ -21,6 +21,9 @@ app = typer.Typer(
 )
 local = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
 app.add_typer(local, name="local", help="The whole platform on this machine: server, edge, registry.")
+
+bases = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(bases, name="base-images", help="The base images that are allowed, where the operator lists some.")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept.", show_default=False)]
 
@@ -64,6 +67,15 @@ def reset(
     if not yes and not typer.confirm(f"Remove every app, image and record of {folder}?"):
         raise typer.Exit(1)
     raise typer.Exit(command.reset(folder))
+
+
+@bases.command()
+def add(
+    reference: Annotated[str, typer.Argument(help="An image that the container engine has.", metavar="IMAGE")],
+    file: Annotated[Path, typer.Option(help="The list.", envvar="LOCO_BASE_IMAGES")],
+) -> None:
+    """Allow images that stand on this one, from the server's next start on."""
+    typer.echo(base_images.add(reference, file.expanduser().absolute()))
 
 
 @app.command()

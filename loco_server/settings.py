@@ -1,4 +1,7 @@
-"""What the operator decides, by flags and `LOCO_*` variables. One frozen value; nothing else reads the environment."""
+"""What the operator decides, by flags and environment variables, as one frozen value.
+
+Nothing else of the server reads the environment, but for `LOCO_DEBUG`, which `main.py` looks at when something broke.
+"""
 
 import os
 from collections.abc import Mapping
@@ -28,10 +31,12 @@ class TokenTimes:
 class Limits:
     image_bytes: int = 2_000_000_000
     """Compressed, as the registry stores it."""
+    uncompressed_bytes: int = 10_000_000_000
+    """Unpacked, as an engine stores it. Told to clients, which refuse more before they push."""
     free_space_bytes: int = 1 << 30
     """Below it no new deployment is taken."""
     ticket_seconds: int = 3600
-    """How long a build and push may take before the deployment expires."""
+    """How long a build may take, and a push between two tokens, before the deployment expires."""
     apps_per_team: int = 100
 
 
@@ -45,8 +50,12 @@ class Settings:
     tokens: TokenTimes = field(default_factory=TokenTimes)
     limits: Limits = field(default_factory=Limits)
     engine: str = "docker"
+    engine_url: str = "unix:///var/run/docker.sock"
+    """`DOCKER_HOST`: the socket of this machine's engine."""
     registry: str = "distribution"
     scanner: str = "none"
+    base_images: Path | None = None
+    """`LOCO_BASE_IMAGES`: a file with the base images that are allowed. None: any."""
     address: str = "127.0.0.1"
 
     @property
@@ -69,7 +78,7 @@ class Settings:
 
     @property
     def internal_socket(self) -> Path:
-        """Where Envoy asks the authorisation question and `loco-server` commands talk to the server; 0600."""
+        """Where Envoy asks the authorisation question; 0600."""
         return self.run_dir / "server.sock"
 
     @property
@@ -107,26 +116,43 @@ def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] 
     """Give the settings of the embedded default.
 
     Raises:
-        ValueError: a `LOCO_*` variable does not have the form it needs; the message names it.
+        ValueError: a variable does not have the form it needs; the message names it.
     """
     subnets = environment.get("LOCO_SUBNETS")
     limits = Limits()
     number = {
         "LOCO_IMAGE_LIMIT": limits.image_bytes,
+        "LOCO_IMAGE_UNCOMPRESSED_LIMIT": limits.uncompressed_bytes,
         "LOCO_FREE_SPACE_FLOOR": limits.free_space_bytes,
+        "LOCO_TICKET_SECONDS": limits.ticket_seconds,
     }
     for name in number:
         if name in environment:
-            if not environment[name].isdigit():
-                raise ValueError(f"{name} is a number of bytes, not {environment[name]!r}")
+            if not (environment[name].isascii() and environment[name].isdigit()):
+                unit = "seconds" if name.endswith("_SECONDS") else "bytes"
+                raise ValueError(f"{name} is a number of {unit}, not {environment[name]!r}")
             number[name] = int(environment[name])
+    bases = environment.get("LOCO_BASE_IMAGES")
     try:
         network = IPv4Network(subnets) if subnets else Settings.subnets
     except ValueError as e:
         raise ValueError(f"LOCO_SUBNETS is not an IPv4 network: {e}") from e
+    engine_url = environment.get("DOCKER_HOST") or Settings.engine_url
+    if not engine_url.startswith("unix:///"):
+        # The registry listens on this machine's loopback alone, and containers are dialled at their own addresses.
+        raise ValueError(
+            f"DOCKER_HOST is {engine_url}, and loco-server needs the engine of its own machine: unix:///path/of.sock"
+        )
     return Settings(
         data_dir=data_dir,
         ports=ports,
         subnets=network,
-        limits=Limits(image_bytes=number["LOCO_IMAGE_LIMIT"], free_space_bytes=number["LOCO_FREE_SPACE_FLOOR"]),
+        engine_url=engine_url,
+        limits=Limits(
+            image_bytes=number["LOCO_IMAGE_LIMIT"],
+            uncompressed_bytes=number["LOCO_IMAGE_UNCOMPRESSED_LIMIT"],
+            free_space_bytes=number["LOCO_FREE_SPACE_FLOOR"],
+            ticket_seconds=number["LOCO_TICKET_SECONDS"],
+        ),
+        base_images=Path(bases).expanduser().absolute() if bases else None,
     )

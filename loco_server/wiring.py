@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from loco_server import engines, identity, registries, scanners, seam
@@ -16,6 +16,7 @@ from loco_server.flows.status import Status
 from loco_server.flows.tickets import Tickets
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key
+from loco_server.policy.base_images import BaseImage
 from loco_server.records import build_logs
 from loco_server.records.apps import Apps
 from loco_server.records.claims import Claims
@@ -69,6 +70,7 @@ async def wire(
     user: str,
     server_key: bytes,
     collect_garbage: Callable[[], Awaitable[int]],
+    base_images: Sequence[BaseImage] = (),
 ) -> Parts:
     """Join the parts for one machine. `user` is the local administrator's name.
 
@@ -87,6 +89,7 @@ async def wire(
         keeper=KeptLogs(database),
         subnets=settings.subnets,
         data_dir=settings.data_dir,
+        base_url=settings.engine_url,
     )
     registry: Registry = seam.load(registries.MEMBERS, settings.registry, seam="registry")(
         socket=settings.registry_socket, keys_dir=settings.keys_dir
@@ -112,13 +115,19 @@ async def wire(
             registry=registry,
             scanner=scanner,
             closed=closed,
+            base_images=base_images,
         ),
         destroy=Destroy(
             apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed
         ),
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),
-        tickets=Tickets(apps=apps, deployments=deployments, pull_tickets=pull_tickets),
+        tickets=Tickets(
+            apps=apps,
+            deployments=deployments,
+            pull_tickets=pull_tickets,
+            ticket_seconds=settings.limits.ticket_seconds,
+        ),
         worker=Worker(
             engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
         ),

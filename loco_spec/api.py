@@ -31,6 +31,12 @@ class Server(Response):
     """Where the edge listens: `http://127.0.0.1:7080`."""
     registry: str
     """Host and port of the registry gateway, as the container engine is to dial it."""
+    platform: str | None = None
+    """What the apps run on: `linux/amd64`. None, here and below: an older server, which judges after the push only."""
+    image_bytes: int | None = None
+    """The most that an image may have as the registry stores it, compressed."""
+    uncompressed_bytes: int | None = None
+    """The most that it may have unpacked."""
 
 
 class LoginStart(Request):

@@ -8,6 +8,7 @@
     │   ├── EngineUnavailable      3   no container engine, or it stopped
     │   ├── RegistryUnreachable    3   the engine cannot reach the registry
     │   ├── PushFailed             3   the push was cut or refused
+    │   ├── ImageUnavailable       3   the image that loco.toml names cannot be had
     │   └── SecretFilesFound       3   the build context holds what looks like a secret
     ├── NotSignedIn                4
     ├── NotAllowed                 4
@@ -18,7 +19,7 @@
     ├── DeploymentFailed           6   with the diagnosis
     ├── Superseded                 6   a newer deployment came first
     ├── ServerUnreachable          7
-    ├── StillGoing                 8   the wait ended, the deployment goes on
+    ├── StillGoing                 8   the wait ended, the deployment or the destroy goes on
     ├── ClientTooOld               1
     ├── ServerFault                1   a defect of the server, with the request's id
     └── Interrupted              130
@@ -43,6 +44,13 @@ class FieldFault(BaseModel):
     """Dotted: `health.interval`, `ports[0].port`."""
     message: str
     """What was expected, and the nearest name where there is one."""
+    file: str | None = None
+    """Where it stands in a file; line and column begin at 1, columns count characters."""
+    line: int | None = None
+    column: int | None = None
+    width: int | None = None
+    source: str | None = None
+    """The whole line."""
 
 
 Cause = Literal[
@@ -132,7 +140,7 @@ class LocoError(Exception):
     def to_problem(self) -> dict[str, Any]:
         """Give the body of an RFC 9457 answer."""
         problem: dict[str, Any] = {
-            "type": self.docs,
+            "type": f"/{self.docs}",
             "title": self.code.replace("-", " "),
             "status": self.http_status,
             "detail": self.message,
@@ -141,7 +149,7 @@ class LocoError(Exception):
         if self.hint:
             problem["hint"] = self.hint
         if self.fields:
-            problem["fields"] = [fault.model_dump() for fault in self.fields]
+            problem["fields"] = [fault.model_dump(exclude_none=True) for fault in self.fields]
         if self.diagnosis is not None:
             problem["diagnosis"] = self.diagnosis.model_dump(mode="json")
         if self.retry_after is not None:
@@ -184,6 +192,11 @@ class RegistryUnreachable(BuildFailed):
 class PushFailed(BuildFailed):
     code = "push-failed"
     http_status = 502
+
+
+class ImageUnavailable(BuildFailed):
+    code = "image-unavailable"
+    http_status = 424
 
 
 class SecretFilesFound(BuildFailed):

@@ -16,6 +16,8 @@ BUILD_LOG = "/v1/teams/{team}/apps/{app}/deployments/{number}/build-log"
 NEWEST_BUILD_LOG = "/v1/teams/{team}/apps/{app}/build-log"
 REDEPLOY = "/v1/teams/{team}/apps/{app}/redeploy"
 LOGS = "/v1/teams/{team}/apps/{app}/logs"
+SCHEMA = "/v1/loco.schema.json"
+DOCS = "/docs/{name}"
 REGISTRY_TOKEN = "/registry/token"  # noqa: S105  a path
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from loco_spec import names
-from loco_spec.tables import Table
+from loco_spec.tables import Flag, Table, Whole
 
 _PORT_NAME = re.compile(r"[a-z]([a-z0-9-]{0,13}[a-z0-9])?")
 _PATH = re.compile(r"/|(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
@@ -50,14 +50,19 @@ def _path(text: str) -> str:
 
 class Port(Table):
     name: Annotated[str, AfterValidator(_port_name)] = "http"
-    port: int = Field(ge=1, le=65535)
+    """What routes call it."""
+    port: Whole = Field(ge=1, le=65535)
+    """Where the app listens, on 0.0.0.0."""
     protocol: Protocol = "http"
+    """What is spoken there. tcp: inside the team only."""
 
 
 class Route(Table):
     host: Annotated[str, AfterValidator(_host)] | None = None
-    """Default: the app's name."""
+    """A label under the platform's domain, or a whole domain of yours. Default: the app's name."""
     path: Annotated[str, AfterValidator(_path)] = "/"
+    """Whole segments: "/api" is not "/apix"."""
     port: str | None = None
     """A port's name. Default: the first."""
-    strip_prefix: bool = False
+    strip_prefix: Flag = False
+    """Whether the app sees the path without the route's."""

@@ -31,12 +31,12 @@ port = 9090
 path = "/metrics"
 """
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from loco_spec.tables import Table
-from loco_spec.values import Cpu, Duration, Memory
+from loco_spec.tables import Flag, Table, Whole
+from loco_spec.values import Cpu, Duration, Memory, Period
 
 
 def _absolute(text: str) -> str:
@@ -52,24 +52,20 @@ class Resources(Table):
     """What one replica may use at most."""
 
     cpu: Cpu = "250m"
+    """Thousandths of a processor, or "1.5"."""
     memory: Memory = "256Mi"
+    """More is killed: out of memory."""
 
 
 class Scale(Table):
-    replicas: int | None = Field(default=None, ge=1, le=50)
-    min: int | None = Field(default=None, ge=1, le=50)
-    max: int | None = Field(default=None, ge=1, le=50)
-    cpu: int | None = Field(default=None, ge=1, le=100)
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.replicas is not None and (self.min is not None or self.max is not None):
-            raise ValueError("expected either replicas, or min and max")
-        if self.cpu is not None and self.max is None:
-            raise ValueError("cpu is the target of autoscaling: max is missing")
-        if self.max is not None and self.max < self.least:
-            raise ValueError(f"max is {self.max}, below min {self.least}")
-        return self
+    replicas: Whole | None = Field(default=None, ge=1, le=50)
+    """How many there are. Instead of min and max."""
+    min: Whole | None = Field(default=None, ge=1, le=50)
+    """How many there are at the least. Default: 1."""
+    max: Whole | None = Field(default=None, ge=1, le=50)
+    """How many there are at the most."""
+    cpu: Whole | None = Field(default=None, ge=1, le=100)
+    """Target utilisation, percent."""
 
     @property
     def least(self) -> int:
@@ -81,24 +77,37 @@ class Health(Table):
     """Healthy is an answer of 200-399 from outside the container, or an accepted TCP connection."""
 
     path: UrlPath | None = None
-    interval: Duration = "10s"
-    timeout: Duration = "2s"
-    grace: Duration = "30s"
-    failures: int = Field(default=3, ge=1, le=20)
+    """Asked on the first port. Default: a TCP connection is enough."""
+    interval: Period = "10s"
+    """Between two checks."""
+    timeout: Period = "2s"
+    """Of one check."""
+    grace: Period = "30s"
+    """How long it may take to become healthy."""
+    failures: Whole = Field(default=3, ge=1, le=20)
+    """So many in a row make it unhealthy."""
 
 
 class Security(Table):
-    read_only: bool = False
-    user: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    read_only: Flag = False
+    """Whether the file system cannot be written."""
+    user: Whole | None = Field(default=None, ge=1, le=2**31 - 1)
+    """Run a root image as this user, without a rebuild. Default: the image's USER."""
 
 
 class Deploy(Table):
     release_command: tuple[str, ...] | None = Field(default=None, min_length=1)
-    release_timeout: Duration = "10m"
-    timeout: Duration = "5m"
+    """Runs with the new image, before traffic; it must be re-runnable."""
+    release_timeout: Period = "10m"
+    """Of the release command."""
+    timeout: Period = "5m"
+    """Of the whole rollout."""
     drain: Duration = "20s"
+    """What the old version may take to finish its requests."""
 
 
 class Metrics(Table):
-    port: int = Field(ge=1, le=65535)
+    port: Whole = Field(ge=1, le=65535)
+    """Where they are told."""
     path: UrlPath = "/metrics"
+    """Under which path."""

@@ -1,27 +1,36 @@
 """Quantities as people write them in loco.toml: cpu, memory, durations. Each has one reader and one unit."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-_CPU = re.compile(r"(\d+)m|(\d+(?:\.\d{1,3})?)")
-_MEMORY = re.compile(r"(\d+)(Ki|Mi|Gi|K|M|G)")
+_CPU = re.compile(r"([0-9]+)m|([0-9]+(?:\.[0-9]{1,3})?)")
+_MEMORY = re.compile(r"([0-9]+)(Ki|Mi|Gi|K|M|G)")
 _MEMORY_UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "K": 10**3, "M": 10**6, "G": 10**9}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DIGITS = 15
+"""A quantity is no longer: what cannot be meant is not reckoned with either."""
+
+CPU_MOST = 128_000
+MEMORY_LEAST = 6 << 20
+"""The least that a container engine takes."""
+MEMORY_MOST = 4 << 40
+PERIOD_LEAST = 0.1
+DURATION_MOST = 86400.0
 
 
 def cpu_millis(text: str) -> int:
     """Thousandths of a processor: `250m` is 250, `1.5` is 1500.
 
     Raises:
-        ValueError: not a cpu quantity, or zero.
+        ValueError: not a cpu quantity, zero, or more than there is in a machine.
     """
-    match = _CPU.fullmatch(text)
+    match = _CPU.fullmatch(text[:_DIGITS])
     millis = 0 if match is None else int(match[1]) if match[1] else round(float(match[2]) * 1000)
-    if millis <= 0:
-        raise ValueError('expected processors such as "250m" or "1.5"')
+    if not 0 < millis <= CPU_MOST:
+        raise ValueError('expected processors such as "250m" or "1.5", at most "128"')
     return millis
 
 
@@ -29,12 +38,12 @@ def memory_bytes(text: str) -> int:
     """Bytes: `256Mi` is 268435456, `1G` is 1000000000.
 
     Raises:
-        ValueError: not a memory quantity, or below 6 MiB, the least that a container engine takes.
+        ValueError: not a memory quantity, below what a container engine takes, or more than there is in a machine.
     """
-    match = _MEMORY.fullmatch(text)
+    match = _MEMORY.fullmatch(text[:_DIGITS])
     size = 0 if match is None else int(match[1]) * _MEMORY_UNITS[match[2]]
-    if size < 6 << 20:
-        raise ValueError('expected memory such as "256Mi" or "1Gi", at least "6Mi"')
+    if not MEMORY_LEAST <= size <= MEMORY_MOST:
+        raise ValueError('expected memory such as "256Mi" or "1Gi", from "6Mi" to "4096Gi"')
     return size
 
 
@@ -42,12 +51,13 @@ def seconds(text: str) -> float:
     """Seconds: `10s` is 10.0, `500ms` is 0.5, `5m` is 300.0.
 
     Raises:
-        ValueError: not a duration.
+        ValueError: not a duration, or more than a day.
     """
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError('expected a duration such as "10s", "500ms" or "5m"')
-    return float(match[1]) * _DURATION_UNITS[match[2]]
+    match = _DURATION.fullmatch(text[:_DIGITS])
+    found = DURATION_MOST + 1 if match is None else float(match[1]) * _DURATION_UNITS[match[2]]
+    if found > DURATION_MOST:
+        raise ValueError('expected a duration such as "10s", "500ms" or "5m", at most "24h"')
+    return found
 
 
 def _checked_cpu(text: str) -> str:
@@ -65,9 +75,22 @@ def _checked_duration(text: str) -> str:
     return text
 
 
-Cpu = Annotated[str, AfterValidator(_checked_cpu)]
-Memory = Annotated[str, AfterValidator(_checked_memory)]
-Duration = Annotated[str, AfterValidator(_checked_duration)]
+def _checked_period(text: str) -> str:
+    if seconds(text) < PERIOD_LEAST:
+        raise ValueError('expected a duration of "100ms" at least')
+    return text
+
+
+def _shaped(pattern: re.Pattern[str]) -> Any:
+    """For editors; what is wrong is told in our own words."""
+    return Field(json_schema_extra={"pattern": f"^({pattern.pattern})$"})
+
+
+Cpu = Annotated[str, AfterValidator(_checked_cpu), _shaped(_CPU)]
+Memory = Annotated[str, AfterValidator(_checked_memory), _shaped(_MEMORY)]
+Duration = Annotated[str, AfterValidator(_checked_duration), _shaped(_DURATION)]
+Period = Annotated[str, AfterValidator(_checked_period), _shaped(_DURATION)]
+"""A duration in which something has to be able to happen."""
 
 
 def human_bytes(size: int) -> str:

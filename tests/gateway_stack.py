@@ -61,7 +61,7 @@ class GatewayStack:
         self.distribution = Distribution(socket=self.settings.registry_socket, keys_dir=self.settings.keys_dir)
         self.challenge = Challenge(realm=self.settings.api_url + TOKEN_PATH, service=SERVICE)
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._servers: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
 
     def run(self, wanted: Coroutine[Any, Any, T]) -> T:

@@ -39,6 +39,8 @@ class Image:
     architecture: str = "amd64"
     media_type: str = OCI_MANIFEST
     broken: list[bytes] = field(default_factory=list)
+    diff_ids: list[str] | None = None
+    """What the configuration claims of the unpacked layers; None: the digests of the packed ones."""
 
     @property
     def config(self) -> bytes:
@@ -47,7 +49,7 @@ class Image:
                 "os": "linux",
                 "architecture": self.architecture,
                 "config": {"User": self.user},
-                "rootfs": {"type": "layers", "diff_ids": [digest(content) for content in self.layers]},
+                "rootfs": {"type": "layers", "diff_ids": self.diff_ids or [digest(each) for each in self.layers]},
             }
         ).encode()
 

@@ -1,4 +1,4 @@
-"""How large a suite is this time, and from which seed. A plugin of tests/conftest.py."""
+"""How large a suite is this time, and from which seed; what hypothesis tries. A plugin of tests/conftest.py."""
 
 import random
 import tomllib
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SIZES = tomllib.loads((Path(__file__).parent / "sizes.toml").read_text())
 
@@ -18,6 +19,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--seed") is None:
         config.option.seed = random.SystemRandom().randrange(2**32)
+    # The same examples on every run, and no limit of time for one: a slow machine, or luck, must not fail a change.
+    # The long suites look for new ones, and print what repeats a failure.
+    settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+    settings.register_profile("long", max_examples=1000, deadline=None, print_blob=True)
+    settings.load_profile("long" if config.getoption("--long") else "ci")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

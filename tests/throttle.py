@@ -50,7 +50,7 @@ def throttle(port: int, bytes_per_second: float) -> Iterator[Throttle]:
 
     def serve(client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", port)) as server:
-            back = threading.Thread(target=carry, args=(server, client, False))
+            back = threading.Thread(target=carry, args=(server, client, False), daemon=True)
             back.start()
             carry(client, server, True)
             back.join()
@@ -65,7 +65,7 @@ def throttle(port: int, bytes_per_second: float) -> Iterator[Throttle]:
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * _PIECE)  # megabytes on the way are not held up
-        thread = threading.Thread(target=accept, args=(listener,))
+        thread = threading.Thread(target=accept, args=(listener,), daemon=True)
         thread.start()
         try:
             yield Throttle(listener.getsockname()[1])

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,18 @@ class Image:
     id: str
     platform: str
     """`linux/amd64`."""
+
+
+class SourceError(Exception):
+    """An image cannot be had from its own registry.
+
+    Attributes:
+        status: the HTTP status that the engine passed on; None when it was not even asked.
+    """
+
+    def __init__(self, status: int | None, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Engine:
@@ -47,32 +60,81 @@ class Engine:
         """Give the image of that id or tag; None when there is none.
 
         Raises:
-            EngineUnavailable: it does not answer.
+            EngineUnavailable: it went away.
+        """
+        found = self.inspect(name)
+        if found is None:
+            return None
+        return Image(id=str(found["Id"]), platform=f"{found.get('Os') or 'linux'}/{found.get('Architecture', '')}")
+
+    def has(self, image: str) -> bool:
+        """Whether the engine has the image of that id.
+
+        Raises:
+            EngineUnavailable: it went away.
+        """
+        from docker.errors import APIError
+
+        try:
+            self._quick.inspect_image(image)
+        except APIError:
+            return False
+        except Exception as e:
+            raise self._gone("the look for an image", e) from e
+        return True
+
+    def inspect(self, image: str) -> dict[str, Any] | None:
+        """Give what the engine knows of an image by its id or reference; None when it has none.
+
+        Raises:
+            EngineUnavailable: it went away.
         """
         from docker.errors import ImageNotFound
 
         try:
-            found = self._quick.inspect_image(name)
+            found: dict[str, Any] = self._quick.inspect_image(image)
         except ImageNotFound:
             return None
         except Exception as e:
-            raise self._gone("a look at its images", e) from e
-        return Image(id=str(found["Id"]), platform=f"{found.get('Os') or 'linux'}/{found.get('Architecture', '')}")
+            raise self._gone("the look at an image", e) from e
+        return found
 
-    def has(self, image: str) -> bool:
-        """Whether the engine has the image of that id."""
-        return self.image(image) is not None
+    def resolve(self, reference: str) -> dict[str, Any]:
+        """Ask an image's own registry, signed in as the person is there, for its digest and platforms.
+
+        Raises:
+            SourceError: the registry has no answer to that.
+            EngineUnavailable: the engine went away.
+        """
+        with self._source("the question for an image"):
+            found: dict[str, Any] = self._quick.inspect_distribution(reference)
+            return found
+
+    def pull(self, repository: str, digest: str, platform: str | None) -> Iterator[dict[str, Any]]:
+        """Pull an image by its digest, signed in as the person is, and give the engine's records.
+
+        Raises:
+            SourceError: the registry does not give it.
+            EngineUnavailable: the engine went away.
+        """
+        with self._source("the pull"):
+            yield from self._streams.pull(repository, tag=digest, stream=True, decode=True, platform=platform)
 
     def tag(self, image: str, repository: str, tag: str) -> None:
-        self._quick.tag(image, repository, tag)
+        """Give an image one more name.
+
+        Raises:
+            EngineUnavailable: the image or the engine went away.
+        """
+        try:
+            self._quick.tag(image, repository, tag)
+        except Exception as e:
+            raise self._gone("the tagging of an image", e) from e
 
     def untag(self, name: str) -> None:
-        from docker.errors import APIError
-
-        try:
+        """Take a name away; whether that worked is not what a deployment fails of."""
+        with suppress(Exception):
             self._quick.remove_image(name, noprune=True)
-        except APIError:
-            return
 
     def build(
         self, query: Mapping[str, Any], context: Iterator[bytes], *, sign_ins: bool = False
@@ -127,6 +189,22 @@ class Engine:
             return {}
         return headers
 
+    @contextmanager
+    def _source(self, what: str) -> Iterator[None]:
+        """Tell what an image's own registry says no with from an engine that went away."""
+        from docker.errors import APIError, DockerException
+
+        try:
+            yield
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except APIError as e:
+            raise SourceError(e.status_code, str(e.explanation or e)) from e
+        except DockerException as e:  # of the SDK itself: a credential helper that is missing, or stumbles
+            raise SourceError(None, str(e)) from e
+        except Exception as e:
+            raise self._gone(what, e) from e
+
     def _told(self, work: Any, what: str) -> Iterator[dict[str, Any]]:
         try:
             yield from work()
@@ -157,10 +235,12 @@ def connect() -> Engine:
     """
     import docker
     from docker.constants import DEFAULT_DOCKER_API_VERSION
+    from docker.context import ContextAPI
     from docker.errors import DockerException
 
-    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    address = os.environ.get("DOCKER_HOST", "")
     try:
+        address = address or ContextAPI.kwargs_from_context().get("base_url", "unix:///var/run/docker.sock")
         # `_ping` tells all that has to be known; `/version`, which the SDK would ask, takes Podman half a second.
         quick = docker.from_env(version=DEFAULT_DOCKER_API_VERSION, timeout=QUICK_SECONDS).api
         about = _headers(quick)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from loco_cli.build import files, ignore
 from loco_cli.build.builders.base import Builder, Recipe
-from loco_cli.build.builders.choose import choose
+from loco_cli.build.builders.choose import choose, known
 from loco_cli.build.engine import Engine
 from loco_cli.build.fingerprint import Memories, Memory
 from loco_cli.build.progress import Progress, Step
@@ -31,6 +31,7 @@ class Folder:
     """One folder to build, read once: its files, its fingerprint, and what is remembered of the last build."""
 
     def __init__(self, folder: Path, build: Build, options: Options) -> None:
+        known(options.builder)
         self._build = build
         self._options = options
         self.context = (folder / build.context).resolve()

@@ -1,61 +1,96 @@
-"""Push a built image through the registry gateway, and know under which digest it arrived."""
+"""Push an image through the registry gateway, and know under which digest it arrived.
 
+What arrived stays: each attempt asks for every layer first, and sends only those that are not there.
+"""
+
+import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from loco_cli.build.engine import Engine
+from loco_cli.build.transfer import Transfer, fault
 from loco_spec.api import PushTicket
 from loco_spec.errors import PushFailed
-from loco_spec.values import human_bytes
 
 ATTEMPTS = 4
-ENGINE_RETRIED_SECONDS = 20.0
-"""The engine tries a cut layer five times by itself, over 50 s: whoever saw that does not begin anew."""
-_CUT = ("eof", "connection reset", "broken pipe", "connection refused", "timeout", "503", "unavailable", "closed")
+"""So many in a row without one more layer arrived."""
+_PASSING = re.compile(
+    r"\b(eof|connection reset|broken pipe|connection refused|time-?out|timed out|no such host|name resolution"
+    r"|unreachable|no route|unavailable|closed network connection|server closed|unexpected end|429|50[0-4])\b"
+    # A token that was good when the request was made out and too old when it arrived: the next attempt buys another.
+    r"|authentication required",
+    re.IGNORECASE,
+)
 """In the engine's words for what may pass: it gives no code."""
+_ENDED = "the ticket is wrong, or it has ended"
 
 
-def push(engine: Engine, image: str, ticket: PushTicket, say: Callable[[str], None]) -> str:
-    """Push and give the manifest's digest. The engine's own copy of the tag goes again.
+@dataclass(frozen=True)
+class Pushed:
+    digest: str
+    """The manifest's."""
+    summary: str
+    """`1.2 MB, 1 of 4 layers new`."""
+
+
+def push(
+    engine: Engine,
+    image: str,
+    ticket: PushTicket,
+    *,
+    say: Callable[[str], None],
+    working: Callable[[str], None],
+    pause: Callable[[float], None] = time.sleep,
+) -> Pushed:
+    """Push; the engine's own copy of the tag goes again.
 
     Raises:
         PushFailed: with the registry's answer.
         EngineUnavailable: the engine went away.
     """
     repository = f"{ticket.registry}/{ticket.repository}"
+    transfer = Transfer()
     engine.tag(image, repository, ticket.tag)
     try:
-        for attempt in range(1, ATTEMPTS + 1):
-            started = time.monotonic()
-            digest, error = _once(engine, repository, ticket, say)
+        left = ATTEMPTS
+        while True:
+            arrived = transfer.finished
+            transfer.again()
+            digest, error = _once(engine, repository, ticket, transfer, working)
             if digest:
-                return digest
-            tried_enough = attempt == ATTEMPTS or time.monotonic() - started > ENGINE_RETRIED_SECONDS
-            if tried_enough or not any(word in error.lower() for word in _CUT):
-                break
-            say(f"the push was cut ({error[:80]}); trying again")
-            time.sleep(2.0**attempt / 2)
+                return Pushed(digest, transfer.result())
+            left = ATTEMPTS - 1 if transfer.finished > arrived else left - 1
+            # The engine tries a cut layer five times by itself, over 50 s: whoever saw that does not begin anew.
+            if not left or transfer.gave_up or not _PASSING.search(error):
+                raise _failed(ticket, error)
+            say(f"the push was cut ({error[:120]}); trying again, what arrived stays")
+            pause(2.0 ** (ATTEMPTS - left - 1))
     finally:
         engine.untag(f"{repository}:{ticket.tag}")
-    raise PushFailed(
+
+
+def _once(
+    engine: Engine, repository: str, ticket: PushTicket, transfer: Transfer, working: Callable[[str], None]
+) -> tuple[str, str]:
+    """Give digest or error."""
+    digest = ""
+    for record in engine.push(repository, ticket.tag, username=ticket.username, password=ticket.password):
+        error = fault(record)
+        if error:
+            return "", error
+        digest = str((record.get("aux") or {}).get("Digest") or digest)
+        transfer.read(record)
+        working(f"pushing {transfer.now()}")
+    return digest, "the engine gave no digest"
+
+
+def _failed(ticket: PushTicket, error: str) -> PushFailed:
+    if _ENDED in error:
+        return PushFailed(
+            f"{ticket.tag} takes no image any more: it was cancelled, or nothing was heard of its push for too long",
+            hint="loco status, then: loco deploy",
+        )
+    return PushFailed(
         f"the push to {ticket.registry} failed: {error[:500]}", hint="loco deploy (layers already there are kept)"
     )
-
-
-def _once(engine: Engine, repository: str, ticket: PushTicket, say: Callable[[str], None]) -> tuple[str, str]:
-    """Give digest or error."""
-    totals: dict[str, tuple[int, int]] = {}
-    digest, error = "", "the engine gave no digest"
-    records = engine.push(repository, ticket.tag, username=ticket.username, password=ticket.password)
-    for record in records:
-        if "error" in record:
-            error = str(record["error"])
-            digest = ""
-            break
-        digest = str((record.get("aux") or {}).get("Digest", digest))
-        detail = record.get("progressDetail") or {}
-        if record.get("status") == "Pushing" and detail.get("current"):
-            totals[str(record.get("id"))] = (int(detail["current"]), int(detail.get("total") or detail["current"]))
-            sent, total = (sum(values) for values in zip(*totals.values(), strict=True))
-            say(f"pushing {human_bytes(sent)} of {human_bytes(max(sent, total))}")
-    return digest, error

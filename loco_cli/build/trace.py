@@ -150,4 +150,4 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
         if not byte & 0x80:
             break
         shift += 7
-    return value, at
+    return value & 0xFFFF_FFFF_FFFF_FFFF, at  # as wide as a varint may be

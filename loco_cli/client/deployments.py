@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import api, paths
 from loco_spec.errors import ServerUnreachable
-from loco_spec.events import DeploymentEvent
+from loco_spec.events import ENDED, DeploymentEvent
 
 POLL_SECONDS = 2.0
 GIVE_UP_SECONDS = 120.0
@@ -54,7 +54,7 @@ def redeploy(http: Http, team: str, app: str) -> api.Deployment:
 def follow(http: Http, item: api.Deployment) -> Iterator[DeploymentEvent | None]:
     """Give the deployment's events until its own work is over; None while nothing happens.
 
-    A stream that breaks is resumed by its last id; where streams do not get through at all, the events are polled.
+    A stream that breaks is resumed by its last id; where streams do not get through at all, the state is polled.
 
     Raises:
         ServerUnreachable: the server stayed away for two minutes.
@@ -62,10 +62,11 @@ def follow(http: Http, item: api.Deployment) -> Iterator[DeploymentEvent | None]
     path = paths.fill(paths.EVENTS, team=item.team, app=item.app, number=item.number)
     last, away_since = 0, None
     while True:
+        heard = False
         try:
             with http.stream(path, last_id=str(last)) as stream:
                 for message in stream:
-                    away_since = None
+                    heard, away_since = True, None
                     if message.event == "end":
                         return
                     if message.event != "event":
@@ -74,15 +75,16 @@ def follow(http: Http, item: api.Deployment) -> Iterator[DeploymentEvent | None]
                     event = DeploymentEvent.model_validate_json(message.data)
                     last = event.number
                     yield event
-        except (StreamCutError, ServerUnreachable) as e:
-            away_since = away_since or time.monotonic()
-            if time.monotonic() - away_since > GIVE_UP_SECONDS:
-                raise (
-                    e
-                    if isinstance(e, ServerUnreachable)
-                    else ServerUnreachable(
-                        f"{http.server} has not answered for {GIVE_UP_SECONDS:.0f} s", hint="loco status"
-                    )
-                ) from e
+        except (StreamCutError, ServerUnreachable):
+            pass  # asked next
+        if not heard:
+            try:
+                if get(http, item).state in ENDED:
+                    return
+                away_since = None
+            except ServerUnreachable:
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > GIVE_UP_SECONDS:
+                    raise
         yield None
         time.sleep(POLL_SECONDS / 4)

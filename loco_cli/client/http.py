@@ -1,15 +1,18 @@
 """The one session with the server: token, version, errors, retries of what is safe to repeat."""
 
 import json
+import re
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from loco_cli.client.sse import Message, messages
-from loco_cli.config import Choice, is_loopback
+from loco_cli.client.sse import Message, lines, messages
+from loco_cli.config import Choice, is_loopback, not_a_server
 from loco_cli.credentials import Token
 from loco_spec.errors import LocoError, NotSignedIn, ServerFault, ServerUnreachable, UsageError, from_problem
 from loco_spec.version import VERSION, VERSION_HEADER
@@ -22,6 +25,7 @@ SILENCE_SECONDS = 40.0
 """A stream in which not even a ping came for so long is dead."""
 DESTROY_SECONDS = 300.0
 PUT_SECONDS = 20.0
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class StreamCutError(Exception):
@@ -31,6 +35,9 @@ class StreamCutError(Exception):
 class Http:
     """Requests to one server.
 
+    Raises:
+        UsageError: its URL is none.
+
     Raises (every method):
         ServerUnreachable: no connection, or it was cut.
         LocoError: the class that the server raised.
@@ -39,13 +46,17 @@ class Http:
     def __init__(self, server: Choice, token: Token | None, *, transport: httpx.BaseTransport | None = None) -> None:
         self._server = server
         self._token = token
-        self._client = httpx.Client(
-            base_url=server.value,
-            headers={VERSION_HEADER: VERSION, "user-agent": f"loco/{VERSION}"},
-            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            transport=transport,
-            trust_env=not is_loopback(server.value),
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=server.value,
+                headers={VERSION_HEADER: VERSION, "user-agent": f"loco/{VERSION}"},
+                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+                transport=transport,
+                verify=_certificates(server.value),
+                trust_env=not is_loopback(server.value),
+            )
+        except httpx.InvalidURL as e:
+            raise not_a_server(server.value, server.source) from e
 
     @property
     def server(self) -> str:
@@ -82,14 +93,14 @@ class Http:
         timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
         try:
             with self._client.stream("GET", path, params=query, headers=headers, timeout=timeout) as answer:
-                if answer.status_code >= 400:
+                if not answer.is_success:
                     answer.read()
                     raise self._error(answer)
                 try:
-                    yield messages(answer.iter_lines())
+                    yield messages(lines(answer.iter_text()))
                 except httpx.TransportError as e:
                     raise StreamCutError from e
-        except httpx.ConnectError as e:
+        except (httpx.ConnectError, UnicodeError) as e:
             raise self._unreachable(e) from e
         except httpx.TransportError as e:
             raise StreamCutError from e
@@ -117,16 +128,19 @@ class Http:
                 headers=headers,
                 timeout=timeout if timeout is not None else self._client.timeout,
             )
-        except (httpx.TransportError, httpx.InvalidURL) as e:
+        except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server can be asked for
             raise self._unreachable(e) from e
-        if answer.status_code >= 400:
+        if not answer.is_success:
             raise self._error(answer)
         return answer
 
     def _authorization(self) -> dict[str, str]:
         if self._token is None:
             raise NotSignedIn(f"you are not signed in to {self.server}", hint="loco login")
-        if self.server.startswith("http://") and not is_loopback(self.server):
+        if not _TOKEN.fullmatch(self._token.text):
+            # Said here: further down the header would be refused, and shown.
+            raise NotSignedIn(f"what {self._token.source} holds is no token of loco", hint="loco login")
+        if self._client.base_url.scheme != "https" and not is_loopback(self.server):
             raise UsageError(
                 f"{self.server} is not encrypted, and a token would be readable on the way",
                 hint="use https://, or a tunnel to 127.0.0.1",
@@ -142,19 +156,23 @@ class Http:
             ) from e
 
     def _error(self, answer: httpx.Response) -> LocoError:
-        """Rebuild what the server raised; of a body that is no problem nothing is shown but its status."""
+        """Rebuild what the server raised; of a body that is no problem of ours nothing is shown but its status."""
         try:
             problem = json.loads(answer.content)
+            if "code" not in problem:
+                return self._of_somebody_else(answer)
             error = from_problem(problem, status=answer.status_code)
-        except (ValueError, AttributeError):
-            return ServerFault(
-                f"{self.server} answered {answer.status_code} to {answer.request.method} {answer.request.url.path};"
-                " is it a loco server?",
-                hint="loco version",
-            )
+        except (ValueError, AttributeError, TypeError):
+            return self._of_somebody_else(answer)
         if isinstance(error, NotSignedIn) and self._token is not None:
             return NotSignedIn(f"{error.message} (it came from {self._token.source})", hint=error.hint)
         return error
+
+    def _of_somebody_else(self, answer: httpx.Response) -> LocoError:
+        what = f"{self.server} answered {answer.status_code} to {answer.request.method} {answer.request.url.path}"
+        if answer.status_code in {502, 503, 504}:
+            return ServerUnreachable(f"{what}: what stands before the server cannot reach it", hint="try again later")
+        return ServerFault(f"{what}; is it a loco server?", hint="loco version")
 
     def _unreachable(self, error: Exception) -> ServerUnreachable:
         hint = "loco-server local --detach" if is_loopback(self.server) else "check the URL and your network"
@@ -162,3 +180,8 @@ class Http:
             f"{self.server} (from {self._server.source}) cannot be reached: {str(error) or type(error).__name__}",
             hint=f"{hint}, or choose another server: loco login --server URL",
         )
+
+
+def _certificates(url: str) -> ssl.SSLContext | bool:
+    """Give the certificates to trust: for plain http none at all, since reading them takes 20 ms of every command."""
+    return True if urlsplit(url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

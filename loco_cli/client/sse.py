@@ -1,7 +1,10 @@
 """Read server-sent events (WHATWG HTML, 9.2) from lines."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True)
@@ -9,6 +12,19 @@ class Message:
     event: str
     id: str | None
     data: str
+
+
+def lines(parts: Iterable[str]) -> Iterator[str]:
+    """Split text at the standard's three line ends alone. Python's own lines end at eight more characters, which JSON
+    carries as they are: a line of a log may hold a U+2028.
+    """
+    rest = ""
+    for part in parts:
+        text = rest + part
+        half = "\r" if text.endswith("\r") else ""  # the other half may be on its way
+        *whole, rest = _LINE_END.split(text.removesuffix(half))
+        rest += half
+        yield from whole
 
 
 def messages(lines: Iterable[str]) -> Iterator[Message]:

@@ -1,6 +1,8 @@
 """`loco deploy`: steps 1 to 7 of a deployment, as docs/architecture.md tells them."""
 
+import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -8,20 +10,21 @@ from typing import Annotated
 import typer
 
 from loco_cli.build import engine as engines
-from loco_cli.build import secret
+from loco_cli.build import gates, secret
+from loco_cli.build.existing import Existing
 from loco_cli.build.image import Folder as BuildFolder
 from loco_cli.build.image import Options as BuildOptions
 from loco_cli.build.push import push
-from loco_cli.client import deployments
+from loco_cli.client import account, deployments
 from loco_cli.context import Context, Target, opened
 from loco_cli.following import Follower
 from loco_cli.options import App, Folder, Json, Team, WaitTimeout
 from loco_cli.ui.results import Deployed
 from loco_spec import toml
-from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated
-from loco_spec.app import App as Spec
-from loco_spec.errors import ConfigError, Interrupted, LocoError, UsageError
+from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
+from loco_spec.errors import ConfigError, FieldFault, Interrupted, LocoError, UsageError
 from loco_spec.events import NEVER_SERVED
+from loco_spec.kinds.service import Service
 
 BuildArgs = Annotated[
     list[str] | None, typer.Option("--build-arg", help="A build argument; may be repeated.", metavar="KEY=VALUE")
@@ -85,24 +88,30 @@ def run(context: Context, options: Options) -> Deployed:
         LocoError: the step that failed says why.
     """
     ui = context.ui
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI job that is stopped cancels, as Ctrl-C does
     follower = Follower(context, wait_timeout=options.wait_timeout)
-    spec = _spec(options)
-    ui.working("reading the folder")
-    folder = BuildFolder(options.folder, spec.build, options.build)
-    folder.check(ui.note)
+    spec = _spec(options, ui.warn)
+    source = _source(context, options, spec)
     target = Target(team=context.team(options.team or spec.team), app=spec.name)
     engine = engines.connect()
-    folder.prepare(engine, ui.note)
+    server = account.server(context.http)
+    if isinstance(source, Existing):
+        ui.working(f"asking for {source.reference}")
+        source.resolve(engine, server.platform, ui.step)
+    else:
+        source.prepare(engine, ui.note)
     where = f"{context.server.value} {target.team}/{target.app}"
-    made = _create(context, target, spec, folder.pushed(where), force=options.force)
+    made = _create(context, target, spec, source.pushed(where), force=options.force)
     if made.unchanged:
         return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
     item = made.deployment
     try:
-        item = _image(context, made, folder, engine, where=where)
+        image = _made(context, made, source, engine)
+        gates.check(engine, image, spec, server)
+        item = _pushed(context, made, source, engine, image, where=where)
     except KeyboardInterrupt:
         raise _cancelled(context, made.deployment) from None
-    except LocoError:
+    except Exception:  # a defect, too, leaves no ticket behind
         _give_up(context, made.deployment)
         raise
     if item.number != made.deployment.number:
@@ -114,19 +123,32 @@ def run(context: Context, options: Options) -> Deployed:
     return follower.follow(item)
 
 
-def _spec(options: Options) -> Spec:
+def _source(context: Context, options: Options, spec: Service) -> BuildFolder | Existing:
+    """Give where the image comes from: `image` in loco.toml, else the folder."""
+    if spec.image is not None:
+        return Existing(spec.image, options.build)
+    context.ui.working("reading the folder")
+    folder = BuildFolder(options.folder, spec.build, options.build)
+    folder.check(context.ui.note)
+    return folder
+
+
+def _spec(options: Options, warn: Callable[[FieldFault], None]) -> Service:
     if not options.folder.is_dir():
         raise UsageError(f"{options.folder} is not a folder", hint="loco deploy FOLDER")
-    spec = toml.load(options.folder)
+    found = toml.read(options.folder)
+    for fault in found.warnings:
+        warn(fault)
+    spec = found.app
     if options.app is not None:
         try:
-            return Spec.model_validate({**spec.model_dump(exclude_unset=True), "name": options.app})
+            return Service.model_validate({**spec.model_dump(exclude_unset=True), "name": options.app})
         except ValueError as e:
             raise ConfigError(f'"{options.app}" cannot be the name of an app', hint="--app NAME: a-z, 0-9, -") from e
     return spec
 
 
-def _create(context: Context, target: Target, spec: Spec, digest: str | None, *, force: bool) -> DeploymentCreated:
+def _create(context: Context, target: Target, spec: Service, digest: str | None, *, force: bool) -> DeploymentCreated:
     request = DeploymentCreate(spec=spec.model_copy(update={"team": None}), digest=digest, force=force)
     made = deployments.create(context.http, target.team, target.app, request)
     for note in made.notes:
@@ -136,28 +158,53 @@ def _create(context: Context, target: Target, spec: Spec, digest: str | None, *,
     return made
 
 
-def _image(
-    context: Context, made: DeploymentCreated, folder: BuildFolder, engine: engines.Engine, *, where: str
-) -> Deployment:
-    """Build, push and hand over; from here on the deployment is the server's."""
-    ui, item, ticket = context.ui, made.deployment, made.ticket
-    if ticket is None:
-        raise LocoError(f"the server gave no ticket for v{item.number}", hint="loco version")
+def _made(context: Context, made: DeploymentCreated, source: BuildFolder | Existing, engine: engines.Engine) -> str:
+    """Build the image, or fetch it; give the engine's id of it."""
+    ui, item, ticket = context.ui, made.deployment, _ticket(made)
     engine.reach(ticket.registry, username=ticket.username, password=ticket.password)
     started = time.monotonic()
-    tag = f"loco/{item.team}/{item.app}:latest"
+    if isinstance(source, Existing):
+        image = source.image(engine, working=ui.working)
+    else:
+        image = _built(context, item, source, engine)
+    ui.step(f"image ready ({time.monotonic() - started:.1f} s)")
+    return image
+
+
+def _built(context: Context, item: Deployment, source: BuildFolder, engine: engines.Engine) -> str:
+    """Build, and let the server keep what the build said, whatever came of it."""
+    ui = context.ui
     try:
-        image = folder.image(engine, tag=tag, say=ui.step, working=ui.working)
+        image = source.image(engine, tag=f"loco/{item.team}/{item.app}:latest", say=ui.step, working=ui.working)
     except LocoError:
-        _keep_log(context, item, folder.log)
+        _keep_log(context, item, source.log)
         raise
-    _keep_log(context, item, folder.log)
-    built = time.monotonic()
-    ui.step(f"image ready ({built - started:.1f} s); pushing")
-    digest = push(engine, image, ticket, ui.working)
-    ui.step(f"pushed ({time.monotonic() - built:.1f} s)")
-    folder.remember_pushed(where, digest)
-    return deployments.image(context.http, item, digest)
+    _keep_log(context, item, source.log)
+    return image
+
+
+def _pushed(
+    context: Context,
+    made: DeploymentCreated,
+    source: BuildFolder | Existing,
+    engine: engines.Engine,
+    image: str,
+    *,
+    where: str,
+) -> Deployment:
+    """Push and hand over; from here on the deployment is the server's."""
+    ui, started = context.ui, time.monotonic()
+    ui.step("pushing")
+    done = push(engine, image, _ticket(made), say=ui.step, working=ui.working)
+    ui.step(f"pushed {done.summary} ({time.monotonic() - started:.1f} s)")
+    source.remember_pushed(where, done.digest)
+    return deployments.image(context.http, made.deployment, done.digest)
+
+
+def _ticket(made: DeploymentCreated) -> PushTicket:
+    if made.ticket is None:
+        raise LocoError(f"the server gave no ticket for v{made.deployment.number}", hint="loco version")
+    return made.ticket
 
 
 def _keep_log(context: Context, item: Deployment, text: str) -> None:

@@ -1,5 +1,7 @@
 """`loco login`: sign in to a server; by a file on the server's own machine, or with a token from stdin."""
 
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +17,10 @@ from loco_cli.options import Json, Server
 from loco_cli.ui.results import LoggedIn
 from loco_spec.api import LoginPrompt, Me
 from loco_spec.errors import NotSignedIn, UsageError
+
+_PROOF_NAME = re.compile(r"local-[a-z2-7]{20}")
+"""A server names the file of a proof after the sign-in. Whoever took the server's port may name any other."""
+_PROOF_MAX = 200
 
 TokenStdin = Annotated[bool, typer.Option("--token-stdin", help="Read a token from stdin instead.")]
 
@@ -63,12 +69,16 @@ def _proof(prompt: LoginPrompt, url: str) -> str:
             f"{url} is not on this machine; its sign-in by file works there alone", hint="loco login there"
         )
     path = Path(prompt.file)
+    if not _PROOF_NAME.fullmatch(path.name):
+        raise NotSignedIn(f"{path} is not a file that a loco server writes, and is not sent to {url}")
     try:
-        if path.stat().st_size > 200:
-            raise NotSignedIn(f"{path} is not what a loco server writes")
-        return path.read_text(encoding="ascii").strip()
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), encoding="ascii") as file:
+            text = file.read(_PROOF_MAX + 1).strip()
     except (OSError, UnicodeDecodeError) as e:
         raise NotSignedIn(
             f"{path} cannot be read: only the user who runs the server on this machine can sign in so",
             hint="run it as that user, or: loco login --token-stdin",
         ) from e
+    if len(text) > _PROOF_MAX:
+        raise NotSignedIn(f"{path} is not what a loco server writes")
+    return text

@@ -107,7 +107,7 @@ def since_time(text: str, *, now: datetime) -> datetime:
     """
     try:
         return now - timedelta(seconds=seconds(text))
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: before the year 1
         pass
     try:
         found = datetime.fromisoformat(text)
@@ -121,4 +121,4 @@ def _show(context: Context, batch: LogBatch) -> None:
     if batch.note:
         ui.note(f"-- {batch.note}")
     for line in batch.lines:
-        ui.line(line.model_dump_json() if ui.json else f"{line.at[:19]}Z {safe(line.instance)} {safe(line.text)}")
+        ui.line(line.model_dump_json() if ui.json else f"{safe(line.at[:19])}Z {safe(line.instance)} {safe(line.text)}")

@@ -4,8 +4,8 @@ import json
 import sys
 from typing import Any
 
-from loco_cli.ui.text import safe
-from loco_spec.errors import Diagnosis, LocoError
+from loco_cli.ui.text import TAB, cells, safe, windowed
+from loco_spec.errors import Diagnosis, FieldFault, LocoError
 
 
 def defect(error: BaseException) -> LocoError:
@@ -38,16 +38,31 @@ def lines(error: LocoError) -> list[str]:
     else:
         first, *rest = error.message.splitlines() or [""]
         found = [f"error: {safe(first)}", *(f"  {safe(line)}" for line in rest)]
-    found += [
-        f"  {fault.path}: {safe(fault.message)}" if fault.path else f"  {safe(fault.message)}" for fault in error.fields
-    ]
+    for fault in error.fields:
+        found += pointed(fault)
     if error.hint:
         found.append(f"next: {safe(error.hint)}")
     return found
 
 
+def pointed(fault: FieldFault, *, mark: str = "") -> list[str]:
+    """Give a fault with its place, its line and a caret under it; `mark`: what stands before the message."""
+    words = f"{mark}{safe(fault.path)}: {safe(fault.message)}" if fault.path else f"{mark}{safe(fault.message)}"
+    if fault.line is None or fault.column is None or fault.source is None:
+        return [f"  {words}"]
+    before = cells(safe(fault.source[: fault.column - 1]).expandtabs(TAB))
+    under = safe(fault.source[: fault.column - 1 + (fault.width or 1)]).expandtabs(TAB)
+    line, start, width = windowed(safe(fault.source).expandtabs(TAB), before, cells(under) - before)
+    margin = f"{fault.line:>5} | "
+    return [
+        f"{safe(fault.file or '')}:{fault.line}:{fault.column}: {words}",
+        margin + line,
+        " " * (len(margin) - 2) + "| " + " " * start + "^" * max(1, width),
+    ]
+
+
 def _diagnosis(message: str, diagnosis: Diagnosis) -> list[str]:
-    found = [f"error: {safe(message)}", f"  phase: {diagnosis.phase}, after {diagnosis.seconds:.1f} s"]
+    found = [f"error: {safe(message)}", f"  phase: {safe(diagnosis.phase)}, after {diagnosis.seconds:.1f} s"]
     if diagnosis.message != message:
         found += [
             f"  cause: {safe(line)}" if n == 0 else f"  {safe(line)}"

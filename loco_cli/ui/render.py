@@ -1,10 +1,24 @@
 """Each result as people read it: a function a type."""
 
+import json
+import re
 from functools import singledispatch
 
 from pydantic import BaseModel
 
-from loco_cli.ui.results import Deployed, LoggedIn, LoggedOut, Opened, Versions
+from loco_cli.ui.errors import pointed
+from loco_cli.ui.results import (
+    Deployed,
+    Effective,
+    LoggedIn,
+    LoggedOut,
+    Opened,
+    Page,
+    Setting,
+    Started,
+    Validated,
+    Versions,
+)
 from loco_cli.ui.text import ago, safe
 from loco_spec import api
 
@@ -33,12 +47,12 @@ def _(value: LoggedOut) -> list[str]:
 
 @human.register
 def _(value: Versions) -> list[str]:
-    return [f"loco    {value.client}", f"server  {value.server or 'not reached'} ({value.url})"]
+    return [f"loco    {value.client}", f"server  {safe(value.server or 'not reached')} ({value.url})"]
 
 
 @human.register
 def _(value: Opened) -> list[str]:
-    return [value.url]
+    return [safe(value.url)]
 
 
 @human.register
@@ -95,3 +109,50 @@ def _(value: api.AppStatus) -> list[str]:
 @human.register
 def _(value: api.Destroyed) -> list[str]:
     return [f"{safe(value.app)} of team {safe(value.team)} is gone"]
+
+
+@human.register
+def _(value: Validated) -> list[str]:
+    found = [line for fault in value.warnings for line in pointed(fault, mark="warning: ")]
+    if value.file is None:
+        return [*found, f"there is no loco.toml; the defaults make the app {value.app}"]
+    doubts = f", with {len(value.warnings)} warning{'s' if len(value.warnings) > 1 else ''}" if value.warnings else ""
+    return [*found, f"{value.file} is valid{doubts}"]
+
+
+@human.register
+def _(value: Page) -> list[str]:
+    return [
+        *value.text.splitlines(),
+        "",
+        f"topics: {', '.join(value.topics)}, a table of loco.toml, or an error's code",
+    ]
+
+
+@human.register
+def _(value: Started) -> list[str]:
+    found = [f"wrote {path}" for path in value.written]
+    found += [f"  {safe(line)}" for line in value.text.splitlines()]
+    return [*found, *(f"note: {safe(note)}" for note in value.notes), "next: loco deploy"]
+
+
+@human.register
+def _(value: Effective) -> list[str]:
+    """TOML again, with where each value came from as a comment."""
+    pairs: list[tuple[str, str]] = [_assigned("server", value.server), ("", "")]
+    table = ""
+    for item in value.settings:
+        above, _, key = item.key.rpartition(".")
+        if above != table:
+            table = above
+            array = re.fullmatch(r"(.*)\[\d+\]", table)
+            pairs += [("", ""), (f"[[{array[1]}]]" if array else f"[{table}]", "")]
+        pairs.append(_assigned(key, item))
+    width = min(40, max(len(left) for left, _ in pairs))
+    return [safe(f"{left:<{width}}  # {right}") if right else safe(left) for left, right in pairs]
+
+
+def _assigned(key: str, item: Setting) -> tuple[str, str]:
+    if item.value is None:
+        return f"# {key}", item.source
+    return f"{key} = {json.dumps(item.value, ensure_ascii=False)}", item.source

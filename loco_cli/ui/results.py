@@ -1,8 +1,11 @@
 """Results that are the CLI's own; the others are the API's."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 from loco_spec import api
+from loco_spec.errors import FieldFault
 
 
 class _Result(BaseModel):
@@ -33,3 +36,34 @@ class Deployed(_Result):
     deployment: api.Deployment
     unchanged: bool
     seconds: float
+
+
+class Validated(_Result):
+    file: str | None
+    app: str
+    valid: bool = True
+    warnings: tuple[FieldFault, ...] = ()
+
+
+class Setting(_Result):
+    key: str
+    """Dotted: `health.interval`, `ports[0].port`."""
+    value: Any
+    source: str
+
+
+class Effective(_Result):
+    server: Setting
+    settings: tuple[Setting, ...]
+
+
+class Page(_Result):
+    topic: str
+    text: str
+    topics: tuple[str, ...]
+
+
+class Started(_Result):
+    written: tuple[str, ...]
+    text: str
+    notes: tuple[str, ...] = ()

@@ -7,8 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from loco_cli.ui.errors import pointed
 from loco_cli.ui.render import human
+from loco_cli.ui.results import Page
 from loco_cli.ui.text import safe
+from loco_spec.errors import FieldFault
 
 
 class Ui:
@@ -50,7 +53,9 @@ class Ui:
             self._live.start()
         from rich.text import Text
 
-        self._live.update(Text(safe(message), overflow="ellipsis", no_wrap=True))
+        text = Text(safe(message))
+        text.truncate(self._live.console.width - len("* "), overflow="ellipsis")  # the spinner's Text forgets how to
+        self._live.update(text)
 
     def close(self) -> None:
         """Take the moving line away."""
@@ -65,19 +70,40 @@ class Ui:
         else:
             self.step(message)
 
+    def warn(self, fault: FieldFault) -> None:
+        """Say of a part of loco.toml that it is legal, and most likely not meant."""
+        if self.json:
+            print(json.dumps({"warning": fault.model_dump(exclude_none=True)}), file=sys.stderr)
+            return
+        for line in pointed(fault, mark="warning: "):
+            self.step(line)
+
     def result(self, value: BaseModel, **more: Any) -> None:
         """Give the command's result."""
         self.close()
         if self.json:
             print(json.dumps({"version": 1, "result": {**value.model_dump(mode="json"), **more}}), flush=True)
             return
-        for line in human(value):
+        lines = human(value)
+        if isinstance(value, Page) and sys.stdout.isatty():
+            self._page("\n".join(lines))
+            return
+        for line in lines:
             print(line)
+
+    def _page(self, text: str) -> None:
+        """Show a long text in the person's pager; one that is as long as the screen leaves at once."""
+        import pydoc
+
+        os.environ.setdefault("LESS", "FRX")
+        pydoc.pager(text)
 
     def line(self, text: str) -> None:
         """Give one line of the result, as it comes."""
         print(text, flush=True)
 
     def ask(self, question: str) -> str:
+        """Ask a person, who sees stderr: stdout may be a file."""
         self.close()
-        return input(f"{question} ").strip()
+        print(safe(question), end=" ", file=sys.stderr, flush=True)
+        return input().strip()

@@ -1,6 +1,7 @@
 """Text from elsewhere, made safe to show; times and sizes for people."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime
 
 # Everything that a terminal takes for an order: C0 but tab, DEL, C1, and what turns the direction of writing.
@@ -10,6 +11,34 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 def safe(text: str) -> str:
     """Replace what could steer the terminal; a log line stays one line."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+TAB = 4
+LINE = 100
+"""A shown line of a file is no longer, in a terminal's cells."""
+
+
+def cells(text: str) -> int:
+    """Give how many cells of a terminal the text takes: wide characters two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+        for char in text
+    )
+
+
+def windowed(line: str, start: int, width: int) -> tuple[str, int, int]:
+    """Cut a long line around the part that is pointed at; give it with the part's new start and width, in cells."""
+    if cells(line) <= LINE:
+        return line, start, width
+    begin = max(0, start - LINE // 3)
+    taken, at = "", 0
+    for char in line:
+        if begin <= at and at + cells(char) <= begin + LINE:
+            taken += char
+        at += cells(char)
+    left = "…" if begin else ""
+    right = "…" if at > begin + LINE else ""
+    return f"{left}{taken}{right}", start - begin + len(left), min(width, LINE - (start - begin))
 
 
 def ago(moment: datetime | None, *, now: datetime | None = None) -> str:

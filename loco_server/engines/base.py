@@ -96,7 +96,10 @@ Emit = Callable[[str], Awaitable[None]]
 """Tell the person one line of progress: `v12-1 is healthy (1.2 s)`."""
 
 Guard = Callable[[], Awaitable[None]]
-"""Called before each step that changes something; raises when this worker no longer owns the rollout."""
+"""Called before each step that changes something, and each second of a long wait for a command, a pull or health.
+
+It raises when the rollout is to stop: this worker no longer owns it, or somebody cancelled it.
+"""
 
 
 class LogKeeper(Protocol):
@@ -148,11 +151,18 @@ class Engine(Protocol):
         """
         ...
 
+    async def withdraw(self, rollout: Rollout) -> None:
+        """Take away what a cancelled rollout has started, its release command too. Instances that serve stay.
+
+        Raises:
+            StaleAttemptError: a later attempt has been here.
+        """
+        ...
+
     async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
         """Make the world as the records say: live rollouts run and are routed, anything else of loco's goes.
 
-        Apps in `busy` (ids; a worker is rolling them) are left as they are. Called at start, before traffic is
-        promised, and every few seconds.
+        Apps in `busy` (ids; a worker is rolling them) are left as they are. Called at start and every few seconds.
         """
         ...
 

@@ -1,15 +1,19 @@
 """Steps 2 and 4 to 5 of a deployment: a number and a ticket, then the image and its gates. Step 6 is the worker's."""
 
+import asyncio
+import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from weakref import WeakValueDictionary
 
 from loco_server.engines.base import AppRef, CapacityError, Engine, EngineDownError
-from loco_server.flows import view
+from loco_server.flows import routing, view
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.policy import gates, hosts, tokens
+from loco_server.policy.base_images import BaseImage
 from loco_server.records.apps import Apps, RouteTakenError
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.values import AppRecord, DeploymentRecord, TeamRecord
@@ -17,9 +21,8 @@ from loco_server.registries.base import ImageMissingError, ImageUnreadableError,
 from loco_server.scanners.base import Scanner
 from loco_server.settings import Settings
 from loco_server.units import UnitRoute
-from loco_spec import names
+from loco_spec import image_rules, names, references
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
-from loco_spec.app import App
 from loco_spec.errors import (
     ConfigError,
     Conflict,
@@ -33,6 +36,10 @@ from loco_spec.errors import (
     UsageError,
 )
 from loco_spec.events import ENDED
+from loco_spec.kinds.planned import Planned
+from loco_spec.kinds.service import Service
+
+log = logging.getLogger("loco.deploy")
 
 
 def app_ref(app: AppRecord) -> AppRef:
@@ -60,6 +67,7 @@ class Deploy:
         registry: Registry,
         scanner: Scanner,
         closed: ClosedDeployments,
+        base_images: Sequence[BaseImage] = (),
     ) -> None:
         self._settings = settings
         self._host = host
@@ -69,6 +77,12 @@ class Deploy:
         self._registry = registry
         self._scanner = scanner
         self._closed = closed
+        self._checks: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
+        self._base_images = base_images
+
+    @property
+    def platform(self) -> str:
+        return self._host.platform
 
     async def create(self, team: TeamRecord, name: str, by: str, request: DeploymentCreate) -> DeploymentCreated:
         """Give out a number and a push ticket, or say that nothing changed.
@@ -82,7 +96,7 @@ class Deploy:
         app = await self._apps.find(team.id, name) or await self._draft(team, name)
         if app.destroying:
             raise Conflict(f"{name} is being destroyed; wait a moment", hint="loco apps")
-        routes, notes = await self._routes(app, spec)
+        routes, notes = await routing.routes(self._apps, app, spec, domain=self._settings.domain)
         await self._prepare(app)
         live = await self._deployments.live(app.id)
         if (
@@ -126,27 +140,28 @@ class Deploy:
             ImageRefused: a gate said no; the deployment has failed.
             Conflict: it is not waiting for an image.
         """
-        if not await self._deployments.move(
+        if await self._deployments.move(
             app.id, number, "checking", of=("created",), message="the image was pushed; checking it", digest=digest
         ):
-            return await self._again(app, number, digest)
-        self._closed.close(deployment_key(app.id, number))
-        item = await self._get(app, number)
-        live = await self._deployments.live(app.id)
-        if live is not None and not item.force and _same(live, item.spec, item.routes, digest):
-            message = f"v{live.number} is live, nothing changed"
-            await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
-            return self._view(app, live)
-        try:
-            user_id = await self._pass_gates(app, item.spec, digest)
-        except RegistryDownError as e:
-            await self._deployments.move(app.id, number, "failed", of=("checking",), message=str(e))
-            raise RegistryUnreachable(str(e), hint="loco deploy") from e
-        except ImageRefused as e:
-            await self._deployments.move(app.id, number, "failed", of=("checking",), message=e.message)
-            raise
-        await self._accept(app, number, digest, user_id)
-        return self._view(app, await self._get(app, number))
+            self._closed.close(deployment_key(app.id, number))
+        lock = self._checks.setdefault((app.id, number), asyncio.Lock())
+        async with lock:  # who asks again while the first answer is under way gets the same one
+            item = await self._get(app, number)
+            if item.state != "checking" or item.digest != digest:
+                return self._again(app, item, digest)
+            return await self._check(app, item, digest)
+
+    async def resume(self) -> None:
+        """At the start: check again what was being checked when the server before ended. Nobody else would."""
+        for item in await self._deployments.in_state("checking"):
+            app = await self._apps.by_id(item.app_id)
+            if app is not None and item.digest is not None:
+                try:
+                    await self.image(app, item.number, item.digest)
+                except LocoError as e:
+                    log.info("v%d of %s/%s: %s", item.number, app.team, app.name, e.message)
+                except Exception:
+                    log.exception("v%d of %s/%s: checking its image stumbled", item.number, app.team, app.name)
 
     async def redeploy(self, app: AppRecord, by: str) -> Deployment:
         """Roll the live deployment's image and spec again, as a new number.
@@ -188,32 +203,56 @@ class Deploy:
                 raise Conflict(f"v{number} is {item.state}; there is nothing to cancel", hint="loco status")
         return self._view(app, await self._get(app, number))
 
-    async def _again(self, app: AppRecord, number: int, digest: str) -> Deployment:
+    async def _check(self, app: AppRecord, item: DeploymentRecord, digest: str) -> Deployment:
+        """Take a deployment that is `checking` out of that state, whatever happens."""
+        number = item.number
+        live = await self._deployments.live(app.id)
+        if live is not None and not item.force and _same(live, item.spec, item.routes, digest):
+            message = f"v{live.number} is live, nothing changed"
+            await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
+            return self._view(app, live)
+        try:
+            user_id = await self._pass_gates(app, item.spec, digest)
+        except RegistryDownError as e:
+            await self._deployments.move(app.id, number, "failed", of=("checking",), message=str(e))
+            raise RegistryUnreachable(str(e), hint="loco deploy") from e
+        except ImageRefused as e:
+            await self._deployments.move(app.id, number, "failed", of=("checking",), message=e.message)
+            raise
+        except Exception:
+            message = "a defect of the server; its log has the trace"
+            await self._deployments.move(app.id, number, "failed", of=("checking",), message=message)
+            raise
+        await self._accept(app, number, digest, user_id)
+        return self._view(app, await self._get(app, number))
+
+    def _again(self, app: AppRecord, item: DeploymentRecord, digest: str) -> Deployment:
         """The same request a second time (its first answer was lost) gets the same answer."""
-        item = await self._get(app, number)
-        if item.digest == digest and item.state in {"checking", "accepted", *ROLLING, "live", "superseded"}:
+        if item.digest == digest and item.state in {"accepted", *ROLLING, "live", "superseded"}:
             return self._view(app, item)
         raise Conflict(
-            f"v{number} is {item.state}{f': {item.reason}' if item.reason else ''}; it takes no image any more",
+            f"v{item.number} is {item.state}{f': {item.reason}' if item.reason else ''}; it takes no image any more",
             hint="loco deploy",
         )
 
-    async def _pass_gates(self, app: AppRecord, spec: App, digest: str) -> int:
+    async def _pass_gates(self, app: AppRecord, spec: Service, digest: str) -> int:
         repository = names.repository(app.team, app.name, app.id)
         try:
             facts = await self._registry.image(repository, digest)
         except ImageMissingError as e:
             raise ImageRefused(f"the registry has no image {digest}: {e}", hint="loco deploy") from e
-        gates.size(facts, self._settings.limits.image_bytes)
-        gates.platform(facts, self._host.platform)
+        built = spec.image is None
+        image_rules.stored_size(facts.compressed_size, self._settings.limits.image_bytes)
+        image_rules.platform([facts.platform], self._host.platform, built=built)
+        gates.base(facts, self._base_images)
         looked_up = None
-        name = gates.named_user(facts)
+        name = image_rules.named_user(facts.user)
         if name is not None and spec.security.user is None:
             try:
                 looked_up = await self._registry.user_id(repository, facts, name)
             except ImageUnreadableError as e:
                 raise ImageRefused(str(e), hint="USER 10001 in the Dockerfile, then: loco deploy") from e
-        user_id = gates.user(facts, override=spec.security.user, looked_up=looked_up)
+        user_id = image_rules.user_id(facts.user, override=spec.security.user, looked_up=looked_up, built=built)
         gates.scan(await self._scanner.scan(repository, digest))
         return user_id
 
@@ -221,11 +260,15 @@ class Deploy:
         self, app: AppRecord, number: int, digest: str, user_id: int | None, *, of: str = "checking"
     ) -> None:
         try:
+            hosts.refuse_reserved((await self._get(app, number)).routes, domain=self._settings.domain)
             await self._deployments.accept(app, number, digest=digest, user_id=user_id, of=of)
         except RouteTakenError as e:
             message = f"{e.host}{e.path} belongs to another app by now"
             await self._deployments.move(app.id, number, "failed", of=(of,), message=message)
             raise Conflict(message, hint="choose another host under [[routes]] in loco.toml") from e
+        except ConfigError as e:
+            await self._deployments.move(app.id, number, "failed", of=(of,), message=e.message)
+            raise
 
     async def _draft(self, team: TeamRecord, name: str) -> AppRecord:
         """Give an app that is not written down yet, so that a refusal leaves nothing behind."""
@@ -254,29 +297,6 @@ class Deploy:
                 str(e), hint="ask the operator of this server to start it, then: loco deploy"
             ) from e
 
-    async def _routes(self, app: AppRecord, spec: App) -> tuple[tuple[UnitRoute, ...], tuple[str, ...]]:
-        """Give the full routes, and what to tell the person about them."""
-        first, second = hosts.default_hosts(app.name, app.team)
-        host = first
-        if any(route.host is None for route in spec.routes) and not await self._free(
-            app, hosts.full_host(first, self._settings.domain), "/"
-        ):
-            host = second
-        routes = hosts.routes(spec, domain=self._settings.domain, default_host=host)
-        for route in routes:
-            if not await self._free(app, route.host, route.path):
-                raise Conflict(
-                    f"{route.host}{route.path} belongs to another app",
-                    hint="choose another host or path under [[routes]] in loco.toml",
-                )
-        notes = (f'host "{app.name}" is taken, the app answers at {host}',) if host != app.name else ()
-        return routes, notes if any(route.host is None for route in spec.routes) else ()
-
-    async def _free(self, app: AppRecord, host: str, path: str) -> bool:
-        team = await self._apps.host_owner(host)
-        owner = await self._apps.route_owner(host, path)
-        return team in {None, app.team_id} and owner in {None, app.id}
-
     async def _get(self, app: AppRecord, number: int) -> DeploymentRecord:
         item = await self._deployments.get(app.id, number)
         if item is None:
@@ -287,16 +307,23 @@ class Deploy:
         return view.deployment(app, item, edge_url=self._settings.edge_url)
 
 
-def _checked(spec: App, team: str, name: str) -> App:
+def _checked(spec: Service | Planned, team: str, name: str) -> Service:
     """The spec as it is stored: its name and team are those of the address it was sent to.
 
     Raises:
-        LocoError: they are not, or the spec asks for what is not there yet.
+        LocoError: they are not, or `image` names no image.
     """
+    if not isinstance(spec, Service):  # it refuses itself; said here for the type
+        raise _not_yet("kind", f'"{spec.kind}" is not there yet')
     if spec.name != name or spec.team not in {None, team}:
         raise UsageError(f"the spec is of {spec.team or team}/{spec.name}, and was sent to {team}/{name}")
     if spec.image is not None:
-        raise _not_yet("image", "deploying an existing image is not there yet; build from a Dockerfile")
+        try:
+            references.parse(spec.image)
+        except ValueError as e:
+            raise ConfigError(
+                "image is no reference to an image", fields=[FieldFault(path="image", message=str(e))]
+            ) from e
     return spec.model_copy(update={"team": None})
 
 
@@ -304,5 +331,5 @@ def _not_yet(path: str, message: str) -> LocoError:
     return ConfigError(f"{path}: {message}", fields=[FieldFault(path=path, message=message)])
 
 
-def _same(live: DeploymentRecord, spec: App, routes: tuple[UnitRoute, ...], digest: str) -> bool:
+def _same(live: DeploymentRecord, spec: Service, routes: tuple[UnitRoute, ...], digest: str) -> bool:
     return live.digest == digest and live.spec == spec and live.routes == routes

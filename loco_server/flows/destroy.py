@@ -1,6 +1,10 @@
 """The end of an app: containers, routes, images and records. Begun again from the start when it was interrupted."""
 
-from loco_server.engines.base import Engine
+import asyncio
+import logging
+from weakref import WeakValueDictionary
+
+from loco_server.engines.base import Engine, EngineDownError
 from loco_server.flows.deploy import app_ref
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key, pull_key
@@ -8,8 +12,15 @@ from loco_server.records.apps import Apps
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.facts import Facts
 from loco_server.records.values import AppRecord
-from loco_server.registries.base import Registry
+from loco_server.registries.base import Registry, RegistryDownError
 from loco_spec import names
+from loco_spec.errors import StillGoing
+
+log = logging.getLogger("loco.destroy")
+
+RETRY = 2.0
+LONGEST_RETRY = 60.0
+"""Seconds between two attempts at what could not be finished; they double."""
 
 
 class Destroy:
@@ -29,11 +40,56 @@ class Destroy:
         self._engine = engine
         self._registry = registry
         self._closed = closed
+        self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, app: AppRecord) -> None:
-        """Destroy the app. From the first step on its tokens buy nothing and its rollouts stop."""
+        """Destroy the app. From the first step on its tokens buy nothing and its rollouts stop.
+
+        Raises:
+            StillGoing: engine or registry does not answer. The app is on its way out, and `resume` goes on.
+        """
         await self._apps.mark_destroying(app.id)
         self._closed.close(pull_key(app.id))
+        try:
+            await self._finish(app)
+        except (EngineDownError, RegistryDownError) as e:
+            raise StillGoing(
+                f"{app.name} is being destroyed; the server goes on by itself once it can: {e}",
+                hint="loco apps shows it until it is gone",
+            ) from e
+
+    async def resume(self) -> None:
+        """Finish, until cancelled, what was begun: by an earlier server, or while engine or registry were away."""
+        pause = RETRY
+        while True:
+            try:
+                going = [app for app in await self._apps.all() if app.destroying]
+                done = await asyncio.gather(*(self._attempt(app, pause) for app in going))
+            except Exception:
+                log.exception("looking for what is being destroyed stumbled; it goes on")
+                done = [False]
+            await asyncio.sleep(pause)
+            pause = RETRY if all(done) else min(pause * 2, LONGEST_RETRY)
+
+    async def _attempt(self, app: AppRecord, pause: float) -> bool:
+        try:
+            await self._finish(app)
+        except (EngineDownError, RegistryDownError) as e:
+            log.warning("destroying %s/%s waits, the next attempt is in %.0f s: %s", app.team, app.name, pause, e)
+            return False
+        except Exception:
+            log.exception("destroying %s/%s stumbled, the next attempt is in %.0f s", app.team, app.name, pause)
+            return False
+        return True
+
+    async def _finish(self, app: AppRecord) -> None:
+        """One at a time for an app: a person who asks twice, and `resume`, wait for the same end."""
+        lock = self._under_way.setdefault(app.id, asyncio.Lock())
+        async with lock:
+            if await self._apps.by_id(app.id) is not None:
+                await self._steps(app)
+
+    async def _steps(self, app: AppRecord) -> None:
         waiting = await self._deployments.of_app(app.id)
         for item in waiting:
             self._closed.close(deployment_key(app.id, item.number))
@@ -51,9 +107,3 @@ class Destroy:
         for digest in await self._registry.manifests(repository):
             await self._registry.delete(repository, digest)
         await self._apps.delete(app.id)
-
-    async def resume(self) -> None:
-        """Finish what an earlier server began."""
-        for app in await self._apps.all():
-            if app.destroying:
-                await self.run(app)

@@ -1,6 +1,6 @@
 """What a ticket buys at the registry's token endpoint, looked up in the records."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from loco_server.gateway.tickets import (
     Grant,
@@ -15,14 +15,23 @@ from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
 from loco_spec import names
 
+LIVES = 12
+
 
 class Tickets:
-    """The token endpoint's TicketBook: push tickets while a deployment is `created`, pull tickets while the app is."""
+    """The token endpoint's TicketBook: push tickets while a deployment is `created`, pull tickets while the app is.
 
-    def __init__(self, *, apps: Apps, deployments: Deployments, pull_tickets: PullTickets) -> None:
+    A push ticket that is used lives on, however slow the way is that the image takes: for `ticket_seconds` from then
+    on, and for twelve times as long in all.
+    """
+
+    def __init__(
+        self, *, apps: Apps, deployments: Deployments, pull_tickets: PullTickets, ticket_seconds: int = 3600
+    ) -> None:
         self._apps = apps
         self._deployments = deployments
         self._pull_tickets = pull_tickets
+        self._life = timedelta(seconds=ticket_seconds)
 
     async def grant(self, username: str, password: str) -> Grant | None:
         """Give what the ticket buys; None for a wrong, ended or unknown one."""
@@ -37,10 +46,14 @@ class Tickets:
         item = await self._deployments.get(app_id, number)
         if app is None or item is None or item.state != "created" or item.ticket_sha256 is None:
             return None
-        if item.ticket_expires_at is None or item.ticket_expires_at <= datetime.now(UTC):
+        now = datetime.now(UTC)
+        if item.ticket_expires_at is None or item.ticket_expires_at <= now:
             return None
         if not tokens.matches(password, item.ticket_sha256):
             return None
+        until = min(now + self._life, item.created_at + LIVES * self._life)
+        if until - item.ticket_expires_at > self._life / 4:  # not a write for each token
+            await self._deployments.prolong(app_id, number, until)
         return Grant(
             repository=names.repository(app.team, app.name, app.id),
             actions=("push",),

@@ -17,6 +17,9 @@ async def server(call: Call) -> api.Server:
         domain=settings.domain,
         edge=settings.edge_url,
         registry=settings.registry_host,
+        platform=call.services.deploy.platform,
+        image_bytes=settings.limits.image_bytes,
+        uncompressed_bytes=settings.limits.uncompressed_bytes,
     )
 
 

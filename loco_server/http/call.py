@@ -17,7 +17,7 @@ from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_server.settings import Settings
 from loco_spec.errors import FieldFault, InvalidRequest, UsageError
-from loco_spec.toml import dotted
+from loco_spec.faults import dotted, place, worded
 
 BODY_LIMIT = 1 << 20
 
@@ -82,5 +82,14 @@ async def read_body(request: Request, model: type[BaseModel]) -> BaseModel:
     try:
         return model.model_validate_json(bytes(raw) or b"{}")
     except ValidationError as e:
-        faults = [FieldFault(path=dotted(item["loc"]), message=item["msg"]) for item in e.errors(include_url=False)]
+        faults = [_fault(item) for item in e.errors(include_url=False)]
         raise InvalidRequest("the request does not have the shape that this server knows", fields=faults) from e
+
+
+def _fault(item: Any) -> FieldFault:
+    """Word a fault; one in a spec as `loco validate` would."""
+    loc = item["loc"]
+    if loc[:1] != ("spec",) or len(loc) == 1:
+        return FieldFault(path=dotted(loc), message=item["msg"])
+    inner = place(loc[1:])
+    return FieldFault(path=dotted(("spec", *inner)), message=worded(item, inner))

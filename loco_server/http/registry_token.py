@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -30,12 +29,9 @@ def token_route(*, tokens: RegistryTokens, book: TicketBook) -> Route:
             return denied(Deny(401, "UNAUTHORIZED", "the ticket is wrong, or it has ended"))
         actions = scopes.granted(request.query_params.getlist("scope"), grant)
         text = tokens.make(ticket[0], grant, actions, issued_at=now)
-        body = {
-            "token": text,
-            "access_token": text,
-            "expires_in": tokens.times.advertised,
-            "issued_at": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        }
+        # Without `issued_at` a client counts from when it got the token, by its own clock. With it, one whose clock is
+        # some minutes behind (an engine in a virtual machine that slept) shows a token that has long ended here.
+        body = {"token": text, "access_token": text, "expires_in": tokens.times.advertised}
         return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
     return Route(TOKEN_PATH, answer, methods=["GET"])

@@ -1,6 +1,6 @@
 """Every endpoint, with who may call it. What does not stand here does not exist."""
 
-from loco_server.http import account, apps, build_logs, deployments
+from loco_server.http import account, apps, build_logs, deployments, documents
 from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
 from loco_spec import api, paths
@@ -10,6 +10,8 @@ _READ = Permission.APP_READ
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.SERVER, Permission.PUBLIC, account.server, response=api.Server),
+    Endpoint("GET", paths.SCHEMA, Permission.PUBLIC, documents.loco_schema),
+    Endpoint("GET", paths.DOCS, Permission.PUBLIC, documents.page),
     Endpoint("POST", paths.LOGIN, Permission.PUBLIC, account.login, api.LoginStart, api.LoginPrompt),
     Endpoint("POST", paths.LOGIN_FINISH, Permission.PUBLIC, account.login_finish, api.LoginFinish, api.SignedIn),
     Endpoint("DELETE", paths.SESSION, Permission.SIGNED_IN, account.logout),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from loco_server.engines.base import EngineDownError
 from loco_server.local import folder
 from loco_server.local.lock import FolderTakenError, Holder, holder
 from loco_server.local.processes import ProcessDiedError, recorded, stop_recorded
@@ -38,6 +39,8 @@ def start(data_dir: Path, ports: Ports, *, detach: bool) -> int:
         raise _taken(settings, e.holder) from e
     except ProcessDiedError as e:
         raise ServerFault(str(e), hint=f"look at {settings.log_dir}, then: loco-server local") from e
+    except EngineDownError as e:
+        raise LocoError(str(e), hint="docker info tells whether it answers; then: loco-server local") from e
     return 0
 
 
@@ -62,7 +65,22 @@ def stop(data_dir: Path) -> int:
 
     Raises:
         StillGoing: the server did not end in time.
+        LocoError: the engine does not answer. All else is stopped; the message says what is left.
     """
+    _stop_processes(data_dir)
+    if folder.exists(data_dir):
+        # Also after a server that ended by itself: it ends without an engine too, and then the apps run on.
+        _with_engine(
+            data_dir,
+            remove=False,
+            left="the apps' containers are as they were",
+            hint="start the engine, then: loco-server local stop",
+        )
+    return 0
+
+
+def _stop_processes(data_dir: Path) -> None:
+    """Stop server, edge and registry, and say what there was to stop."""
     found = holder(data_dir)
     if found is not None and found.is_alive():
         os.kill(found.pid, signal.SIGTERM)
@@ -74,19 +92,26 @@ def stop(data_dir: Path) -> int:
                 )
             time.sleep(0.05)
         _say("stopped")
-        return 0
+        return
     left = [name for name in CHILDREN if stop_recorded(data_dir / "run", name)]
-    if folder.exists(data_dir):
-        asyncio.run(_with_engine(data_dir, remove=False))
     _say(f"stopped what a killed server had left: {', '.join(left)}" if left else "nothing was running")
-    return 0
 
 
 def reset(data_dir: Path) -> int:
-    """Stop everything and remove it: containers, networks, rules, images, records."""
-    stop(data_dir)
+    """Stop everything and remove it: containers, networks, rules, images, records.
+
+    Raises:
+        StillGoing: the server did not end in time.
+        LocoError: the engine does not answer. The records stay then: only they tell which containers are loco's.
+    """
+    _stop_processes(data_dir)
     if folder.exists(data_dir):
-        asyncio.run(_with_engine(data_dir, remove=True))
+        _with_engine(
+            data_dir,
+            remove=True,
+            left=f"the apps' containers are left, and {data_dir}, which tells which ones they are",
+            hint=f"start the engine, then: loco-server local reset; with no engine any more: rm -r {data_dir}",
+        )
     if data_dir.exists():
         folder.refuse_strange(data_dir)
         for path in data_dir.iterdir():
@@ -102,10 +127,19 @@ def reset(data_dir: Path) -> int:
     return 0
 
 
-async def _with_engine(data_dir: Path, *, remove: bool) -> None:
-    """Stop or remove the installation's containers without a server."""
-    server = LocalServer(_settings(data_dir, Ports()), say=_say)
-    await server.clean(remove=remove)
+def _with_engine(data_dir: Path, *, remove: bool, left: str, hint: str) -> None:
+    """Stop or remove the installation's containers without a server.
+
+    Raises:
+        LocoError: the engine does not answer; says what is left.
+    """
+    settings = _settings(data_dir, Ports())
+    try:
+        asyncio.run(LocalServer(settings, say=_say).clean(remove=remove))
+    except FolderTakenError as e:  # started by somebody else since
+        raise _taken(settings, e.holder) from e
+    except EngineDownError as e:
+        raise LocoError(f"{e}; {left}", hint=hint) from e
 
 
 def _detach(settings: Settings) -> int:

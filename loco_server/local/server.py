@@ -23,9 +23,10 @@ from loco_server.http.app import api_app
 from loco_server.http.call import Services
 from loco_server.http.gateway import gateway_route
 from loco_server.http.registry_token import SERVICE, TOKEN_PATH, token_route
-from loco_server.local import envoy, folder, lock, ports
+from loco_server.local import base_images, envoy, folder, lock, ports
 from loco_server.local.listener import Listener
 from loco_server.local.registry import LocalRegistry
+from loco_server.policy.base_images import BaseImage
 from loco_server.records.database import Database
 from loco_server.settings import Settings
 from loco_server.wiring import Parts, wire
@@ -39,6 +40,7 @@ class LocalServer:
     def __init__(self, settings: Settings, *, say: Callable[[str], None]) -> None:
         self._settings = settings
         self._say = say
+        self._base_images: tuple[BaseImage, ...] = ()
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; then stop everything, the apps included.
@@ -50,6 +52,7 @@ class LocalServer:
         """
         settings = self._settings
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._base_images = base_images.load(settings.base_images)
         folder.make(settings)
         with lock.held(settings.data_dir, api_url=settings.api_url):
             async with AsyncExitStack() as stack:
@@ -94,20 +97,23 @@ class LocalServer:
         stack.push_async_callback(self._stop_apps, parts)
         await parts.worker.resume()
         stack.push_async_callback(parts.worker.close)
-        for work in (
-            parts.worker.run(),
-            parts.housekeeping.run(),
-            parts.destroy.resume(),
-            registry.process.watch(),
-            proxy.watch(),
-        ):
-            self._in_background(stack, work)
+        # Before anything is brought back: what is pulled for it asks this very API for its token.
         api = Listener(
             api_app(_services(settings, parts), [token_route(tokens=tokens, book=parts.tickets)]), api_socket
         )
         await api.start()
         stack.push_async_callback(api.stop)
-        self._say(f"ready: {settings.api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
+        self._say(f"serving: {settings.api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
+        for work in (
+            parts.worker.run(),
+            parts.housekeeping.run(),
+            parts.deploy.resume(),
+            parts.destroy.resume(),
+            registry.process.watch(),
+            proxy.watch(),
+            self._tell_ready(parts),
+        ):
+            self._in_background(stack, work)
         await ended.wait()
         self._say("stopping")
 
@@ -119,6 +125,7 @@ class LocalServer:
             user=_login(),
             server_key=folder.server_key(self._settings),
             collect_garbage=collect_garbage,
+            base_images=self._base_images,
         )
 
     def _internal_app(self, parts: Parts, tokens: RegistryTokens, registry: LocalRegistry) -> Starlette:
@@ -141,6 +148,10 @@ class LocalServer:
         """The first start makes the local administrator; the sign-in by file finds them."""
         user = await parts.people.signed_in("local", _login(), _login())
         log.debug("the local administrator is %s", user.login)
+
+    async def _tell_ready(self, parts: Parts) -> None:
+        await parts.worker.settled.wait()
+        self._say(f"ready: {self._settings.api_url} (what was live has been started)")
 
     async def _stop_apps(self, parts: Parts) -> None:
         try:

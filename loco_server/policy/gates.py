@@ -1,9 +1,14 @@
-"""The gates between a pushed image and a rollout. Pure: facts in, a refusal out or nothing."""
+"""The gates that only the server has; the others are `loco_spec.image_rules`. Pure: facts in, a refusal or nothing."""
 
+from collections.abc import Sequence
+
+from loco_server.policy.base_images import BaseImage
 from loco_server.registries.base import ImageFacts
 from loco_server.scanners.base import ScanReport
 from loco_spec.errors import ImageRefused, Refused
 from loco_spec.values import human_bytes
+
+NAMES_SHOWN = 6
 
 
 def room(free_bytes: int, floor_bytes: int, *, where: str) -> None:
@@ -20,59 +25,25 @@ def room(free_bytes: int, floor_bytes: int, *, where: str) -> None:
         )
 
 
-def size(facts: ImageFacts, limit_bytes: int) -> None:
-    """Refuse an image whose layers are too large as they are stored.
+def base(facts: ImageFacts, allowed: Sequence[BaseImage]) -> None:
+    """Refuse an image that stands on none of the listed base images, where the operator lists some.
+
+    An image stands on another when its lowest layers are that one's, all of them. The ids are those of the unpacked
+    layers: how a registry packs them does not matter, and an engine does not start an image whose layers do not have
+    the ids that its configuration claims.
 
     Raises:
-        ImageRefused: with both sizes.
+        ImageRefused: with the names of the listed ones.
     """
-    if facts.compressed_size > limit_bytes:
-        raise ImageRefused(
-            f"the image is {human_bytes(facts.compressed_size)} compressed; the limit is {human_bytes(limit_bytes)}",
-            hint="make it smaller: a .dockerignore, a smaller base image, a multi-stage build",
-        )
-
-
-def platform(facts: ImageFacts, wanted: str) -> None:
-    """Refuse an image that the engine's machine cannot run.
-
-    Raises:
-        ImageRefused: with both platforms.
-    """
-    if facts.platform != wanted:
-        raise ImageRefused(
-            f"the image is built for {facts.platform}, and the apps run on {wanted}",
-            hint=f'set platform = "{wanted}" under [build] in loco.toml and deploy again',
-        )
-
-
-def named_user(facts: ImageFacts) -> str | None:
-    """Give the user's name when the image names one instead of a number: look it up before asking `user`."""
-    user = facts.user.partition(":")[0]
-    return None if not user or user.isdigit() else user
-
-
-def user(facts: ImageFacts, *, override: int | None, looked_up: int | None) -> int:
-    """Give the numeric user that the containers run as; never root.
-
-    Raises:
-        ImageRefused: the image runs as root, or its user is nowhere to be found.
-    """
-    if override is not None:
-        return override
-    name = named_user(facts)
-    uid = looked_up if name else int(facts.user.partition(":")[0] or 0)
-    if uid is None:
-        raise ImageRefused(
-            f'the image runs as user "{name}", whom its /etc/passwd does not know',
-            hint="write a number in the Dockerfile (USER 10001), or user = 10001 under [security] in loco.toml",
-        )
-    if uid == 0:
-        raise ImageRefused(
-            "the image runs as root, and apps of several teams share this machine",
-            hint="add USER 10001 as the Dockerfile's last but one line, or user = 10001 under [security] in loco.toml",
-        )
-    return uid
+    if not allowed or any(facts.diff_ids[: len(each.layers)] == each.layers for each in allowed):
+        return
+    names = sorted({each.name for each in allowed})
+    shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" if names[NAMES_SHOWN:] else "")
+    raise ImageRefused(
+        f"the image stands on none of the base images that this platform allows: {shown}",
+        hint=f"FROM {names[0]} in the Dockerfile's last stage (docker pull it first: an old one may not be listed any "
+        "more), or ask the operator",
+    )
 
 
 def scan(report: ScanReport) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from loco_server.units import UnitRoute
 from loco_spec import names
-from loco_spec.app import App
+from loco_spec.errors import ConfigError, FieldFault
+from loco_spec.kinds.service import Service
 
 
 def full_host(host: str, domain: str) -> str:
@@ -12,7 +13,30 @@ def full_host(host: str, domain: str) -> str:
     return host if "." in host else f"{host}.{domain}"
 
 
-def routes(spec: App, *, domain: str, default_host: str) -> tuple[UnitRoute, ...]:
+def is_reserved(host: str, domain: str) -> bool:
+    """Whether a full host is the platform's: its domain itself, a reserved label under it, or below such a one."""
+    if host == domain:
+        return True
+    below = host.removesuffix(f".{domain}")
+    return below != host and names.is_reserved_host(below.rpartition(".")[2])
+
+
+def refuse_reserved(found: Sequence[UnitRoute], *, domain: str) -> None:
+    """Refuse routes at hosts that are the platform's. A spec names labels and whole domains; only here both are one.
+
+    Raises:
+        ConfigError: with a fault for each such route.
+    """
+    faults = [
+        FieldFault(path=f"routes[{at}].host", message=f"{route.host} is reserved, or looks like a host that is")
+        for at, route in enumerate(found)
+        if is_reserved(route.host, domain)
+    ]
+    if faults:
+        raise ConfigError(faults[0].message, hint="choose another host under [[routes]] in loco.toml", fields=faults)
+
+
+def routes(spec: Service, *, domain: str, default_host: str) -> tuple[UnitRoute, ...]:
     """Give the app's routes with full hosts and port names; `default_host` stands where the spec names no host."""
     found = []
     for route in spec.routes:

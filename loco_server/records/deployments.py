@@ -15,9 +15,10 @@ from loco_server.records.tables import APPS, DEPLOYMENTS, TEAMS
 from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.records.wake import Wake
 from loco_server.units import UnitRoute
-from loco_spec.app import SCHEMA, App
-from loco_spec.errors import Diagnosis
+from loco_spec.app import SCHEMA
+from loco_spec.errors import Conflict, Diagnosis
 from loco_spec.events import ENDED
+from loco_spec.kinds.service import Service
 
 ROLLING = ("releasing", "rolling")
 AHEAD = ("accepted", "releasing", "rolling", "live")
@@ -30,7 +31,7 @@ def record(row: Row[Any]) -> DeploymentRecord:
         number=row.number,
         state=row.state,
         action=row.action,
-        spec=App.model_validate(row.spec),
+        spec=Service.model_validate(row.spec),
         routes=tuple(UnitRoute(**route) for route in row.routes),
         digest=row.digest,
         user_id=row.user_id,
@@ -63,7 +64,7 @@ class Deployments:
     async def create(
         self,
         app: AppRecord,
-        spec: App,
+        spec: Service,
         routes: Sequence[UnitRoute],
         *,
         action: str,
@@ -75,7 +76,11 @@ class Deployments:
         digest: str | None = None,
         user_id: int | None = None,
     ) -> DeploymentRecord:
-        """Give out the app's next number. With an image (digest) it is still `created`: accept it next."""
+        """Give out the app's next number. With an image (digest) it is still `created`: accept it next.
+
+        Raises:
+            Conflict: the app is being destroyed.
+        """
         async with self._database.write() as db:
             number = await db.scalar(
                 update(APPS)
@@ -84,7 +89,7 @@ class Deployments:
                 .returning(APPS.c.last_number)
             )
             if number is None:
-                raise LookupError(f"app {app.name} is being destroyed")
+                raise Conflict(f"{app.name} is being destroyed; wait a moment", hint="loco apps")
             await db.execute(
                 insert(DEPLOYMENTS).values(
                     app_id=app.id,
@@ -218,6 +223,15 @@ class Deployments:
             await append_event(db, app_id, number, "state", message, {"state": to})
         self.wake.all()
         return True
+
+    async def prolong(self, app_id: str, number: int, until: datetime) -> None:
+        """Let the push ticket of a deployment that waits for its image live longer."""
+        async with self._database.write() as db:
+            await db.execute(
+                update(DEPLOYMENTS)
+                .where(this(app_id, number), DEPLOYMENTS.c.state == "created")
+                .values(ticket_expires_at=until)
+            )
 
     async def accept(
         self, app: AppRecord, number: int, *, digest: str, user_id: int | None, of: str = "checking"

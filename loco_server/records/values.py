@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from loco_server.units import UnitRoute
-from loco_spec.app import App
 from loco_spec.errors import Diagnosis
+from loco_spec.kinds.service import Service
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class DeploymentRecord:
     number: int
     state: str
     action: str
-    spec: App
+    spec: Service
     routes: tuple[UnitRoute, ...]
     digest: str | None
     user_id: int | None

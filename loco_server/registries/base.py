@@ -18,6 +18,9 @@ class ImageFacts:
     """As the image has it: "", "0", "app", "10001:10001"."""
     config_digest: str
     layers: tuple[str, ...]
+    """Digests of the blobs, the lowest first."""
+    diff_ids: tuple[str, ...] = ()
+    """Of the same layers unpacked, as the image's configuration has them."""
 
 
 class RegistryDownError(Exception):

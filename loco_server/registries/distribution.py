@@ -24,6 +24,7 @@ from loco_server.registries.base import (
     ImageUnreadableError,
     RegistryDownError,
 )
+from loco_spec import image_rules
 
 ISSUER = "loco"
 SERVICE = "loco-distribution"
@@ -90,15 +91,17 @@ class Distribution:
         gate = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(*(self._see(repository, *blob, gate) for blob in {config, *blobs}))
         facts = await self._document(repository, f"blobs/{config[0]}", config[0])
-        architecture, variant = str(facts.get("architecture", "")), str(facts.get("variant", ""))
-        settings = facts.get("config")
+        settings, root = facts.get("config"), facts.get("rootfs")
+        named = [str(facts.get(key) or "") for key in ("os", "architecture", "variant")]
+        diff_ids = root.get("diff_ids") if isinstance(root, dict) else None
         return ImageFacts(
             digest=digest,
             compressed_size=config[1] + sum(size for _, size in blobs),
-            platform="/".join((str(facts.get("os", "")), architecture, *([variant] if architecture == "arm" else []))),
+            platform=image_rules.platform_name(*named),
             user=str(settings.get("User") or "") if isinstance(settings, dict) else "",
             config_digest=config[0],
             layers=tuple(name for name, _ in blobs),
+            diff_ids=tuple(str(each) for each in diff_ids) if isinstance(diff_ids, list) else (),
         )
 
     async def user_id(self, repository: str, facts: ImageFacts, name: str) -> int | None:

@@ -69,6 +69,7 @@ class Housekeeping:
         now = datetime.now(UTC)
         for item in await self._deployments.in_state("created", "checking"):
             if item.ticket_expires_at is not None and item.ticket_expires_at <= now:
+                self._closed.close(deployment_key(item.app_id, item.number))  # before anybody can read that it is over
                 await self._deployments.move(
                     item.app_id,
                     item.number,
@@ -76,7 +77,6 @@ class Housekeeping:
                     of=("created", "checking"),
                     message="no image came in time; nothing was changed",
                 )
-                self._closed.close(deployment_key(item.app_id, item.number))
 
     async def retain(self, app: AppRecord) -> int:
         """Delete the app's images that neither the last two live deployments nor anything running or coming needs."""

@@ -11,7 +11,7 @@ from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.settings import Settings
 from loco_server.workloads import injected, service
 from loco_spec import names
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 from loco_spec.values import seconds
 
 
@@ -35,7 +35,7 @@ class Planner:
         found = [await self.rollout(item) for item in await self._deployments.in_state("live")]
         return [rollout for rollout in found if rollout is not None]
 
-    def _rollout(self, app: AppRecord, item: DeploymentRecord, others: Mapping[str, App]) -> Rollout:
+    def _rollout(self, app: AppRecord, item: DeploymentRecord, others: Mapping[str, Service]) -> Rollout:
         urls = hosts.urls(item.routes, edge_url=self._settings.edge_url)
         repository = names.repository(app.team, app.name, app.id)
         unit = service.unit(

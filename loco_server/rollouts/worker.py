@@ -50,26 +50,37 @@ class Worker:
         self._waiting: dict[str, DeploymentRecord] = {}
         self._engine_was_down = False
         self._reconcile_lock = asyncio.Lock()
+        self.settled = asyncio.Event()
+        """Set once the engine and the edge have been as the records say."""
 
     async def resume(self) -> None:
-        """At the start: take over what was rolling, then make the engine and the edge as the records say."""
+        """At the start: take over what was rolling. Asks the records alone."""
         for item in await self._claims.take_over(self.owner):
             self._begin(item)
-        await self.reconcile()
 
     async def run(self) -> None:
         """Work until cancelled."""
-        next_reconcile = time.monotonic() + RECONCILE_EVERY
+        keeping = asyncio.create_task(self._keep_true())
+        try:
+            while True:
+                try:
+                    for item in await self._claims.claim(self.owner):
+                        self._begin(item)
+                except Exception:
+                    log.exception("the worker stumbled; it goes on")
+                await self._deployments.wake.wait(at_most=1.0)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    async def _keep_true(self) -> None:
+        """Reconcile at once and then every few seconds. Beside the claims: one that pulls an image takes its time."""
         while True:
             try:
-                for item in await self._claims.claim(self.owner):
-                    self._begin(item)
-                if time.monotonic() >= next_reconcile:
-                    await self.reconcile()
-                    next_reconcile = time.monotonic() + RECONCILE_EVERY
+                await self.reconcile()
             except Exception:
-                log.exception("the worker stumbled; it goes on")
-            await self._deployments.wake.wait(at_most=1.0)
+                log.exception("reconcile stumbled; it goes on")
+            await asyncio.sleep(RECONCILE_EVERY)
 
     async def close(self) -> None:
         """Let go of the rollouts in hand; the next server takes them over."""
@@ -94,6 +105,7 @@ class Worker:
                 if self._engine_was_down:
                     log.warning("the container engine answers again")
                 self._engine_was_down = False
+                self.settled.set()
 
     def _begin(self, item: DeploymentRecord) -> None:
         if item.app_id in self._tasks:
@@ -122,6 +134,7 @@ class Worker:
                 return
             except CancelRequestedError:
                 await self._end(item, "cancelled", "cancelled; the previous deployment serves on")
+                await self._withdraw(item)
                 return
             except RolloutFailedError as e:
                 await self._end(item, "failed", e.diagnosis.message, e.diagnosis)
@@ -167,6 +180,15 @@ class Worker:
             raise ClaimLostError  # superseded between the claim and here
         await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
         await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s")
+
+    async def _withdraw(self, item: DeploymentRecord) -> None:
+        """Before the app's next rollout begins, which would run beside a release command. Else reconcile does it."""
+        rollout = await self._planner.rollout(item)
+        if rollout is not None:
+            try:
+                await self._engine.withdraw(rollout)
+            except (EngineDownError, StaleAttemptError) as e:
+                log.info("v%d of %s waits for reconcile: %s", item.number, rollout.app.app, e)
 
     async def _release(self, item: DeploymentRecord, rollout: Rollout) -> None:
         command = item.spec.deploy.release_command

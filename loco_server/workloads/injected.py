@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from loco_spec import names
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 
 
 def variables(
-    *, app: str, team: str, deployment: int, url: str | None, others: Mapping[str, App]
+    *, app: str, team: str, deployment: int, url: str | None, others: Mapping[str, Service]
 ) -> tuple[tuple[str, str], ...]:
     """Give `LOCO_APP`, `LOCO_TEAM`, `LOCO_DEPLOYMENT`, `LOCO_URL`, and host and first port of each other app."""
     found = {"LOCO_APP": app, "LOCO_TEAM": team, "LOCO_DEPLOYMENT": f"v{deployment}"}

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from loco_server.units import Probe, Unit, UnitPort, UnitRoute
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 from loco_spec.values import cpu_millis, memory_bytes, seconds
 
 
 def unit(
-    spec: App, *, image: str, user: int | None, routes: Sequence[UnitRoute], injected: Sequence[tuple[str, str]]
+    spec: Service, *, image: str, user: int | None, routes: Sequence[UnitRoute], injected: Sequence[tuple[str, str]]
 ) -> Unit:
     """Make the one Unit of a service. What loco injects gives way to what the spec sets."""
     env = dict(injected) | spec.env

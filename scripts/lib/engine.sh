@@ -27,7 +27,9 @@ start_engine() {
   mkdir -p "$1"
   echo "starting dockerd (log: $1/dockerd.log)"
   rm -f /var/run/docker.pid
-  setsid dockerd >"$1/dockerd.log" 2>&1 </dev/null &
+  local where=()
+  [ -z "${DOCKER_HOST:-}" ] || where=(--host "$engine_socket")
+  setsid dockerd "${where[@]}" >"$1/dockerd.log" 2>&1 </dev/null &
   echo $! >"$1/dockerd.pid"
   for _ in $(seq 300); do
     engine_answers && return 0

@@ -17,7 +17,7 @@ import pytest
 
 from loco_server.edge.base import EdgeApp
 from loco_server.engines import MEMBERS
-from loco_server.engines.base import AppRef, Engine, LogQuery, Rollout, RolloutFailedError, StaleAttemptError
+from loco_server.engines.base import AppRef, Engine, Guard, LogQuery, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.seam import load
 from loco_server.units import Unit, UnitPort, UnitRoute
 from loco_spec.errors import Diagnosis
@@ -240,9 +240,60 @@ async def test_containers_are_fenced_in_limited_and_labelled(world: World) -> No
     labels = config["Labels"]
     assert (labels["loco/installation"], labels["loco/app-id"]) == (world.installation, world.app.app_id)
     assert (labels["loco/deployment"], labels["loco/attempt"], labels["loco/number"]) == ("1", "4", "1")
-    _, output = container.exec_run(["sh", "-c", "id -u; touch /tmp/ok && echo tmp; touch /x || echo closed"])
-    assert output.decode().split()[:2] == ["4242", "tmp"]
-    assert b"closed" in output
+    script = "id -u; touch /tmp/ok && echo tmp; touch /x || echo closed"
+    _, (output, _) = container.exec_run(["sh", "-c", script], demux=True)  # both in one come in either order
+    assert output.decode().split() == ["4242", "tmp", "closed"]
+
+
+# ---- cancelled: within two seconds, also in the middle of a wait, and nothing is left
+
+
+class Cancelled(Exception):
+    pass
+
+
+def cancelled_once(what: asyncio.Event) -> Guard:
+    """A guard that raises from the moment on."""
+
+    async def guard() -> None:
+        if what.is_set():
+            raise Cancelled
+
+    return guard
+
+
+async def test_a_roll_that_waits_for_health_stops_when_it_is_cancelled(world: World) -> None:
+    await world.roll(world.rollout(1))
+    before, cancel = world.served, asyncio.Event()
+    slow = world.rollout(2, command=sh("exec sleep 60"), probe=dataclasses.replace(PROBE, grace=60), replicas=2)
+    rolling = asyncio.create_task(world.engine.roll(slow, emit=Told(), guard=cancelled_once(cancel)))
+    await eventually_async(lambda: _told([each.status for each in world.containers()] == ["running"] * 3))
+    cancel.set()
+    with pytest.raises(Cancelled):
+        await asyncio.wait_for(rolling, 2.5)
+    await world.engine.withdraw(slow)
+    assert (world.names(), world.served) == (["v1-1"], before)
+
+
+async def test_a_release_command_stops_when_it_is_cancelled(world: World) -> None:
+    cancel, first = asyncio.Event(), world.rollout(1)
+    running = asyncio.create_task(
+        world.engine.release(first, sh("sleep 60"), timeout_seconds=60, emit=Told(), guard=cancelled_once(cancel))
+    )
+    await eventually_async(lambda: _told("running" in [each.status for each in world.containers()]))
+    cancel.set()
+    with pytest.raises(Cancelled):
+        await asyncio.wait_for(running, 2.5)
+    await world.engine.withdraw(first)
+    assert world.names() == []
+
+
+async def test_what_serves_is_not_withdrawn(world: World) -> None:
+    await world.roll(world.rollout(1))
+    await world.engine.withdraw(world.rollout(1))
+    assert world.names() == ["v1-1"]
+    with pytest.raises(StaleAttemptError):
+        await world.engine.withdraw(world.rollout(1, attempt=0))
 
 
 # ---- diagnosis: each keeps the previous deployment serving, and leaves nothing of the new one

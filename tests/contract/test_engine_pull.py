@@ -1,5 +1,6 @@
 """Pulling by digest, from a real registry that asks for a password."""
 
+import asyncio
 import base64
 import dataclasses
 import subprocess
@@ -11,8 +12,10 @@ import httpx
 import pytest
 
 from loco_server.engines.base import PullCredential
+from tests import private_registry as private_registry_
 from tests.contract.test_engine import World, web, world
 from tests.ports import free_port
+from tests.private_registry import private_registry
 from tests.waiting import eventually
 
 __all__ = ["web", "world"]  # fixtures
@@ -79,6 +82,34 @@ async def test_an_image_is_pulled_by_digest_with_the_apps_own_credential_and_onl
     assert not any(line.startswith("image pulled") for line in again)
     assert not (private_home / ".docker").exists()
     world.client.images.remove(image, force=True)
+
+
+async def test_a_registry_that_is_away_for_a_moment_only_delays_a_pull(world: World) -> None:
+    with private_registry(signed_in=True) as private:
+        repository = f"acme/shop-{world.app.app_id}"
+        pushed = private.push(world.client, world.image, repository, "v1")
+        private.stop()
+        rollout = world.rollout(1, image=f"{private.host}/{repository}@{pushed}")
+        pull = PullCredential(private.host, private_registry_.USER, private_registry_.PASSWORD)
+        asked = asyncio.Event()
+
+        async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.close()
+            asked.set()
+
+        nobody = await asyncio.start_server(hang_up, *private.host.split(":"))
+        rolling = asyncio.create_task(world.roll(dataclasses.replace(rollout, pull=pull)))
+        await asked.wait()
+        nobody.close()
+        await nobody.wait_closed()
+        await asyncio.to_thread(private.start)
+        lines = list(await rolling)
+        assert lines.index("the registry does not answer; trying again") + 1 == _pulled(lines)
+        world.client.images.remove(f"{private.host}/{repository}@{pushed}", force=True)
+
+
+def _pulled(lines: list[str]) -> int:
+    return next(n for n, line in enumerate(lines) if line.startswith("image pulled ("))
 
 
 async def test_the_registrys_own_words_are_shown(world: World, registry: str) -> None:

@@ -64,6 +64,7 @@ def test_an_image_is_read_with_size_platform_and_user(filled: Filled, media_type
     assert (facts.platform, facts.user) == ("linux/arm64", "app")
     assert facts.config_digest == digest(image.config)
     assert facts.layers == tuple(digest(content) for content in image.layers)
+    assert facts.diff_ids == tuple(json.loads(image.config)["rootfs"]["diff_ids"])
 
 
 def test_an_index_of_one_image_leads_to_it_and_attestations_are_passed_over(filled: Filled) -> None:

@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from loco_spec import toml
-from loco_spec.app import App
 from loco_spec.errors import ConfigError
+from loco_spec.kinds.service import Service
 
 TEXT = (Path(__file__).parents[2] / "docs/loco.toml").read_text()
 
@@ -54,7 +54,7 @@ def test_the_reference_loads() -> None:
 
 def test_the_reference_names_every_key_and_no_other() -> None:
     there = written(tomllib.loads(TEXT)).union(*(written(tomllib.loads(text)) for text in alternatives()))
-    assert there == keys(App) | {"port"}
+    assert there == keys(Service) | {"port"}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_key_that_is_told_to_exclude_another_does(text: str) -> None:
         toml.parse(text, default_name="x")
 
 
-def models(annotation: Any = App) -> list[type[BaseModel]]:
+def models(annotation: Any = Service) -> list[type[BaseModel]]:
     """Give the model and those of the tables in it."""
     found = [kind for kind in _kinds(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
     return found + [

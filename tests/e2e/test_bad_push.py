@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -22,9 +23,9 @@ def child(stack: Stack, name: str) -> int:
     return int(line.split("pid ")[1].split(")")[0])
 
 
-def uploading(stack: Stack) -> bool:
-    """Whether the registry is in the middle of taking a layer."""
-    found = (stack.data_dir / "registry").rglob("_uploads/*/data")
+def uploading(stack: Stack, folder: Path) -> bool:
+    """Whether the registry is in the middle of taking a layer of the app; a cut one of another app may lie about."""
+    found = (stack.data_dir / "registry").rglob(f"repositories/*/{folder.name}-*/_uploads/*/data")
     return any(path.stat().st_size > 0 for path in found)
 
 
@@ -35,11 +36,14 @@ def large(folder: Path, megabytes: int) -> None:
 def test_a_push_that_is_cut_by_a_killed_edge_goes_on_by_itself(stack: Stack) -> None:
     folder = httpd(stack, "cut", text="the first")
     stack.loco("deploy", cwd=folder)
-    large(folder, 120)
+    large(folder, 60)
     (folder / "www/index.html").write_text("the second")
+    envoy, registry = child(stack, "envoy"), child(stack, "registry")
     with stack.begin("deploy", cwd=folder) as deploy:
-        eventually(lambda: uploading(stack), within=30)
-        os.kill(child(stack, "envoy"), signal.SIGKILL)
+        eventually(lambda: uploading(stack, folder), within=30)
+        os.kill(registry, signal.SIGSTOP)  # so that the upload is not over before the cut
+        os.kill(envoy, signal.SIGKILL)
+        os.kill(registry, signal.SIGCONT)
         assert deploy.ended(within=90) == 0, deploy.said
     assert stack.get("cut").text == "the second"
 
@@ -49,9 +53,9 @@ def test_a_push_whose_server_is_killed_fails_and_the_next_one_lands(own_stack: S
     own_stack.loco("login")
     folder = httpd(own_stack, "lost", text="the first")
     own_stack.loco("deploy", cwd=folder)
-    large(folder, 120)
+    large(folder, 60)
     with own_stack.begin("deploy", cwd=folder) as deploy:
-        eventually(lambda: uploading(own_stack), within=30)
+        eventually(lambda: uploading(own_stack, folder), within=30)
         own_stack.kill()
         assert deploy.ended(within=120) == BUILD, deploy.said
         assert own_stack.get("lost").text == "the first"
@@ -64,11 +68,14 @@ def test_a_push_whose_server_is_killed_fails_and_the_next_one_lands(own_stack: S
     assert own_stack.get("lost").text == "the second"
 
 
-def test_ctrl_c_during_the_push_cancels(stack: Stack, serving: Path) -> None:
-    large(serving, 120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_the_end_of_a_ci_job_during_the_push_cancel(
+    stack: Stack, serving: Path, number: signal.Signals
+) -> None:
+    large(serving, 60)
     with stack.begin("deploy", cwd=serving) as deploy:
-        eventually(lambda: "pushing" in deploy.said, within=30)
-        deploy.process.send_signal(signal.SIGINT)
+        eventually(lambda: uploading(stack, serving), within=30)
+        deploy.process.send_signal(number)
         assert deploy.ended(within=30) == INTERRUPTED, deploy.said
     assert "cancelled" in deploy.said
     assert "Traceback" not in deploy.said
@@ -93,6 +100,7 @@ def on_a_terminal(stack: Stack, folder: Path, *exchange: tuple[str, str]) -> tup
     shown, left = "", list(exchange)
     try:
         while True:
+            assert select.select([main], [], [], 60)[0], f"nothing new for a minute after: {shown}"
             try:
                 read = os.read(main, 4096).decode(errors="replace")
             except OSError:  # the other side is closed

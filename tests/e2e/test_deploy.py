@@ -118,7 +118,7 @@ def test_no_request_fails_while_an_app_is_redeployed(stack: Stack) -> None:
                 except httpx.HTTPError as e:
                     answers.append(repr(e))
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     try:

@@ -58,7 +58,7 @@ class Asking:
     def __init__(self, stack: Stack, host: str) -> None:
         self.answers: list[int | str] = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(stack, host))
+        self._thread = threading.Thread(target=self._run, args=(stack, host), daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

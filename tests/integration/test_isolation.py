@@ -102,19 +102,26 @@ def ip(*words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def private_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def space() -> Iterator[str]:
+    """The name of a network namespace: another machine, wired to this one by `private_network`."""
+    name = f"loco-test-{new_id()[:4]}"
+    ip("netns", "add", name)
+    yield name
+    ip("netns", "del", name)
+
+
+@pytest.fixture(scope="module")
+def private_network(space: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A private and a public-looking address on the host itself, and one of each behind it, with a listener on PORT.
 
     Give them by what they are.
     """
-    space = f"loco-test-{new_id()[:4]}"
     addresses = {
         "private on the host": "10.99.0.1",
         "private behind the host": "10.99.0.2",
         "metadata": "169.254.169.254",
         "public behind the host": "203.0.113.2",
     }
-    ip("netns", "add", space)
     listener: subprocess.Popen[bytes] | None = None
     try:
         ip("link", "add", "lcv0", "type", "veth", "peer", "name", "lcv1", "netns", space)
@@ -147,7 +154,6 @@ def private_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
         if listener is not None:
             listener.kill()
             listener.wait()
-        ip("netns", "del", space)
 
 
 def connects(address: str) -> bool:
@@ -214,6 +220,34 @@ def test_around_the_fence_the_same_questions_get_through(
     assert not any(tenants.reaches("front", target, PORT) for target in targets)
 
 
+def reached_from_outside(space: str, address: str) -> bool:
+    """Whether another machine, which routes the address through this one, gets a TCP connection, within a second."""
+    argv = ["ip", "netns", "exec", space, "busybox", "nc", "-w", "1", address, "8080", "-e", "true"]
+    return subprocess.run(argv, check=False, capture_output=True).returncode == 0
+
+
+def test_another_machine_reaches_no_container_also_where_this_one_forwards(
+    tenants: Tenants, private_network: dict[str, str], space: str
+) -> None:
+    bridge = tenants.container("front").attrs["HostConfig"]["NetworkMode"]
+    # An operator's machine may forward whatever it is sent: then the fence alone stands before the containers.
+    forwards = ("FORWARD", "-i", "lcv0", "-j", "ACCEPT")
+    around = ("DOCKER-USER", "-i", "lcv0", "-o", bridge, "-j", "ACCEPT")
+    iptables("-A", *forwards)
+    try:
+        assert not reached_from_outside(space, tenants.address("front"))
+        assert not reached_from_outside(space, tenants.address("stranger"))
+        iptables("-I", *around)
+        try:
+            assert reached_from_outside(space, tenants.address("front")), "the fence refused it, and nothing else"
+        finally:
+            iptables("-D", *around)
+        assert not reached_from_outside(space, tenants.address("front"))
+    finally:
+        iptables("-D", *forwards)
+    socket.create_connection((tenants.address("front"), 8080), timeout=2).close()
+
+
 @pytest.mark.anyio
 async def test_forty_teams_get_networks_also_when_they_all_ask_at_once(
     docker_client: docker.DockerClient, size: Callable[[str], int]
@@ -270,14 +304,15 @@ async def test_reconcile_sets_a_fence_that_was_flushed_again(docker_client: dock
 
     def jumps() -> int:
         rules = subprocess.run(["iptables-save", "-t", "filter"], check=True, capture_output=True, text=True).stdout
-        return sum(rules.count(f"-A {chain} -i loco-+ ") for chain in ("INPUT", "DOCKER-USER"))
+        return sum(rules.count(f"-A {source} {way} loco-+ -j {target}\n") for source, way, target in fences.JUMPS)
 
     try:
         await engine.prepare(new_app())
-        for chain, own in (("INPUT", "LOCO-INPUT"), ("DOCKER-USER", "LOCO-FORWARD")):
-            iptables("-D", chain, "-i", "loco-+", "-j", own)
+        for source, way, target in fences.JUMPS:
+            iptables("-D", source, way, "loco-+", "-j", target)
+        assert jumps() == 0
         await engine.reconcile([], frozenset())
-        assert jumps() == 2
+        assert jumps() == len(fences.JUMPS)
     finally:
         await engine.remove_all()
         await engine.close()

@@ -29,6 +29,7 @@ class FakeEngine:
         self.running: dict[str, Rollout] = {}
         self.released: list[tuple[str, ...]] = []
         self.rolled: list[int] = []
+        self.withdrawn: list[int] = []
         self.reconciled: list[tuple[tuple[int, ...], frozenset[str]]] = []
         self.release_result = ReleaseResult(exit_code=0, lines=())
         self.hold: asyncio.Event | None = None
@@ -65,6 +66,9 @@ class FakeEngine:
         self.running[rollout.app.app_id] = rollout
         self.rolled.append(rollout.deployment)
 
+    async def withdraw(self, rollout: Rollout) -> None:
+        self.withdrawn.append(rollout.deployment)
+
     async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
         self.reconciled.append((tuple(rollout.deployment for rollout in wanted), busy))
 
@@ -91,6 +95,9 @@ class FakeEngine:
         return frozenset() if found is None else frozenset({found.unit.image.partition("@")[2]})
 
     async def destroy(self, app: AppRef) -> None:
+        if self.down > 0:
+            self.down -= 1
+            raise EngineDownError("the engine is down")
         self.running.pop(app.app_id, None)
 
     async def stop(self) -> None: ...
@@ -107,7 +114,9 @@ class FakeRegistry:
         self.down = False
         self.on_read: Callable[[], None] = lambda: None
 
-    def push(self, repository: str, digest: str, *, user: str = "10001", size: int = 1000) -> None:
+    def push(
+        self, repository: str, digest: str, *, user: str = "10001", size: int = 1000, diff_ids: tuple[str, ...] = ()
+    ) -> None:
         self.images[repository, digest] = ImageFacts(
             digest=digest,
             compressed_size=size,
@@ -115,6 +124,7 @@ class FakeRegistry:
             user=user,
             config_digest="sha256:" + "c" * 64,
             layers=(),
+            diff_ids=diff_ids,
         )
 
     async def upstream_authorization(self, repository: str, actions: tuple[Action, ...]) -> str:
@@ -136,4 +146,6 @@ class FakeRegistry:
         self.images.pop((repository, digest), None)
 
     async def manifests(self, repository: str) -> frozenset[str]:
+        if self.down:
+            raise RegistryDownError("the registry does not answer")
         return frozenset(digest for kept, digest in self.images if kept == repository)

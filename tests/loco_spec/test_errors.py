@@ -40,7 +40,7 @@ def test_a_diagnosis_crosses_too() -> None:
 
 def test_what_is_empty_is_left_out_of_the_problem() -> None:
     assert Refused("no").to_problem() == {
-        "type": "docs/errors.md#refused",
+        "type": "/docs/errors.md#refused",
         "title": "refused",
         "status": 507,
         "detail": "no",

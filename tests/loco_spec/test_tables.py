@@ -54,15 +54,20 @@ def test_a_route_path_is_whole_segments(path: str) -> None:
     assert "whole segments" in refused(Route, path=path)
 
 
-def test_replicas_exclude_min_and_max() -> None:
-    assert "either replicas" in refused(Scale, replicas=2, max=3)
+def test_there_are_as_many_replicas_as_are_told_and_min_at_the_least() -> None:
     assert Scale(replicas=2).least == 2
     assert Scale(min=3, max=4).least == 3
+    assert Scale().least == 1
 
 
-def test_autoscaling_needs_a_max_that_is_not_below_min() -> None:
-    assert "max is missing" in refused(Scale, cpu=70)
-    assert "below min 3" in refused(Scale, min=3, max=2)
+@pytest.mark.parametrize(("key", "value"), [("replicas", "2"), ("replicas", 2.0), ("min", True)])
+def test_a_whole_number_is_not_made_of_anything_else(key: str, value: Any) -> None:
+    assert "integer" in refused(Scale, **{key: value})
+
+
+@pytest.mark.parametrize("name", ["A-B", "1A", ""])
+def test_a_build_arguments_name_is_that_of_a_variable(name: str) -> None:
+    assert "name of a build argument" in refused(Build, args={name: "x"})
 
 
 @pytest.mark.parametrize("path", ["healthz", "/a b", "/a#b", "/a\nb"])

@@ -20,10 +20,7 @@ def choose(name: str, engine: Engine, recipe: Recipe, note: Callable[[str], None
     """
     if name == "auto":
         return _first(engine, recipe, note)
-    if name not in MEMBERS:
-        raise UsageError(
-            f"there is no builder {name!r}; there is: auto, {', '.join(MEMBERS)}", hint="loco deploy --help"
-        )
+    known(name)
     builder = load(name, engine)
     missing = builder.missing()
     if missing:
@@ -35,6 +32,18 @@ def choose(name: str, engine: Engine, recipe: Recipe, note: Callable[[str], None
         hint = f"loco deploy --builder {able}" if able else _INSTALL
         raise UsageError(f"the builder {name!r} cannot do {lacks}", hint=hint)
     return builder
+
+
+def known(name: str) -> None:
+    """See that there is a builder of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name != "auto" and name not in MEMBERS:
+        raise UsageError(
+            f"there is no builder {name!r}; there is: auto, {', '.join(MEMBERS)}", hint="loco deploy --help"
+        )
 
 
 def load(name: str, engine: Engine) -> Builder:

@@ -9,6 +9,8 @@ from loco_spec.errors import BuildFailed
 
 _KEY = "loco-context"
 _HEADER = 512
+_WORTH_TELLING = 1 << 20
+"""A folder of many small files has many pieces."""
 
 
 def sent(recipe: Recipe, progress: Progress) -> Iterator[bytes]:
@@ -18,7 +20,7 @@ def sent(recipe: Recipe, progress: Progress) -> Iterator[bytes]:
         BuildFailed: a file cannot be read (any more).
     """
     total = sum(_HEADER + entry.size for entry in recipe.files)
-    gone = 0
+    gone = told = 0
     progress.step(_KEY, "[internal] send the build context")
     pieces = archive.stream(recipe.context, recipe.files)
     while True:
@@ -33,5 +35,9 @@ def sent(recipe: Recipe, progress: Progress) -> Iterator[bytes]:
             break
         yield piece
         gone += len(piece)
-        progress.moved(_KEY, "context", gone, max(gone, total))
+        if gone - told >= _WORTH_TELLING:
+            progress.moved(_KEY, "context", gone, max(gone, total))
+            told = gone
+    if told:
+        progress.moved(_KEY, "context", gone, gone)
     progress.end(_KEY, "done")

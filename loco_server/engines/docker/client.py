@@ -44,7 +44,7 @@ class RefusedError(Exception):
 
 
 class Docker:
-    """One engine. Connects at the first call, so that a server starts before its engine does."""
+    """One engine. Connects at the first call: making one asks nothing of it."""
 
     def __init__(self, base_url: str | None = None) -> None:
         self.url = base_url or DEFAULT_URL

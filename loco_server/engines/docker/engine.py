@@ -98,6 +98,10 @@ class DockerEngine:
             await self._roller.roll(Roll(rollout, emit, guard))
             await images.tidy(self._docker, rollout.app, keep=await self.in_use(rollout.app))
 
+    async def withdraw(self, rollout: Rollout) -> None:
+        with _told(), self._working(rollout.app):
+            await self._roller.withdraw(rollout)
+
     async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
         with _told():
             async with self._reconciling:

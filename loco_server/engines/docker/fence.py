@@ -1,10 +1,12 @@
-"""The fence around tenants: what a container on a `loco-…` bridge may open a connection to.
+"""The fence around tenants: what a container on a `loco-…` bridge may open a connection to, and who to it.
 
-Two chains of loco's own, jumped to from INPUT and DOCKER-USER for packets that come in from `loco-+`:
+Chains of loco's own, jumped to from INPUT and DOCKER-USER for packets that come in from `loco-+`, or go out to it:
 
     LOCO-INPUT     to the host itself: nothing but the host's resolver
     LOCO-FORWARD   through the host: the same bridge (Docker keeps bridges apart from one another) and public
                    addresses; nothing private, link-local, shared or multicast, except a private resolver
+    LOCO-INWARD    through the host to a container: nothing from other machines and other bridges. What the host
+                   itself sends, the edge's requests and the health checks, passes OUTPUT and is not concerned
 
 The rules say the same for every installation on the machine, so that all of them share the chains. A hash of the rules
 stands in a comment: one `iptables-save` tells whether all is in place.
@@ -19,8 +21,11 @@ from pathlib import Path
 
 from loco_server.engines.docker.names import BRIDGE_PREFIX
 
-INPUT, FORWARD = "LOCO-INPUT", "LOCO-FORWARD"
+INPUT, FORWARD, INWARD = "LOCO-INPUT", "LOCO-FORWARD", "LOCO-INWARD"
 INTERFACES = f"{BRIDGE_PREFIX}+"
+JUMPS = (("INPUT", "-i", INPUT), ("DOCKER-USER", "-i", FORWARD), ("DOCKER-USER", "-o", INWARD))
+JUMPS_V6 = (("INPUT", "-i", INPUT), ("FORWARD", "-i", FORWARD), ("FORWARD", "-o", INWARD))
+"""From which chain, for packets in from or out to the bridges, to which chain."""
 CLOSED = (
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -60,31 +65,36 @@ def resolvers(texts: Sequence[str]) -> tuple[IPv4Address, ...]:
 
 
 def rules(servers: Sequence[IPv4Address]) -> str:
-    """Give the input of `iptables-restore --noflush`: both chains, whole; what they held before is replaced."""
+    """Give the input of `iptables-restore --noflush`: the chains, whole; what they held before is replaced."""
     names = [f"-d {server}/32 -p {p} -m {p} --dport 53 -j RETURN" for server in servers for p in ("udp", "tcp")]
     answers = "-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN"
     refuse = ("-p tcp -j REJECT --reject-with tcp-reset", "-j REJECT --reject-with icmp-port-unreachable")
     closed = [f"-d {network} {how}" for network in CLOSED for how in refuse]
     lines = [f"-A {INPUT} {rule}" for rule in (answers, *names, *refuse)]
     lines += [f"-A {FORWARD} {rule}" for rule in (answers, f"-o {INTERFACES} -j RETURN", *names, *closed)]
+    lines += [f"-A {INWARD} {rule}" for rule in (answers, f"-i {INTERFACES} -j RETURN", *refuse)]
     mark = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-    lines += [f'-A {chain} -m comment --comment "loco {mark}" -j RETURN' for chain in (INPUT, FORWARD)]
-    return "\n".join(["*filter", f":{INPUT} - [0:0]", f":{FORWARD} - [0:0]", *lines, "COMMIT", ""])
+    chains = (INPUT, FORWARD, INWARD)
+    lines += [f'-A {chain} -m comment --comment "loco {mark}" -j RETURN' for chain in chains]
+    return "\n".join(["*filter", *(f":{chain} - [0:0]" for chain in chains), *lines, "COMMIT", ""])
 
 
-def jumps(saved: str) -> tuple[tuple[str, str], ...]:
-    """Say which jumps (from, to) are missing in the output of `iptables-save -t filter`."""
-    wanted = (("INPUT", INPUT), ("DOCKER-USER", FORWARD))
-    return tuple(pair for pair in wanted if f"-A {pair[0]} -i {INTERFACES} -j {pair[1]}\n" not in saved)
+def jumps(saved: str) -> tuple[tuple[str, str, str], ...]:
+    """Say which of `JUMPS` are missing in the output of `iptables-save -t filter`."""
+    return tuple(
+        (source, way, target)
+        for source, way, target in JUMPS
+        if f"-A {source} {way} {INTERFACES} -j {target}\n" not in saved
+    )
 
 
 def in_place(saved: str, wanted: str) -> bool:
-    """Whether `iptables-save -t filter` shows exactly the wanted chains, and both jumps to them."""
+    """Whether `iptables-save -t filter` shows exactly the wanted chains, and all jumps to them."""
     marks = re.findall(r'--comment "(loco [0-9a-f]+)"', wanted)
     whole = all(
         saved.count(f"\n-A {chain} ") == wanted.count(f"\n-A {chain} ")
         and re.search(rf'^-A {chain} .*--comment "{mark}"', saved, re.MULTILINE) is not None
-        for chain, mark in zip((INPUT, FORWARD), marks, strict=True)
+        for chain, mark in zip((INPUT, FORWARD, INWARD), marks, strict=True)
     )
     return whole and not jumps(saved)
 
@@ -109,20 +119,17 @@ class Fence:
                         "the engine does not keep its DOCKER-USER chain (is it started with iptables off?)"
                     )
                 await _run("iptables-restore", *_WAIT, "--noflush", text=wanted)
-                for source, target in jumps(saved):
-                    await _run("iptables", *_WAIT, "-I", source, "1", "-i", INTERFACES, "-j", target)
+                for source, way, target in jumps(saved):
+                    await _run("iptables", *_WAIT, "-I", source, "1", way, INTERFACES, "-j", target)
             await _ensure_v6()
 
     async def remove(self) -> None:
         """Take the chains and the jumps away. Missing ones are no error."""
         async with self._one_at_a_time:
-            for program, chains in (
-                ("iptables", (("INPUT", INPUT), ("DOCKER-USER", FORWARD))),
-                ("ip6tables", (("INPUT", INPUT), ("FORWARD", FORWARD))),
-            ):
-                for source, target in chains:
+            for program, chains in (("iptables", JUMPS), ("ip6tables", JUMPS_V6)):
+                for source, way, target in chains:
                     for arguments in (
-                        ("-D", source, "-i", INTERFACES, "-j", target),
+                        ("-D", source, way, INTERFACES, "-j", target),
                         ("-F", target),
                         ("-X", target),
                     ):
@@ -138,13 +145,13 @@ async def _ensure_v6() -> None:
     if not addresses.is_file() or not addresses.read_text():
         return
     saved = await _run("ip6tables-save", "-t", "filter")
-    for source, target in (("INPUT", INPUT), ("FORWARD", FORWARD)):
-        jump = f"-A {source} -i {INTERFACES} -j {target}\n"
+    for source, way, target in JUMPS_V6:
+        jump = f"-A {source} {way} {INTERFACES} -j {target}\n"
         if f"\n-A {target} -j REJECT" not in saved:
             chain = f"*filter\n:{target} - [0:0]\n-A {target} -j REJECT\nCOMMIT\n"
             await _run("ip6tables-restore", *_WAIT, "--noflush", text=chain)
         if jump not in saved:
-            await _run("ip6tables", *_WAIT, "-I", source, "1", "-i", INTERFACES, "-j", target)
+            await _run("ip6tables", *_WAIT, "-I", source, "1", way, INTERFACES, "-j", target)
 
 
 async def _run(*argv: str, text: str = "") -> str:

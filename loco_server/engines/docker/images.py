@@ -1,5 +1,6 @@
 """Images come by digest through the registry gateway, with the app's own pull credential and nothing of ~/.docker."""
 
+import asyncio
 import re
 import time
 from collections.abc import Iterable
@@ -10,6 +11,9 @@ from loco_server.engines.docker.client import Docker, RefusedError
 from loco_spec import names
 from loco_spec.errors import Diagnosis
 
+AWAY_SECONDS = 15.0
+"""So long the registry, or the edge before it, may be away: one that died is started again within two seconds."""
+_AWAY = re.compile(r"connection refused|connection reset|\bEOF\b|\b50[234]\b|unavailable", re.IGNORECASE)
 _REFERENCE = re.compile(r"(?P<repository>.+)@(?P<digest>sha256:[0-9a-f]{64})")
 
 
@@ -28,17 +32,27 @@ async def ensure(docker: Docker, rollout: Rollout, *, emit: Emit, guard: Guard) 
     if match is None:
         raise _failed(rollout, started, "the engine has no such image, and it has no digest to pull it by")
     credential = {"username": rollout.pull.username, "password": rollout.pull.password}
+    told = False
+    while fault := await _pull(docker, match["repository"], match["digest"], credential):
+        if time.monotonic() - started > AWAY_SECONDS or not _AWAY.search(fault):
+            raise _failed(rollout, started, fault)
+        if not told:
+            await emit("the registry does not answer; trying again")
+            told = True
+        await asyncio.sleep(1)
+        await guard()
+    await emit(f"image pulled ({time.monotonic() - started:.1f} s)")
+
+
+async def _pull(docker: Docker, repository: str, digest: str, credential: dict[str, str]) -> str:
+    """Give the fault; empty when the image came."""
     try:
-        fault = await docker.run(
-            lambda sdk: _fault(
-                sdk.pull(match["repository"], tag=match["digest"], auth_config=credential, stream=True, decode=True)
-            )
+        fault: str = await docker.run(
+            lambda sdk: _fault(sdk.pull(repository, tag=digest, auth_config=credential, stream=True, decode=True))
         )
     except RefusedError as error:
-        fault = error.message
-    if fault:
-        raise _failed(rollout, started, fault)
-    await emit(f"image pulled ({time.monotonic() - started:.1f} s)")
+        return error.message
+    return fault
 
 
 async def present(docker: Docker, image: str) -> bool:

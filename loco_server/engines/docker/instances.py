@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from loco_server.engines.base import LogKeeper, Rollout, RolloutFailedError, StaleAttemptError
+from loco_server.engines.base import Guard, LogKeeper, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.docker import diagnosis, names, render
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.diagnosis import Ended
@@ -15,6 +15,11 @@ from loco_server.engines.docker.logs import reader
 from loco_server.engines.docker.logs.lines import marked
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
+
+T = TypeVar("T")
+
+GUARD_SECONDS = 1.0
+"""A person who cancels in the middle of a long wait waits for so long."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,18 @@ async def together(work: list[Coroutine[Any, Any, None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def while_ours(work: Coroutine[Any, Any, T], guard: Guard) -> T:
+    """Wait for something that takes its time, and give up in the middle of it when the guard raises."""
+    task = asyncio.create_task(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=GUARD_SECONDS))[0]:
+            await guard()
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -15,7 +15,7 @@ from loco_server.engines.base import (
 )
 from loco_server.engines.docker import diagnosis, images
 from loco_server.engines.docker.client import Docker, RefusedError
-from loco_server.engines.docker.instances import Instances, State
+from loco_server.engines.docker.instances import Instances, State, while_ours
 from loco_server.engines.docker.names import Found
 
 POLL_SECONDS = 0.2
@@ -56,7 +56,7 @@ class Releaser:
         except RefusedError as error:
             said = diagnosis.refused("the release command", error.message, 0.0, phase="releasing")
             raise RolloutFailedError(said) from error
-        return await self._result(found, timeout_seconds, emit)
+        return await while_ours(self._result(found, timeout_seconds, emit), guard)
 
     async def _result(self, found: Found, limit: float, emit: Emit) -> ReleaseResult:
         lines: list[str] = []

@@ -9,7 +9,7 @@ from loco_server.edge.base import Edge, EdgeApp, EdgeRejectedError
 from loco_server.engines.base import CapacityError, Emit, Guard, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.docker import diagnosis, health, images, listening, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
-from loco_server.engines.docker.instances import Instances, together
+from loco_server.engines.docker.instances import Instances, together, while_ours
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
 
@@ -75,6 +75,12 @@ class Roller:
             raise RolloutFailedError(diagnosis.edge_rejected(str(error), roll.seconds)) from error
         await self._leave_old(roll)
 
+    async def withdraw(self, rollout: Rollout) -> None:
+        """As `Engine.withdraw` promises."""
+        serving = traffic.serving(self._edge.published(), rollout.app.app_id)
+        own = [found for found in (await self._instances.of(rollout)).values() if found.address not in serving]
+        await together([self._instances.take_leave(found, FAILED_STOP_SECONDS) for found in own])
+
     async def _start(self, roll: Roll) -> list[Found]:
         """Give the deployment's instances, all healthy; adopt those that an earlier attempt made."""
         rollout = roll.rollout
@@ -95,7 +101,7 @@ class Roller:
                 await self._instances.start(rollout, found, roll.seconds)
                 await roll.emit(f"{found.name} started ({roll.seconds:.1f} s)")
             new.append(found)
-        await together([self._healthy(roll, found) for found in new])
+        await while_ours(together([self._healthy(roll, found) for found in new]), roll.guard)
         for found in new:  # one may have ended while another was still waited for
             await self._runs(roll, found)
         return new
@@ -103,7 +109,8 @@ class Roller:
     async def _pull(self, roll: Roll) -> None:
         try:
             async with asyncio.timeout(roll.left):
-                await images.ensure(self._docker, roll.rollout, emit=roll.emit, guard=roll.guard)
+                pull = images.ensure(self._docker, roll.rollout, emit=roll.emit, guard=roll.guard)
+                await while_ours(pull, roll.guard)
         except TimeoutError as error:
             raise RolloutFailedError(diagnosis.pull_late(roll.rollout.timeout_seconds, roll.seconds)) from error
 

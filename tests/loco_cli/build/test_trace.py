@@ -1,61 +1,93 @@
-"""The bytes are made here by protobuf's rules, field by field."""
+"""BuildKit's progress as protobuf: read where it is whole, passed over where it is not."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from loco_cli.build import trace
 from loco_cli.build.progress import Progress
-from loco_cli.build.trace import Log, Part, Vertex
+from loco_cli.build.trace import Log, Part, Status, Vertex, status
+from tests.loco_cli.build.protobuf import CACHED, completed, error, field, log, started, vertex
+
+WHOLE = (
+    vertex("sha256:a", "[1/2] FROM base", started(10), completed(12, 500_000_000))
+    + log("sha256:a", "hello\n")
+    + vertex("sha256:b", "[2/2] RUN make", CACHED)
+)
 
 
-def varint(value: int) -> bytes:
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*found, value])
+def test_vertexes_and_logs_are_read_in_their_order() -> None:
+    assert status(WHOLE) == Status(
+        vertexes=(
+            Vertex("sha256:a", "[1/2] FROM base", started=10, completed=12.5),
+            Vertex("sha256:b", "[2/2] RUN make", cached=True),
+        ),
+        logs=(Log("sha256:a", b"hello\n"),),
+    )
 
 
-def field(number: int, value: bytes | int) -> bytes:
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
+def test_a_vertex_took_the_time_between_its_start_and_its_end() -> None:
+    [found] = status(vertex("a", "x", started(10), completed(12, 500_000_000))).vertexes
+    assert found.seconds == 2.5
+    assert Vertex(started=1).seconds == 0
+    assert Vertex(completed=1).seconds == 0
 
 
-def time(seconds: int, nanos: int = 0) -> bytes:
-    return field(1, seconds) + field(2, nanos)
+def test_a_vertex_may_have_failed() -> None:
+    [found] = status(vertex("a", "x", error("exit code: 1"))).vertexes
+    assert found.error == "exit code: 1"
 
 
-STEP = field(1, b"sha256:a") + field(2, b"sha256:input") + field(3, "[2/2] RUN grün".encode())
+def test_nothing_is_nothing() -> None:
+    assert status(b"") == Status()
 
 
-def test_vertexes_parts_and_logs_are_read() -> None:
-    vertex = STEP + field(5, time(10)) + field(6, time(12, 500_000_000))
-    part = field(1, b"transferring context:") + field(2, b"sha256:a") + field(4, 300) + field(5, 70_000)
-    log = field(1, b"sha256:a") + field(3, 1) + field(4, b"raw \xff\n")
-    found = trace.status(field(1, vertex) + field(2, part) + field(3, log))
-    assert found.vertexes == (Vertex("sha256:a", "[2/2] RUN grün", started=10.0, completed=12.5),)
-    assert found.vertexes[0].seconds == 2.5
-    assert found.parts == (Part("sha256:a", "transferring context:", 300, 70_000),)
-    assert found.logs == (Log("sha256:a", b"raw \xff\n"),)
+def test_fields_of_every_kind_that_are_not_known_are_passed_over() -> None:
+    eight = bytes([9 << 3 | 1]) + b"12345678"
+    four = bytes([9 << 3 | 5]) + b"1234"
+    unknown = field(9, 1234567) + eight + four + field(4, b"warnings")
+    assert status(unknown + WHOLE) == status(WHOLE)
 
 
-def test_unknown_fields_of_every_kind_are_passed_over() -> None:
-    unknown = field(9, 5) + varint(10 << 3 | 1) + bytes(8) + varint(11 << 3 | 5) + bytes(4) + field(12, b"text")
-    assert trace.status(unknown + field(1, unknown + STEP)).vertexes[0].name == "[2/2] RUN grün"
+def test_a_field_of_another_kind_than_it_should_be_is_as_if_it_were_not_there() -> None:
+    assert status(field(1, 5) + field(3, 5)) == Status()
+    [found] = status(field(1, field(1, 5) + field(3, 5) + field(5, 5))).vertexes
+    assert found == Vertex()
 
 
-@pytest.mark.parametrize("cut", range(len(field(1, STEP))))
-def test_a_message_that_is_cut_anywhere_is_no_reason_to_fail(cut: int) -> None:
-    trace.status(field(1, STEP)[:cut])
+def test_text_that_is_no_utf_8_is_given_as_it_is() -> None:
+    assert status(log("a", b"caf\xe9")).logs == (Log("a", b"caf\xe9"),)
 
 
-def test_groups_which_nobody_sends_any_more_end_the_reading() -> None:
-    assert trace.status(varint(3 << 3 | 3) + field(1, STEP)).vertexes == ()
+def test_bytes_on_their_way_are_read() -> None:
+    part = field(1, "transferring context:") + field(2, "sha256:a") + field(4, 300) + field(5, 70_000)
+    assert status(field(2, part)).parts == (Part("sha256:a", "transferring context:", 300, 70_000),)
+
+
+def test_a_message_that_is_cut_off_gives_what_was_whole() -> None:
+    first = len(vertex("sha256:a", "[1/2] FROM base", started(10), completed(12, 500_000_000)))
+    for end in range(len(WHOLE)):
+        found = status(WHOLE[:end])
+        assert len(found.vertexes) <= 2
+        if end >= first:
+            assert found.vertexes[0] == status(WHOLE).vertexes[0]
+
+
+def test_a_number_that_does_not_end_is_no_moment_beyond_all_floats() -> None:
+    endless = b"\xff" * 200 + b"\x7f"
+    [found] = status(vertex("a", "x", field(5, b"\x08" + endless + b"\x10" + endless))).vertexes
+    assert found.started is not None
+    assert found.started < 2**65
+
+
+@given(st.binary() | st.lists(st.sampled_from([WHOLE[n : n + 5] for n in range(0, 60, 3)])).map(b"".join))
+def test_no_bytes_raise(message: bytes) -> None:
+    found = status(message)
+    assert all(isinstance(each.seconds, float) for each in found.vertexes)
 
 
 def told(*vertexes: Vertex, parts: tuple[Part, ...] = (), logs: tuple[Log, ...] = ()) -> Progress:
     progress = Progress(lambda _: None)
-    trace.Status(vertexes, parts, logs).tell(progress)
+    Status(vertexes, parts, logs).tell(progress)
     return progress
 
 

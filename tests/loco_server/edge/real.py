@@ -74,7 +74,7 @@ def upstream(name: str) -> Iterator[Upstream]:
                 pass
 
         server.RequestHandlerClass = Answer
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         yield found
         found.hold.set()

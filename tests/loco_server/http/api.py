@@ -1,6 +1,6 @@
 """The API in process: real records, flows and endpoints; the engine and the registry in memory."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +17,14 @@ from loco_server.gateway.closed import ClosedDeployments
 from loco_server.http.app import api_app
 from loco_server.http.call import Services
 from loco_server.identity.local import LocalIdentity
+from loco_server.policy.base_images import BaseImage
 from loco_server.records import build_logs
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.scanners.none import NoScanner
 from loco_server.settings import Settings
 from loco_spec import api
-from loco_spec.app import App
 from loco_spec.errors import LocoError, from_problem
+from loco_spec.kinds.service import Service
 from loco_spec.version import VERSION, VERSION_HEADER
 from tests.loco_server.fakes import FakeEngine, FakeRegistry
 from tests.loco_server.records.databases import DIGEST, Records
@@ -32,7 +33,7 @@ from tests.loco_server.records.databases import DIGEST, Records
 class Api:
     """One server, and clients that are signed in to it."""
 
-    def __init__(self, records: Records, settings: Settings) -> None:
+    def __init__(self, records: Records, settings: Settings, bases: Sequence[BaseImage] = ()) -> None:
         self.records = records
         self.settings = settings
         self.engine = FakeEngine()
@@ -55,6 +56,7 @@ class Api:
                 registry=self.registry,
                 scanner=NoScanner(),
                 closed=self.closed,
+                base_images=bases,
             ),
             destroy=Destroy(
                 apps=records.apps,
@@ -92,8 +94,10 @@ class Api:
 
 
 @asynccontextmanager
-async def running(records: Records, folder: Path, **changes: Any) -> AsyncIterator[Api]:
-    found = Api(records, replace(Settings(data_dir=folder), **changes))
+async def running(
+    records: Records, folder: Path, bases: Sequence[BaseImage] = (), **changes: Any
+) -> AsyncIterator[Api]:
+    found = Api(records, replace(Settings(data_dir=folder), **changes), bases)
     yield found
     await found.close()
 
@@ -108,7 +112,7 @@ def refused(answer: httpx.Response) -> LocoError:
 async def create(
     client: httpx.AsyncClient, team: str = "ann", app: str = "shop", *, spec: dict[str, Any] | None = None, **more: Any
 ) -> httpx.Response:
-    body = {"spec": App.model_validate({"name": app, **(spec or {})}).model_dump(mode="json"), **more}
+    body = {"spec": Service.model_validate({"name": app, **(spec or {})}).model_dump(mode="json"), **more}
     return await client.post(f"/v1/teams/{team}/apps/{app}/deployments", json=body)
 
 

@@ -8,8 +8,9 @@ import pytest
 from loco_server.engines.base import CapacityError, EngineDownError
 from loco_server.gateway.tickets import deployment_key
 from loco_server.policy import tokens
+from loco_server.policy.base_images import BaseImage
 from loco_server.settings import Limits
-from loco_spec import api
+from loco_spec import api, names
 from loco_spec.errors import (
     ConfigError,
     Conflict,
@@ -18,10 +19,12 @@ from loco_spec.errors import (
     NotFound,
     Refused,
     RegistryUnreachable,
+    ServerFault,
     UsageError,
 )
+from loco_spec.kinds.service import Service
 from tests.loco_server.http.api import Api, create, created, live, push, refused, running
-from tests.loco_server.records.databases import DIGEST, Records
+from tests.loco_server.records.databases import DIGEST, Records, route
 
 pytestmark = pytest.mark.anyio
 
@@ -107,6 +110,59 @@ async def test_the_same_image_a_second_time_gets_the_same_answer(server: Api, an
     assert isinstance(refused(await push(server, ann, made, digest=OTHER)), Conflict)
 
 
+async def orphan(server: Api, made: api.DeploymentCreated, **image: Any) -> None:
+    """Leave a deployment as a server does that is killed while it checks the image."""
+    assert made.ticket is not None
+    server.registry.push(made.ticket.repository, DIGEST, **image)
+    app = (await server.records.apps.all())[0]
+    moved = await server.records.deployments.move(
+        app.id, made.deployment.number, "checking", of=("created",), message="checking", digest=DIGEST
+    )
+    assert moved
+
+
+async def test_an_image_whose_check_was_lost_with_its_server_is_checked_when_it_is_asked_for_again(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    made = await created(ann)
+    await orphan(server, made)
+    assert (await push(server, ann, made)).json()["state"] == "accepted"
+
+
+@pytest.mark.parametrize(("image", "state"), [({}, "accepted"), ({"user": "0"}, "failed")])
+async def test_a_server_that_starts_checks_again_what_the_one_before_was_checking(
+    server: Api, ann: httpx.AsyncClient, image: dict[str, str], state: str
+) -> None:
+    await orphan(server, await created(ann), **image)
+    await server.services.deploy.resume()
+    assert (await ann.get("/v1/teams/ann/apps/shop/deployments/1")).json()["state"] == state
+
+
+async def test_an_image_is_checked_once_however_many_ask_at_the_same_time(server: Api, ann: httpx.AsyncClient) -> None:
+    made = await created(ann)
+    reads: list[None] = []
+    server.registry.on_read = lambda: reads.append(None)
+    answers = await asyncio.gather(*(push(server, ann, made) for _ in range(3)))
+    assert [answer.json()["state"] for answer in answers] == ["accepted"] * 3
+    assert len(reads) == 1
+
+
+async def test_a_defect_in_the_check_is_the_deployments_end(server: Api, ann: httpx.AsyncClient) -> None:
+    def stumble() -> None:
+        raise RuntimeError("surprise")
+
+    made = await created(ann)
+    server.registry.on_read = stumble
+    assert isinstance(refused(await push(server, ann, made)), ServerFault)
+    shown = (await ann.get("/v1/teams/ann/apps/shop/deployments/1")).json()
+    assert (shown["state"], shown["reason"]) == ("failed", "a defect of the server; its log has the trace")
+    server.registry.on_read = lambda: None
+    await orphan(server, await created(ann))
+    server.registry.on_read = stumble
+    await server.services.deploy.resume()
+    assert (await ann.get("/v1/teams/ann/apps/shop/deployments/2")).json()["state"] == "failed"
+
+
 async def test_nothing_changed_gives_out_no_number(server: Api, ann: httpx.AsyncClient) -> None:
     await live(server, ann)
     again = await created(ann, digest=DIGEST)
@@ -184,6 +240,29 @@ async def test_a_host_that_is_asked_for_and_taken_is_refused_and_leaves_no_app(
     assert (await bob.get("/v1/teams/bob/apps")).json() == {"apps": []}
 
 
+async def test_a_reserved_host_is_refused_written_out_too_and_leaves_no_app(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    error = refused(await create(ann, spec={"routes": [{"host": "api.localhost"}]}))
+    assert isinstance(error, ConfigError)
+    assert [fault.path for fault in error.fields] == ["routes[0].host"]
+    assert (await ann.get("/v1/teams/ann/apps")).json() == {"apps": []}
+
+
+async def test_a_reserved_host_from_before_it_was_reserved_gets_no_further_than_the_gates(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    app = await server.records.app()
+    item = await server.records.deployments.create(
+        app, Service(name="shop"), [route("api.localhost")], action="deploy", created_by="ann"
+    )
+    server.registry.push(names.repository("ann", "shop", app.id), DIGEST)
+    answer = await ann.post(f"/v1/teams/ann/apps/shop/deployments/{item.number}/image", json={"digest": DIGEST})
+    assert isinstance(refused(answer), ConfigError)
+    shown = (await ann.get(f"/v1/teams/ann/apps/shop/deployments/{item.number}")).json()
+    assert shown["state"] == "failed"
+
+
 async def test_a_full_disk_refuses_new_deployments_with_what_to_do(server: Api, ann: httpx.AsyncClient) -> None:
     await live(server, ann)
     server.free = 1000
@@ -218,8 +297,40 @@ async def test_a_spec_of_another_app_is_refused(server: Api, ann: httpx.AsyncCli
     assert type(error) is UsageError
 
 
-async def test_image_in_the_spec_is_not_there_yet(server: Api, ann: httpx.AsyncClient) -> None:
-    assert isinstance(refused(await create(ann, spec={"image": "ghcr.io/acme/shop:1"})), ConfigError)
+async def test_image_in_the_spec_is_a_reference_or_the_fault_names_it(server: Api, ann: httpx.AsyncClient) -> None:
+    error = refused(await create(ann, spec={"image": "ghcr.io/acme/Shop:1"}))
+    assert isinstance(error, ConfigError)
+    assert [fault.path for fault in error.fields] == ["image"]
+    assert "lower case" in error.fields[0].message
+
+
+@pytest.mark.parametrize(("spec", "way_out"), [({}, "USER 10001"), ({"image": "ghcr.io/acme/shop:1"}, "[security]")])
+async def test_what_can_be_done_about_a_root_image_depends_on_where_it_is_from(
+    server: Api, ann: httpx.AsyncClient, spec: dict[str, Any], way_out: str
+) -> None:
+    error = refused(await push(server, ann, await created(ann, spec=spec), user="root"))
+    assert isinstance(error, ImageRefused)
+    assert way_out in error.hint
+    assert ("Dockerfile" in error.hint) == (not spec)
+
+
+async def test_an_image_on_a_base_that_the_operator_does_not_list_is_refused(records: Records, tmp_path: Path) -> None:
+    one, two = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    async with running(records, tmp_path, bases=(BaseImage("debian:12", (one,)),)) as server:
+        ann = await server.client("ann")
+        error = refused(await push(server, ann, await created(ann), diff_ids=(two, one)))
+        assert isinstance(error, ImageRefused)
+        assert "debian:12" in error.message
+        assert (await push(server, ann, await created(ann), diff_ids=(one, two))).status_code == 200
+
+
+async def test_the_server_tells_what_it_would_refuse(server: Api) -> None:
+    shown = api.Server.model_validate((await (await server.client(None)).get("/v1/server")).json())
+    assert (shown.platform, shown.image_bytes, shown.uncompressed_bytes) == (
+        "linux/amd64",
+        server.settings.limits.image_bytes,
+        server.settings.limits.uncompressed_bytes,
+    )
 
 
 @pytest.mark.parametrize(

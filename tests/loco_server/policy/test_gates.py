@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from loco_server.policy import gates
+from loco_server.policy.base_images import BaseImage
 from loco_server.registries.base import ImageFacts
 from loco_server.scanners.base import ScanReport
 from loco_spec.errors import ImageRefused, Refused
@@ -28,46 +29,34 @@ def test_a_disk_below_the_floor_says_how_much_is_free_and_how_much_must_be() -> 
     assert "1.0 GB" in caught.value.message
 
 
-def test_an_image_of_exactly_the_limit_passes_and_one_byte_more_does_not() -> None:
-    gates.size(FACTS, 1000)
+LAYERS = tuple(f"sha256:{number:064}" for number in range(4))
+BUILT = replace(FACTS, diff_ids=LAYERS[:3])
+
+
+@pytest.mark.parametrize("layers", [LAYERS[:1], LAYERS[:2], LAYERS[:3]])
+def test_an_image_whose_lowest_layers_are_those_of_a_listed_base_passes(layers: tuple[str, ...]) -> None:
+    gates.base(BUILT, [BaseImage("other:1", LAYERS[3:]), BaseImage("debian:12", layers)])
+
+
+@pytest.mark.parametrize("layers", [LAYERS[1:2], LAYERS[:4], (LAYERS[1], LAYERS[0])])
+def test_an_image_that_has_a_base_higher_up_in_part_or_not_at_all_is_refused(layers: tuple[str, ...]) -> None:
+    with pytest.raises(ImageRefused, match=r"allows: debian:12, other:1$") as caught:
+        gates.base(BUILT, [BaseImage("other:1", LAYERS[3:]), BaseImage("debian:12", layers)])
+    assert "FROM debian:12" in caught.value.hint
+
+
+def test_an_image_that_names_no_layers_stands_on_nothing() -> None:
     with pytest.raises(ImageRefused):
-        gates.size(FACTS, 999)
+        gates.base(FACTS, [BaseImage("debian:12", LAYERS[:1])])
 
 
-def test_an_image_of_another_platform_is_refused_with_the_line_to_write() -> None:
-    gates.platform(FACTS, "linux/amd64")
-    with pytest.raises(ImageRefused) as caught:
-        gates.platform(FACTS, "linux/arm64")
-    assert 'platform = "linux/arm64"' in caught.value.hint
+def test_without_a_list_any_base_will_do() -> None:
+    gates.base(BUILT, ())
 
 
-@pytest.mark.parametrize(("user", "uid"), [("10001", 10001), ("10001:10001", 10001), ("1:0", 1), ("007", 7)])
-def test_a_numeric_user_is_taken_as_it_is(user: str, uid: int) -> None:
-    assert gates.named_user(replace(FACTS, user=user)) is None
-    assert gates.user(replace(FACTS, user=user), override=None, looked_up=None) == uid
-
-
-def test_a_named_user_is_taken_as_looked_up() -> None:
-    facts = replace(FACTS, user="app:app")
-    assert gates.named_user(facts) == "app"
-    assert gates.user(facts, override=None, looked_up=812) == 812
-
-
-def test_a_named_user_that_nobody_knows_is_refused_by_name() -> None:
-    with pytest.raises(ImageRefused, match='user "app"'):
-        gates.user(replace(FACTS, user="app"), override=None, looked_up=None)
-
-
-@pytest.mark.parametrize(("user", "looked_up"), [("", None), ("0", None), ("0:5", None), ("root", 0), ("admin", 0)])
-def test_root_is_refused_by_every_name_with_both_ways_out(user: str, looked_up: int | None) -> None:
-    with pytest.raises(ImageRefused, match="root") as caught:
-        gates.user(replace(FACTS, user=user), override=None, looked_up=looked_up)
-    assert "USER 10001" in caught.value.hint
-    assert "[security]" in caught.value.hint
-
-
-def test_the_spec_overrides_the_image_user() -> None:
-    assert gates.user(replace(FACTS, user="root"), override=10001, looked_up=None) == 10001
+def test_of_many_listed_bases_some_are_named() -> None:
+    with pytest.raises(ImageRefused, match=r": image-10, .*, image-15 and 14 more$"):
+        gates.base(BUILT, [BaseImage(f"image-{number}", LAYERS[3:]) for number in range(10, 30)])
 
 
 def test_only_a_clean_scan_passes() -> None:

@@ -1,10 +1,13 @@
+import pytest
+
 from loco_server.policy import hosts
 from loco_server.units import UnitRoute
-from loco_spec.app import App
+from loco_spec.errors import ConfigError
+from loco_spec.kinds.service import Service
 
 
-def app(**keys: object) -> App:
-    return App.model_validate({"name": "shop", **keys})
+def app(**keys: object) -> Service:
+    return Service.model_validate({"name": "shop", **keys})
 
 
 def test_a_label_stands_under_the_domain_and_a_domain_for_itself() -> None:
@@ -41,3 +44,29 @@ def test_urls_carry_the_edges_port_unless_it_is_the_schemes_own() -> None:
     assert hosts.urls([route], edge_url="http://127.0.0.1:7080") == ("http://shop.localhost:7080/api",)
     assert hosts.urls([route], edge_url="http://127.0.0.1:80") == ("http://shop.localhost/api",)
     assert hosts.urls([route], edge_url="https://edge") == ("https://shop.localhost/api",)
+
+
+@pytest.mark.parametrize(
+    ("host", "reserved"),
+    [
+        ("api.localhost", True),
+        ("adm1n.localhost", True),
+        ("x.registry.localhost", True),
+        ("localhost", True),
+        ("shop.localhost", False),
+        ("api.shop.localhost", False),
+        ("api.example.com", False),
+        ("apilocalhost", False),
+    ],
+)
+def test_what_is_the_platforms_under_its_domain_is_reserved_in_full_too(host: str, reserved: bool) -> None:
+    assert hosts.is_reserved(host, "localhost") is reserved
+
+
+def test_every_reserved_host_of_a_spec_is_a_fault_with_its_place() -> None:
+    spec = app(routes=[{"host": "api.localhost"}, {"host": "shop"}, {"host": "www.localhost", "path": "/x"}])
+    found = hosts.routes(spec, domain="localhost", default_host="shop")
+    with pytest.raises(ConfigError, match=r"api.localhost is reserved") as refused:
+        hosts.refuse_reserved(found, domain="localhost")
+    assert [fault.path for fault in refused.value.fields] == ["routes[0].host", "routes[2].host"]
+    hosts.refuse_reserved(found[1:2], domain="localhost")

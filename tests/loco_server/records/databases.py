@@ -18,7 +18,7 @@ from loco_server.records.values import AppRecord, TeamRecord
 from loco_server.records.wake import Wake
 from loco_server.units import UnitRoute
 from loco_spec import names
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 
 
 class Records:
@@ -43,10 +43,14 @@ class Records:
         )
         return await self.apps.create(made)
 
-    async def accepted(self, app: AppRecord, *, host: str | None = None, spec: App | None = None) -> int:
+    async def accepted(self, app: AppRecord, *, host: str | None = None, spec: Service | None = None) -> int:
         """Give the number of a new deployment that waits for the worker."""
         item = await self.deployments.create(
-            app, spec or App(name=app.name), [route(host or f"{app.name}.localhost")], action="deploy", created_by="ann"
+            app,
+            spec or Service(name=app.name),
+            [route(host or f"{app.name}.localhost")],
+            action="deploy",
+            created_by="ann",
         )
         await self.deployments.accept(app, item.number, digest=DIGEST, user_id=10001, of="created")
         return item.number

@@ -3,14 +3,14 @@ import pytest
 from loco_server.records.build_logs import BuildLogs
 from loco_server.records.kept_logs import KEPT_DEPLOYMENTS
 from loco_server.records.values import AppRecord
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 from tests.loco_server.records.databases import Records
 
 pytestmark = pytest.mark.anyio
 
 
 async def begun(records: Records, app: AppRecord) -> int:
-    item = await records.deployments.create(app, App(name=app.name), [], action="deploy", created_by="ann")
+    item = await records.deployments.create(app, Service(name=app.name), [], action="deploy", created_by="ann")
     return item.number
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from loco_server.records.apps import RouteTakenError
 from loco_server.records.claims import CancelRequestedError, ClaimLostError
-from loco_spec.app import App
-from loco_spec.errors import Diagnosis
+from loco_spec.errors import Conflict, Diagnosis
+from loco_spec.kinds.service import Service
 from tests.loco_server.records.databases import DIGEST, Records, route
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +16,10 @@ DIAGNOSIS = Diagnosis(phase="starting", seconds=1.5, cause="exited", message="it
 async def test_numbers_rise_by_one_however_many_ask_at_once(records: Records) -> None:
     app = await records.app()
     made = await asyncio.gather(
-        *(records.deployments.create(app, App(name="shop"), [], action="deploy", created_by="ann") for _ in range(10))
+        *(
+            records.deployments.create(app, Service(name="shop"), [], action="deploy", created_by="ann")
+            for _ in range(10)
+        )
     )
     assert sorted(item.number for item in made) == list(range(1, 11))
 
@@ -47,7 +50,7 @@ async def test_a_move_from_another_state_changes_nothing(records: Records) -> No
 async def test_an_older_deployment_that_arrives_last_is_superseded(records: Records) -> None:
     app = await records.app()
     old, new = [
-        await records.deployments.create(app, App(name="shop"), [], action="deploy", created_by="ann") for _ in "12"
+        await records.deployments.create(app, Service(name="shop"), [], action="deploy", created_by="ann") for _ in "12"
     ]
     assert await records.deployments.accept(app, new.number, digest=DIGEST, user_id=1, of="created") == "accepted"
     assert await records.deployments.accept(app, old.number, digest=DIGEST, user_id=1, of="created") == "superseded"
@@ -121,7 +124,7 @@ async def test_a_host_of_another_team_is_refused_and_the_state_stays(records: Re
     await records.accepted(await records.app("shop", "ann"), host="shop.localhost")
     theirs = await records.app("shop", "bob")
     item = await records.deployments.create(
-        theirs, App(name="shop"), [route("shop.localhost", "/other")], action="deploy", created_by="bob"
+        theirs, Service(name="shop"), [route("shop.localhost", "/other")], action="deploy", created_by="bob"
     )
     with pytest.raises(RouteTakenError):
         await records.deployments.accept(theirs, item.number, digest=DIGEST, user_id=1, of="created")
@@ -134,7 +137,7 @@ async def test_two_apps_of_a_team_share_a_host_by_path(records: Records) -> None
     ui, backend = await records.app("ui"), await records.app("api")
     for app, path in ((ui, "/"), (backend, "/api")):
         item = await records.deployments.create(
-            app, App(name=app.name), [route("shop.localhost", path)], action="deploy", created_by="ann"
+            app, Service(name=app.name), [route("shop.localhost", path)], action="deploy", created_by="ann"
         )
         assert await records.deployments.accept(app, item.number, digest=DIGEST, user_id=1, of="created") == "accepted"
     assert await records.apps.route_owner("shop.localhost", "/api") == backend.id
@@ -151,5 +154,5 @@ async def test_a_destroyed_apps_host_stays_its_teams_for_a_while(records: Record
 async def test_a_number_cannot_be_had_once_the_app_is_being_destroyed(records: Records) -> None:
     app = await records.app()
     await records.apps.mark_destroying(app.id)
-    with pytest.raises(LookupError):
-        await records.deployments.create(app, App(name="shop"), [], action="deploy", created_by="ann")
+    with pytest.raises(Conflict, match="being destroyed"):
+        await records.deployments.create(app, Service(name="shop"), [], action="deploy", created_by="ann")

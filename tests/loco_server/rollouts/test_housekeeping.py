@@ -10,7 +10,7 @@ from loco_server.records.values import AppRecord
 from loco_server.rollouts import housekeeping as housekeeping_module
 from loco_server.rollouts.housekeeping import Housekeeping
 from loco_spec import names
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 from tests.loco_server.fakes import FakeEngine, FakeRegistry
 from tests.loco_server.records.databases import Records, route
 
@@ -44,7 +44,9 @@ class House:
     async def deployed(self, app: AppRecord, *, end: str = "live") -> str:
         """Push an image and let its deployment end so; give the digest."""
         made = self.records.deployments
-        item = await made.create(app, App(name=app.name), [route("shop.localhost")], action="deploy", created_by="ann")
+        item = await made.create(
+            app, Service(name=app.name), [route("shop.localhost")], action="deploy", created_by="ann"
+        )
         digest = f"sha256:{item.number:064}"
         self.registry.push(names.repository(app.team, app.name, app.id), digest)
         await made.accept(app, item.number, digest=digest, user_id=10001, of="created")
@@ -83,7 +85,7 @@ async def test_an_image_that_never_served_goes_and_pushes_out_no_other(house: Ho
 async def test_nothing_goes_while_a_push_of_the_app_is_under_way(house: House, records: Records) -> None:
     app = await records.app()
     digests = [await house.deployed(app) for _ in range(3)]
-    await records.deployments.create(app, App(name="shop"), [], action="deploy", created_by="ann")
+    await records.deployments.create(app, Service(name="shop"), [], action="deploy", created_by="ann")
     await house.housekeeping.once()
     assert await house.kept(app) == set(digests)
 
@@ -105,7 +107,7 @@ async def test_space_is_given_back_once_images_went_also_by_a_server_that_starte
 
 async def test_space_waits_while_any_push_is_under_way(house: House, records: Records) -> None:
     app = await records.app()
-    await records.deployments.create(app, App(name="shop"), [], action="deploy", created_by="ann")
+    await records.deployments.create(app, Service(name="shop"), [], action="deploy", created_by="ann")
     assert await house.housekeeping.collect() == 0
     assert house.collected == 0
 
@@ -117,7 +119,7 @@ async def test_a_deployment_whose_image_never_came_expires_and_its_token_buys_no
     past, future = (datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (-1, 60))
     for at in (past, future):
         await records.deployments.create(
-            app, App(name="shop"), [], action="deploy", created_by="ann", ticket_sha256="0", ticket_expires_at=at
+            app, Service(name="shop"), [], action="deploy", created_by="ann", ticket_sha256="0", ticket_expires_at=at
         )
     await house.housekeeping.once()
     states = {item.number: item.state for item in await records.deployments.of_app(app.id)}

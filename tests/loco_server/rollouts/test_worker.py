@@ -10,7 +10,7 @@ from loco_server.rollouts import worker as worker_module
 from loco_server.rollouts.plan import Planner
 from loco_server.rollouts.worker import Worker
 from loco_server.settings import Settings
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 from tests.loco_server.fakes import DIAGNOSIS, FakeEngine
 from tests.loco_server.records.databases import Records
 from tests.waiting import eventually_async
@@ -110,6 +110,7 @@ async def test_a_cancelled_rollout_stops_at_its_next_step(records: Records, engi
     assert await records.deployments.request_cancel(app.id, number)
     engine.hold.set()
     await until(records, app, number, "cancelled")
+    await eventually_async(lambda: withdrawn(engine, number))
     assert engine.rolled == []
 
 
@@ -166,8 +167,12 @@ async def test_what_was_claimed_and_not_begun_is_begun_by_the_next_worker(
     await heir.close()
 
 
-def with_release(command: str) -> App:
-    return App.model_validate({"name": "shop", "deploy": {"release_command": [command]}})
+async def withdrawn(engine: FakeEngine, number: int) -> bool:
+    return engine.withdrawn == [number]
+
+
+def with_release(command: str) -> Service:
+    return Service.model_validate({"name": "shop", "deploy": {"release_command": [command]}})
 
 
 async def test_the_release_command_runs_where_image_or_command_changed_and_not_again(
@@ -217,3 +222,24 @@ async def test_an_app_is_told_where_the_teams_other_live_apps_answer(
     for app in (backend, ui):
         await until(records, app, await records.accepted(app), "live")
     assert ("LOCO_APP_SHOP_API_HOST", "shop-api") in engine.running[ui.id].unit.env
+
+
+async def test_a_reconcile_that_takes_its_time_keeps_no_deployment_waiting(
+    records: Records, engine: FakeEngine, settings: Settings
+) -> None:
+    stuck = asyncio.Event()
+
+    async def reconcile(wanted: object, busy: object) -> None:
+        await stuck.wait()
+
+    engine.reconcile = reconcile  # type: ignore[method-assign]
+    found = make(records, engine, settings)
+    task = asyncio.create_task(found.run())
+    app = await records.app()
+    await until(records, app, await records.accepted(app), "live")
+    assert not found.settled.is_set()
+    stuck.set()
+    await asyncio.wait_for(found.settled.wait(), 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await found.close()

@@ -1,12 +1,12 @@
 from loco_server.units import Probe, UnitPort, UnitRoute
 from loco_server.workloads import injected, service
-from loco_spec.app import App
+from loco_spec.kinds.service import Service
 
 ROUTE = UnitRoute(host="shop.localhost", path="/", port="http", strip_prefix=False)
 
 
-def app(**keys: object) -> App:
-    return App.model_validate({"name": "shop", **keys})
+def app(**keys: object) -> Service:
+    return Service.model_validate({"name": "shop", **keys})
 
 
 def test_an_empty_spec_becomes_one_replica_on_8080_with_a_tcp_probe() -> None:
@@ -25,7 +25,7 @@ def test_what_the_spec_sets_wins_over_what_is_injected() -> None:
 
 
 def test_an_app_is_told_who_it_is_and_where_the_others_answer_and_not_itself() -> None:
-    others = {"shop": app(), "shop-api": App.model_validate({"name": "shop-api", "port": 9000})}
+    others = {"shop": app(), "shop-api": Service.model_validate({"name": "shop-api", "port": 9000})}
     found = injected.variables(app="shop", team="acme", deployment=12, url="http://shop.localhost", others=others)
     assert dict(found) == {
         "LOCO_APP": "shop",

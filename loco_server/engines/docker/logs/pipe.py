@@ -41,11 +41,10 @@ class Pipe(Generic[T]):
             BaseException: the fault that the thread ended with.
         """
         while True:
-            taken = []
-            while self._items:
-                taken.append(self._items.popleft())
-                self._room.release()
+            # Room is given back at once: given back one by one, a quick writer would never let us go.
+            taken = [self._items.popleft() for _ in range(len(self._items))]
             if taken:
+                self._room.release(len(taken))
                 return taken
             if self._ended:
                 if self._items:

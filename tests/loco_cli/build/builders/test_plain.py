@@ -57,3 +57,57 @@ def test_the_reason_is_the_last_thing_that_is_said_to_people() -> None:
     said = ["#5 ERROR: x", "------", " > [2/2] RUN make:", "------", "ERROR: failed to solve: exit code: 7", "", "{}"]
     assert plain.reason(said) == "failed to solve: exit code: 7"
     assert plain.reason(["#1 DONE 0.1s"]) == "the docker CLI gave no reason"
+
+
+PLAIN = """\
+#0 building with "default" instance using docker driver
+
+#1 [internal] load build definition from Dockerfile
+#1 transferring dockerfile: 120B done
+#1 DONE 0.0s
+
+#2 [internal] load metadata for docker.io/library/busybox:1.36
+#2 DONE 1.2s
+
+#3 [1/3] FROM docker.io/library/busybox:1.36@sha256:73aaf0
+#3 CACHED
+
+#4 [2/3] RUN make all
+#4 0.211 cc -c main.c
+#4 0.342 main.c:3: warning: unused
+#4 ...
+
+#5 [3/3] COPY --from=base / /
+#5 sha256:4f4fb7 1.05MB / 3.40MB 0.2s
+#5 DONE 0.1s
+
+#4 [2/3] RUN make all
+#4 1.090 done
+#4 DONE 1.2s
+
+#6 exporting to image
+#6 exporting layers 0.1s done
+#6 writing image sha256:1111 done
+#6 DONE 0.1s
+"""
+
+
+def test_plain_progress_is_read_as_steps_that_begin_and_end() -> None:
+    told: list[tuple[str, str]] = []
+    progress = Progress(lambda step: told.append((step.name, step.state)))
+    for line in PLAIN.splitlines():
+        plain.read(line, progress)
+    assert [item for item in told if item[0].startswith("[")][-7:] == [
+        ("[1/3] FROM docker.io/library/busybox:1.36@sha256:73aaf0", "running"),
+        ("[1/3] FROM docker.io/library/busybox:1.36@sha256:73aaf0", "cached"),
+        ("[2/3] RUN make all", "running"),
+        ("[3/3] COPY --from=base / /", "running"),
+        ("[3/3] COPY --from=base / /", "running"),  # and so many bytes of it
+        ("[3/3] COPY --from=base / /", "done"),
+        ("[2/3] RUN make all", "done"),
+    ]
+    assert progress.counts() == (3, 1)
+    made = progress.step("4")
+    assert (made.seconds, made.lines) == (1.2, ["cc -c main.c", "main.c:3: warning: unused", "done"])
+    assert progress.step("5").lines == []
+    assert progress.failed is None

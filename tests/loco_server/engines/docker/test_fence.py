@@ -12,7 +12,7 @@ RULES = fence.rules([IPv4Address("10.0.0.53")])
 def saved(rules: str = RULES, *, jumps: bool = True) -> str:
     """What `iptables-save` prints when the rules are in place."""
     chains = [line for line in rules.splitlines() if line.startswith("-A ")]
-    mine = ["-A INPUT -i loco-+ -j LOCO-INPUT", "-A DOCKER-USER -i loco-+ -j LOCO-FORWARD"] if jumps else []
+    mine = [f"-A {source} {way} loco-+ -j {target}" for source, way, target in fence.JUMPS] if jumps else []
     return "\n".join(["*filter", ":INPUT ACCEPT [0:0]", *mine, "-A FORWARD -j DOCKER-USER", *chains, "COMMIT", ""])
 
 
@@ -54,7 +54,7 @@ def test_what_is_not_whole_is_not_in_place(broken: str) -> None:
 
 def test_only_missing_jumps_are_set() -> None:
     text = saved().replace("-A INPUT -i loco-+ -j LOCO-INPUT\n", "")
-    assert fence.jumps(text) == (("INPUT", "LOCO-INPUT"),)
+    assert fence.jumps(text) == (("INPUT", "-i", "LOCO-INPUT"),)
 
 
 def test_resolvers_are_read_from_both_files_without_loopback_and_twice() -> None:

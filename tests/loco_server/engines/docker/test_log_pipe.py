@@ -16,7 +16,7 @@ async def test_all_that_was_put_is_taken_in_order_then_the_end() -> None:
             pipe.put(n)
         pipe.end()
 
-    thread = threading.Thread(target=write)
+    thread = threading.Thread(target=write, daemon=True)
     thread.start()
     taken: list[int] = []
     while some := await pipe.take():
@@ -42,7 +42,7 @@ async def test_closing_ends_a_writer_that_waits_for_room() -> None:
     def write() -> None:
         answers.extend([pipe.put(1), pipe.put(2)])
 
-    thread = threading.Thread(target=write)
+    thread = threading.Thread(target=write, daemon=True)
     thread.start()
 
     async def ended() -> bool:

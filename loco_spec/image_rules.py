@@ -1,0 +1,107 @@
+"""What an image must be to run here: the rules that the CLI asks before a push, and the server after it. Pure.
+
+The CLI spares the person a push that would be refused; what counts is what the server finds. `built` says whether the
+image came from a Dockerfile or was named by `image`: what can be done about a refusal depends on it.
+"""
+
+from collections.abc import Sequence
+
+from loco_spec.errors import ImageRefused
+from loco_spec.values import human_bytes
+
+_SMALLER = "make it smaller: a .dockerignore, a smaller base image, a multi-stage build"
+
+
+def platform_name(os: str, architecture: str, variant: str | None) -> str:
+    """Give `linux/amd64`. The variant counts where it tells machines apart: arm/v6 and arm/v7; arm64/v8 is arm64."""
+    return "/".join((os, architecture, *([variant] if architecture == "arm" and variant else [])))
+
+
+def platform(found: Sequence[str], wanted: str, *, built: bool) -> None:
+    """Refuse an image that the platform's machines cannot run.
+
+    Args:
+        found: the image's platform; several of one that there is for several.
+        wanted: what the apps run on.
+        built: see above.
+
+    Raises:
+        ImageRefused: with the platforms.
+    """
+    if wanted in found:
+        return
+    raise ImageRefused(
+        f"the image is built for {', '.join(found) or 'no platform'}, and the apps run on {wanted}",
+        hint=f'set platform = "{wanted}" under [build] in loco.toml and deploy again'
+        if built
+        else f"name an image in loco.toml that there is for {wanted}",
+    )
+
+
+def named_user(user: str) -> str | None:
+    """Give the user's name when the image names one instead of a number: only its /etc/passwd knows who that is."""
+    found = user.partition(":")[0]
+    return None if not found or (found.isascii() and found.isdigit()) else found
+
+
+def user_id(user: str, *, override: int | None, looked_up: int | None, built: bool) -> int:
+    """Give the numeric user that the containers run as; never root.
+
+    Args:
+        user: as the image has it: "", "0", "app", "10001:10001".
+        override: `[security] user`, which wins.
+        looked_up: the number of a user whom the image names; None: it does not know them.
+        built: see above.
+
+    Raises:
+        ImageRefused: the image runs as root, or its user is nowhere to be found.
+    """
+    if override is not None:
+        return override
+    name = named_user(user)
+    uid = looked_up if name else int(user.partition(":")[0] or 0)
+    if uid:
+        return uid
+    raise ImageRefused(
+        f'the image runs as user "{name}", whom its /etc/passwd does not know'
+        if uid is None
+        else "the image runs as root, and apps of several teams share this machine",
+        hint="add USER 10001 as the Dockerfile's last but one line, or user = 10001 under [security] in loco.toml"
+        if built
+        else "write user = 10001 under [security] in loco.toml: the same image then runs as that user",
+    )
+
+
+def user_before_push(user: str, *, override: int | None, built: bool) -> None:
+    """Refuse what is plainly root. Any other name passes here: the server looks it up in the image.
+
+    Raises:
+        ImageRefused: the image runs as root.
+    """
+    name = named_user(user)
+    if name in {None, "root"}:
+        user_id(user, override=override, looked_up=0, built=built)
+
+
+def stored_size(found: int, limit: int) -> None:
+    """Refuse an image whose layers are too large as the registry stores them.
+
+    Raises:
+        ImageRefused: with both sizes.
+    """
+    _size(found, limit, "compressed")
+
+
+def unpacked_size(found: int, limit: int) -> None:
+    """Refuse an image that takes too much of a disk once it is unpacked.
+
+    Raises:
+        ImageRefused: with both sizes.
+    """
+    _size(found, limit, "unpacked")
+
+
+def _size(found: int, limit: int, how: str) -> None:
+    if found > limit:
+        message = f"the image is {human_bytes(found)} {how}; the limit is {human_bytes(limit)}"
+        raise ImageRefused(message, hint=_SMALLER)

@@ -1,0 +1,1 @@
+"""The kinds of workload, one file each: `service` runs today; those that are planned are named, to be refused so."""

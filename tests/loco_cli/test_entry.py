@@ -1,0 +1,135 @@
+"""The one catch: whatever goes wrong becomes a message, a next step and an exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loco_cli.client import account
+from loco_spec.errors import LocoError
+from loco_spec.exits import Exit
+from tests.loco_cli.conftest import Loco
+from tests.loco_cli.samples import me
+from tests.loco_cli.server import Server
+
+pytestmark = pytest.mark.usefixtures("signed_in")
+
+
+def let_it_raise(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let `loco whoami` end so."""
+
+    def me(http: object) -> None:
+        raise error
+
+    monkeypatch.setattr(account, "me", me)
+
+
+def test_what_goes_well_ends_with_nought(server: Server, loco: Loco) -> None:
+    server.answers("GET /v1/me", me())
+    found = loco("whoami")
+    assert (found.code, found.err) == (0, "")
+
+
+@pytest.mark.parametrize("cls", [LocoError, *LocoError.by_code.values()])
+def test_every_error_ends_with_its_exit_code_its_message_and_the_next_step(
+    monkeypatch: pytest.MonkeyPatch, loco: Loco, cls: type[LocoError]
+) -> None:
+    let_it_raise(monkeypatch, cls("what happened", hint="loco apps"))
+    found = loco("whoami")
+    assert (found.code, found.out) == (int(cls.exit_code), "")
+    assert found.err == "error: what happened\nnext: loco apps\n"
+
+
+def test_a_program_gets_the_error_as_an_object_on_stdout(monkeypatch: pytest.MonkeyPatch, loco: Loco) -> None:
+    let_it_raise(monkeypatch, LocoError("what happened"))
+    found = loco("whoami", "--json")
+    assert (found.code, found.err) == (1, "")
+    assert found.json == {"version": 1, "error": "what happened", "exit_code": 1, "code": "failed"}
+
+
+def test_what_nobody_thought_of_is_a_defect_without_a_trace(monkeypatch: pytest.MonkeyPatch, loco: Loco) -> None:
+    let_it_raise(monkeypatch, ZeroDivisionError("by nought"))
+    found = loco("whoami")
+    assert (found.code, found.out) == (1, "")
+    assert found.err == (
+        "error: this is a defect in loco: ZeroDivisionError: by nought\n"
+        "next: run it again with LOCO_DEBUG=1 and report it\n"
+    )
+    assert loco("whoami", "--json").json["exit_code"] == 1
+
+
+def test_the_trace_is_shown_to_whoever_asks_for_it(monkeypatch: pytest.MonkeyPatch, loco: Loco) -> None:
+    monkeypatch.setenv("LOCO_DEBUG", "1")
+    let_it_raise(monkeypatch, LocoError("what happened"))
+    found = loco("whoami")
+    assert found.err.startswith("Traceback (most recent call last):\n")
+    assert found.err.endswith("error: what happened\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["whoami", "--colour"], "No such option: --colour"),
+        (["apps", "acme"], "Got unexpected extra argument"),
+        (["logs", "--lines", "many"], "Invalid value for '--lines' / '-n'"),
+        (["logs", "--lines", "-1"], "Invalid value for '--lines' / '-n'"),
+        (["nosuch"], "No such command 'nosuch'."),
+    ],
+)
+def test_a_slip_in_the_command_line_is_a_usage_error(loco: Loco, args: list[str], words: str) -> None:
+    found = loco(*args)
+    assert (found.code, found.out) == (2, "")
+    assert words in found.err
+    program = loco(*args, "--json")
+    assert (program.code, program.err) == (2, "")
+    assert (program.json["code"], program.json["hint"]) == ("usage", "loco --help")
+    assert words in program.json["error"]
+
+
+def test_ctrl_c_is_an_interruption(monkeypatch: pytest.MonkeyPatch, loco: Loco) -> None:
+    let_it_raise(monkeypatch, KeyboardInterrupt())
+    found = loco("whoami")
+    assert (found.code, found.out, found.err) == (130, "", "interrupted\n")
+
+
+def test_ctrl_d_at_a_question_is_an_interruption(monkeypatch: pytest.MonkeyPatch, loco: Loco) -> None:
+    let_it_raise(monkeypatch, EOFError())
+    found = loco("whoami")
+    assert (found.code, found.out) == (130, "")
+    assert found.err.strip() == "interrupted"
+
+
+def run(*args: str, module: str = "loco_cli") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *args], check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
+def test_the_package_can_be_run_and_gives_its_exit_code_to_the_shell(folder: Path) -> None:
+    found = run("version", "--server", "no url", "--json")
+    assert found.returncode == int(Exit.USAGE)
+    assert json.loads(found.stdout)["code"] == "usage"
+    assert found.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "exit_code"), [("--help", 0), ("version --json", 0), ("apps --team X --json", 2), ("x --json", 2)]
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_enough_is_no_failure(args: str, exit_code: int, unbuffered: str) -> None:
+    """As in `loco apps | head -1`: the pipe is closed before anything is written."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    found = subprocess.run(
+        [sys.executable, "-m", "loco_cli", *args.split()],
+        check=False,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered, "LOCO_SERVER": "http://127.0.0.1:1"},
+    )
+    os.close(writer)
+    assert (found.returncode, found.stderr) == (exit_code, b"")

@@ -1,0 +1,107 @@
+"""What a command costs before it does anything, by what it imports; and the table of commands."""
+
+import os
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from loco_cli import commands
+from loco_cli.main import COMMANDS
+from loco_spec.version import VERSION
+from tests.loco_cli.conftest import Loco
+
+HEAVY = {"httpx", "pydantic", "docker", "keyring", "asyncio", "rich", "tomllib", "webbrowser"}
+PROBE = """
+import sys
+from loco_cli.entry import run
+try:
+    code = run(sys.argv[1:])
+except SystemExit as end:
+    code = end.code
+print(int(code or 0), *sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def start(*args: str, **environment: str) -> tuple[int, str, set[str]]:
+    """Run a command line in a fresh interpreter; give its exit code, what it said and what it imported."""
+    found = subprocess.run(
+        [sys.executable, "-c", PROBE, *args],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+    )
+    *said, last = found.stderr.splitlines(keepends=True)
+    code, *modules = last.split()
+    return int(code), found.stdout + "".join(said), set(modules)
+
+
+def commands_of(modules: set[str]) -> set[str]:
+    return {name.rpartition(".")[2] for name in modules if name.startswith("loco_cli.commands.")}
+
+
+def test_the_version_imports_nothing_heavy_and_no_command() -> None:
+    code, out, modules = start("--version")
+    assert (code, out) == (0, f"{VERSION}\n")
+    assert modules & HEAVY == set()
+    assert commands_of(modules) == set()
+
+
+@pytest.mark.parametrize(("args", "exit_code"), [(["--help"], 0), (["-h"], 0), ([], 2)])
+def test_help_lists_every_command_and_imports_nothing_heavy_and_none_of_them(args: list[str], exit_code: int) -> None:
+    code, out, modules = start(*args)
+    assert code == exit_code
+    for name, (_, line) in COMMANDS.items():
+        assert f"  {name} " in out
+        assert line in out
+    assert modules & HEAVY == set()
+    assert commands_of(modules) == set()
+
+
+def test_completing_a_commands_name_imports_nothing_heavy() -> None:
+    code, out, modules = start(_LOCO_COMPLETE="complete_bash", COMP_WORDS="loco st", COMP_CWORD="1")
+    assert (code, out.split()) == (0, ["status"])
+    assert modules & HEAVY == set()
+    assert commands_of(modules) == set()
+
+
+def test_completing_an_option_imports_that_command_alone() -> None:
+    code, out, modules = start(_LOCO_COMPLETE="complete_bash", COMP_WORDS="loco logs --fo", COMP_CWORD="2")
+    assert (code, out.split()) == (0, ["--follow"])
+    assert commands_of(modules) == {"logs"}
+
+
+def test_a_command_imports_itself_alone_and_no_engine() -> None:
+    code, _, modules = start("status", "--team", "No Slug")
+    assert code == 2
+    assert commands_of(modules) == {"status"}
+    assert modules & {"docker", "keyring", "asyncio"} == set()
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("stauts", "status"), ("deply", "deploy"), ("log", "logs")])
+def test_a_slip_in_a_commands_name_is_answered_with_the_nearest(loco: Loco, typed: str, meant: str) -> None:
+    found = loco(typed)
+    assert (found.code, found.out) == (2, "")
+    assert f"No such command '{typed}'. Did you mean" in found.err
+    assert f"'{meant}'" in found.err
+
+
+def test_the_table_has_every_module_of_the_commands_folder_and_no_other() -> None:
+    there = {f"{commands.__name__}.{each.name}" for each in pkgutil.iter_modules(commands.__path__)}
+    assert {module for module, _ in COMMANDS.values()} == there
+    assert all(module.rpartition(".")[2] == name for name, (module, _) in COMMANDS.items())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_in_its_own_words(loco: Loco, name: str) -> None:
+    found = loco(name, "--help")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith(f"Usage: loco {name} ")
+    first_words = import_module(COMMANDS[name][0]).command.__doc__.split()[:3]
+    assert " ".join(first_words) in found.out
+    assert "--json" in found.out
+    assert loco(name, "-h").out == found.out

@@ -1,0 +1,110 @@
+"""A failure as a screen for people, and as an object for programs."""
+
+import json
+
+import pytest
+
+from loco_cli.ui import errors
+from loco_spec.errors import ConfigError, DeploymentFailed, Diagnosis, FieldFault, LocoError, NotSignedIn
+from tests.loco_cli.samples import DIAGNOSIS
+
+FAILED = DeploymentFailed("v3 failed: wrong port", hint="port = 3000", diagnosis=DIAGNOSIS)
+
+
+def test_a_failure_is_one_sentence_and_the_next_command() -> None:
+    assert errors.lines(NotSignedIn("you are not signed in", hint="loco login")) == [
+        "error: you are not signed in",
+        "next: loco login",
+    ]
+
+
+def test_a_failure_without_a_hint_is_its_sentence() -> None:
+    assert errors.lines(LocoError("no")) == ["error: no"]
+    assert errors.lines(LocoError("")) == ["error: "]
+
+
+def test_more_lines_stand_below_the_first() -> None:
+    assert errors.lines(LocoError("first\nsecond\nthird")) == ["error: first", "  second", "  third"]
+
+
+def test_every_fault_of_loco_toml_has_a_line_with_its_key() -> None:
+    faults = [FieldFault(path="health.interval", message='expected "10s"'), FieldFault(path="", message="two routes")]
+    assert errors.lines(ConfigError("loco.toml has 2 faults", hint="correct it", fields=faults)) == [
+        "error: loco.toml has 2 faults",
+        '  health.interval: expected "10s"',
+        "  two routes",
+        "next: correct it",
+    ]
+
+
+def test_a_diagnosis_tells_the_phase_the_cause_and_the_last_lines() -> None:
+    assert errors.lines(FAILED) == [
+        "error: v3 failed: wrong port",
+        "  phase: health, after 3.5 s",
+        "  cause: it listens on 3000, and loco.toml says 8080",
+        "  its last lines:",
+        "    ready on :3000",
+        "next: port = 3000",
+    ]
+
+
+def test_a_cause_is_not_told_twice_and_one_of_two_lines_has_one_heading() -> None:
+    def screen(message: str) -> list[str]:
+        diagnosis = DIAGNOSIS.model_copy(update={"message": message, "lines": ()})
+        return errors.lines(DeploymentFailed("it failed", diagnosis=diagnosis))[2:]
+
+    assert screen("it failed") == []
+    assert screen("one\ntwo") == ["  cause: one", "  two"]
+
+
+def test_of_many_last_lines_twenty_are_shown() -> None:
+    diagnosis = DIAGNOSIS.model_copy(update={"lines": tuple(str(n) for n in range(50))})
+    screen = errors.lines(DeploymentFailed("no", diagnosis=diagnosis))
+    assert screen[screen.index("  its last lines:") + 1 :] == [f"    {n}" for n in range(30, 50)]
+
+
+def test_nothing_from_elsewhere_steers_the_terminal() -> None:
+    evil = "\x1b[2J"
+    diagnosis = Diagnosis(phase=evil, seconds=1, cause=evil, message=f"{evil}\n{evil}", hint=evil, lines=(evil,))
+    faults = [FieldFault(path=evil, message=evil), FieldFault(path="", message=evil)]
+    for error in (
+        DeploymentFailed(evil, hint=evil, diagnosis=diagnosis),
+        ConfigError(f"{evil}\n{evil}", hint=evil, fields=faults),
+    ):
+        screen = errors.lines(error)
+        assert len(screen) >= 5
+        assert all("\x1b" not in line for line in screen)
+
+
+def test_a_program_reads_one_object_with_what_there_is() -> None:
+    assert errors.document(LocoError("no")) == {"version": 1, "error": "no", "exit_code": 1, "code": "failed"}
+    fault = FieldFault(path="name", message="expected a name")
+    assert errors.document(ConfigError("no", hint="correct it", fields=[fault])) == {
+        "version": 1,
+        "error": "no",
+        "exit_code": 2,
+        "code": "config-invalid",
+        "hint": "correct it",
+        "fields": [{"path": "name", "message": "expected a name"}],
+    }
+    assert Diagnosis.model_validate(errors.document(FAILED)["diagnosis"]) == DIAGNOSIS
+
+
+@pytest.mark.parametrize("cls", [LocoError, *LocoError.by_code.values()])
+def test_the_exit_code_in_the_object_is_the_processs(cls: type[LocoError]) -> None:
+    assert errors.document(cls("no"))["exit_code"] == int(cls.exit_code)
+
+
+def test_the_screen_goes_to_stderr_and_the_object_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    errors.show(LocoError("no", hint="loco apps"), as_json=False)
+    assert capsys.readouterr() == ("", "error: no\nnext: loco apps\n")
+    errors.show(LocoError("no"), as_json=True)
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["error"], out.count("\n"), err) == ("no", 1, "")
+
+
+def test_what_should_not_have_happened_is_a_defect_of_loco() -> None:
+    found = errors.defect(KeyError("x"))
+    assert found.message == "this is a defect in loco: KeyError: 'x'"
+    assert found.hint == "run it again with LOCO_DEBUG=1 and report it"
+    assert int(found.exit_code) == 1

@@ -1,0 +1,151 @@
+"""What is said on the way and in the end: to a person at a terminal, to a file, to a program."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+from rich.cells import cell_len
+
+from loco_cli.ui.results import Opened
+from loco_cli.ui.terminal import Ui
+from tests.loco_cli.samples import event
+
+SHOW_CURSOR = "\x1b[?25h"
+HIDE_CURSOR = "\x1b[?25l"
+
+Capture = pytest.CaptureFixture[str]
+
+
+class Screen(io.StringIO):
+    """A terminal that takes everything down."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """Give the terminal where stderr goes now."""
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    return screen
+
+
+def test_without_a_terminal_steps_go_to_stderr_and_the_result_to_stdout(capsys: Capture) -> None:
+    ui = Ui()
+    ui.working("reading the folder")
+    ui.step("v3 of shop")
+    ui.event(event(1), "v3: rolling out")
+    ui.note("the build context is large")
+    ui.line("a line of a log")
+    ui.result(Opened(url="http://shop"), server="https://x")
+    ui.close()
+    assert capsys.readouterr() == (
+        "a line of a log\nhttp://shop\n",
+        "v3 of shop\nv3: rolling out\nthe build context is large\n",
+    )
+
+
+def test_a_program_reads_one_object_a_line_and_notes_are_not_among_them(capsys: Capture) -> None:
+    ui = Ui(json=True)
+    ui.working("reading the folder")
+    ui.step("v3 of shop", number=3)
+    ui.event(event(1), "v3: rolling out")
+    ui.note("the build context is large")
+    ui.result(Opened(url="http://shop"), server="https://x")
+    out, err = capsys.readouterr()
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"step": "v3 of shop", "number": 3},
+        {"event": event(1).model_dump(mode="json")},
+        {"version": 1, "result": {"url": "http://shop", "server": "https://x"}},
+    ]
+    assert err == '{"note": "the build context is large"}\n'
+
+
+def test_what_steers_a_terminal_is_taken_out_of_steps_and_notes(capsys: Capture) -> None:
+    ui = Ui()
+    ui.step("\x1b[2Jstep")
+    ui.event(event(1), "\x1b[2Jevent")
+    ui.note("\x1b[2Jnote")
+    assert capsys.readouterr().err == "�[2Jstep\n�[2Jevent\n�[2Jnote\n"
+
+
+def test_on_a_terminal_the_moving_line_is_shown_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = at_a_terminal(monkeypatch)
+    ui = Ui()
+    ui.working("reading the folder")
+    assert HIDE_CURSOR in screen.getvalue()
+    ui.working("building: \x1b[2J[1/2] RUN make")
+    ui.step("[bold]built[/bold]: 2 steps")
+    ui.close()
+    text = screen.getvalue()
+    assert "building: �[2J[1/2] RUN make" in text
+    assert "[bold]built[/bold]: 2 steps\n" in text
+    assert text.rindex(SHOW_CURSOR) > text.rindex(HIDE_CURSOR)
+    assert text.endswith("\r\x1b[1A\x1b[2K")
+    ui.close()
+    assert screen.getvalue() == text
+
+
+@pytest.mark.parametrize("message", ["x" * 500, "RUN make " * 60, "水" * 100], ids=["word", "words", "wide"])
+def test_the_moving_line_is_one_line_however_long_it_is(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
+    screen = at_a_terminal(monkeypatch)
+    ui = Ui()
+    ui.working(message)
+    ui.close()
+    shown, rest = screen.getvalue().removeprefix(HIDE_CURSOR).split("\n")
+    assert shown.endswith("…")
+    assert message.startswith(shown[2:-1].rstrip())
+    assert 76 < cell_len(shown) <= 80
+    assert rest == f"{SHOW_CURSOR}\r\x1b[1A\x1b[2K"
+
+
+def test_the_result_comes_after_the_moving_line_is_gone(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    screen = at_a_terminal(monkeypatch)
+    ui = Ui()
+    ui.working("destroying shop")
+    ui.result(Opened(url="http://shop"))
+    assert SHOW_CURSOR in screen.getvalue()
+    assert capsys.readouterr().out == "http://shop\n"
+
+
+@pytest.mark.parametrize(("term", "as_json"), [("dumb", False), ("xterm", True)])
+def test_a_dumb_terminal_and_a_program_see_no_moving_line(
+    monkeypatch: pytest.MonkeyPatch, term: str, *, as_json: bool
+) -> None:
+    screen = at_a_terminal(monkeypatch)
+    monkeypatch.setenv("TERM", term)
+    ui = Ui(json=as_json)
+    ui.working("reading the folder")
+    ui.close()
+    assert screen.getvalue() == ""
+
+
+def test_somebody_can_be_asked_where_both_sides_are_a_terminal(
+    types: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not Ui().can_ask
+    types("shop\n")
+    assert Ui().can_ask
+    assert not Ui(json=True).can_ask
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    assert not Ui().can_ask
+
+
+def test_a_question_is_shown_where_the_person_looks_and_not_where_the_result_goes(
+    types: Callable[[str], None], capsys: Capture
+) -> None:
+    types("shop\n")
+    Ui().ask("Type its name, \x1b[2J:")
+    assert capsys.readouterr() == ("", "Type its name, �[2J: ")
+
+
+def test_an_answer_is_what_was_typed_without_blanks_around(types: Callable[[str], None]) -> None:
+    types("  shop \n\n")
+    ui = Ui()
+    assert ui.ask("Type its name:") == "shop"
+    assert ui.ask("Type its name:") == ""
+    with pytest.raises(EOFError):
+        ui.ask("Type its name:")

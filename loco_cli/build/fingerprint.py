@@ -1,4 +1,4 @@
-"""Whether the context is what it was at the last build: by each file's status, by its content where that differs."""
+"""Whether the context is what it was at the last build, and what was built and pushed then."""
 
 import hashlib
 import json
@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loco_cli.build import content
 from loco_cli.build.files import Entry
+from loco_cli.build.index import Index
 from loco_cli.config import xdg
 
 
@@ -20,8 +22,6 @@ class Memory:
     """The engine's id of what was built."""
     pushed: Mapping[str, str] = field(default_factory=dict)
     """`<server> <team>/<app>` → the manifest digest that it had there."""
-    files: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    """path → [mode, size, mtime_ns, inode, sha256]."""
 
 
 class Memories:
@@ -29,8 +29,7 @@ class Memories:
 
     def __init__(self, inputs: Mapping[str, Any]) -> None:
         self._inputs = json.dumps(inputs, sort_keys=True)
-        name = hashlib.sha256(self._inputs.encode()).hexdigest()[:32]
-        self._path = xdg("XDG_CACHE_HOME", ".cache") / "builds" / f"{name}.json"
+        self._path = _cache("builds", self._inputs, ".json")
 
     def recall(self) -> Memory:
         try:
@@ -47,26 +46,41 @@ class Memories:
         except OSError:
             return  # a cache that cannot be written costs a build, never a deploy
 
-    def fingerprint(self, context: Path, found: Sequence[Entry], known: Memory) -> tuple[str, dict[str, Sequence[Any]]]:
-        """Give the fingerprint of inputs and content, and what to remember of each file.
+    def fingerprint(self, context: Path, found: Sequence[Entry], *, listed_ns: int) -> str:
+        """Give the fingerprint of inputs and context: paths, kinds, modes, link targets, and every file's content.
 
-        A file whose mode, size, times and inode are as remembered is not read. Times are no part of the fingerprint:
-        a touched file with the same content changes nothing.
+        Times are no part of it: a touched file with the same content changes nothing.
+
+        Args:
+            context: the folder.
+            found: what is in it, sorted by path.
+            listed_ns: when its listing began.
+
+        Raises:
+            BuildFailed: a file cannot be read, or is not what it was when it was listed.
         """
         whole = hashlib.sha256(self._inputs.encode())
-        files: dict[str, Sequence[Any]] = {}
-        for entry in found:
-            content = entry.target
-            if entry.kind == "file":
-                status = [entry.mode, entry.size, entry.mtime_ns, entry.inode]
-                before = list(known.files.get(entry.path, ()))
-                content = str(before[4]) if before[:4] == status else _sha256(context / entry.path)
-                files[entry.path] = [*status, content]
-            line = json.dumps([entry.path, entry.kind, entry.mode, entry.size, content])
-            whole.update(line.encode("utf-8", "surrogatepass"))
-        return whole.hexdigest(), files
+        root = f"{context}/"
+        with Index(_cache("contexts", str(context), ".index"), listed_ns=listed_ns) as index:
+            for entry in found:
+                known = entry.target
+                if entry.kind == "file":
+                    remembered = index.known(entry)
+                    known = remembered or _sha256(root, entry)
+                    index.keep(entry, known, new=remembered is None)
+                # No path and no target has a zero byte in it.
+                line = f"\0{entry.path}\0{entry.kind} {entry.mode:o} {known}"
+                whole.update(line.encode("utf-8", "surrogateescape"))
+        return whole.hexdigest()
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _cache(folder: str, of: str, suffix: str) -> Path:
+    name = hashlib.sha256(of.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return xdg("XDG_CACHE_HOME", ".cache") / folder / f"{name}{suffix}"
+
+
+def _sha256(root: str, entry: Entry) -> str:
+    found = hashlib.sha256()
+    for chunk in content.read(root, entry):
+        found.update(chunk)
+    return found.hexdigest()

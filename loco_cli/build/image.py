@@ -1,10 +1,12 @@
 """Make sure that the engine has the image of a folder as it is now: found unchanged, or built."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from loco_cli.build import files, ignore
+from loco_cli.build import files, secret_files
 from loco_cli.build.builders.base import Builder, Recipe
 from loco_cli.build.builders.choose import choose, known
 from loco_cli.build.engine import Engine
@@ -12,7 +14,7 @@ from loco_cli.build.fingerprint import Memories, Memory
 from loco_cli.build.progress import Progress, Step
 from loco_cli.build.secret import Secret
 from loco_spec.build import Build
-from loco_spec.errors import BuildFailed, SecretFilesFound
+from loco_spec.errors import BuildFailed
 from loco_spec.values import human_bytes
 
 
@@ -35,11 +37,11 @@ class Folder:
         self._build = build
         self._options = options
         self.context = (folder / build.context).resolve()
-        self.dockerfile = build.dockerfile if build.context == "." else _inside(folder, build)
-        self._see_dockerfile(folder)
-        found = ignore.load(self.context, self.dockerfile)
-        always = [self.dockerfile, *([found.source] if found.source else [])]
-        self.files = files.entries(self.context, found, always)
+        self.dockerfile = _dockerfile(folder, build, self.context)
+        self._rules = files.rules(self.context, self.dockerfile)
+        self._listed_ns = time.time_ns()
+        self._listing = files.listing(self.context, self._rules, self.dockerfile)
+        self.files = self._listing.entries
         self.args = {**build.args, **options.args}
         self._memories = Memories(
             {
@@ -51,10 +53,13 @@ class Folder:
             }
         )
         self._memory = self._memories.recall()
-        self._fingerprint, self._stats = self._memories.fingerprint(self.context, self.files, self._memory)
         self._builder: Builder | None = None
         self.log = ""
         """What the build said; empty as long as there was none."""
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return self._memories.fingerprint(self.context, self.files, listed_ns=self._listed_ns)
 
     @property
     def unchanged(self) -> bool:
@@ -69,18 +74,14 @@ class Folder:
         self._memories.keep(self._memory)
 
     def check(self, say: Callable[[str], None]) -> None:
-        """Say what is large, and stop at what looks like a secret.
+        """Say what is left out and what is large, and stop at what looks like a secret.
 
         Raises:
             SecretFilesFound: with the paths.
         """
-        found = files.secrets(self.files, self._build.allow)
-        if found:
-            shown = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
-            raise SecretFilesFound(
-                f"the build context holds what looks like a secret: {shown}",
-                hint="name it in .dockerignore, or, if it is meant to be in the image, under allow in [build]",
-            )
+        if self._by_git:
+            say("no .dockerignore: files that .gitignore names, and .git, are left out")
+        secret_files.check(self.context, self.files, self._build.allow)
         size = files.size(self.files)
         if size > files.LARGE_BYTES:
             largest = ", ".join(f"{path} {human_bytes(bytes_)}" for path, bytes_ in files.largest(self.files))
@@ -119,7 +120,9 @@ class Folder:
         steps, cached = progress.counts()
         say(f"built: {steps} steps, {cached} cached")
         same = self._memory.pushed if image == self._memory.image else {}
-        self._memory = Memory(self._fingerprint, image, same, self._stats)
+        # Built from something else than the fingerprint is of, the image is not taken for it the next time.
+        kept = self._fingerprint if self._is_as_listed() else ""
+        self._memory = Memory(kept, image, same)
         self._memories.keep(self._memory)
         return image
 
@@ -135,33 +138,48 @@ class Folder:
             no_cache=self._options.no_cache,
             pull=self._options.pull,
             secrets=self._options.secrets,
+            as_archive=self._by_git,
+            takes_back=self._rules.takes_back,
         )
 
-    def _see_dockerfile(self, folder: Path) -> None:
-        if not self.context.is_dir():
-            raise BuildFailed(f"the build context {self.context} is not a folder", hint="see context under [build]")
-        path = self.context / self.dockerfile
-        if not path.is_file():
-            raise BuildFailed(
-                f"there is no {self.dockerfile} in {self.context}",
-                hint=f"write one, name it under [build] in loco.toml, or deploy another folder than {folder}",
-            )
+    @property
+    def _by_git(self) -> bool:
+        """Whether files are left out that a builder would send which reads the folder itself."""
+        return self._listing.left_out and not self._rules.for_docker
+
+    def _is_as_listed(self) -> bool:
+        try:
+            return files.listing(self.context, self._rules, self.dockerfile).entries == self.files
+        except BuildFailed:
+            return False
 
 
-def _inside(folder: Path, build: Build) -> str:
+def _dockerfile(folder: Path, build: Build, context: Path) -> str:
     """Give the Dockerfile's path within the context: both are named from loco.toml's folder.
 
     Raises:
-        BuildFailed: it lies outside.
+        BuildFailed: there is none, or it lies outside.
     """
-    path = (folder / build.dockerfile).resolve()
-    context = (folder / build.context).resolve()
-    if not path.is_relative_to(context):
+    if not context.is_dir():
+        raise BuildFailed(f"the build context {context} is not a folder", hint="see context under [build]")
+    path = folder / build.dockerfile
+    path = path.parent.resolve() / path.name
+    if path.is_dir():
+        raise BuildFailed(f"{path} is a folder", hint="name the Dockerfile under [build] in loco.toml")
+    if not path.is_file():
         raise BuildFailed(
-            f"the Dockerfile {build.dockerfile} is not inside the build context {build.context}",
+            f"there is no {path.name} in {path.parent}",
+            hint=f"write one, name it under [build] in loco.toml, or deploy another folder than {folder}",
+        )
+    file = path.resolve()
+    if not path.is_relative_to(context) or not file.is_relative_to(context):
+        of = f"{build.dockerfile}, a link to {file}," if path.is_symlink() else build.dockerfile
+        raise BuildFailed(
+            f"the Dockerfile {of} is not inside the build context {context}",
             hint="move it there, or choose another context under [build] in loco.toml",
         )
-    return path.relative_to(context).as_posix()
+    # The docker CLI follows no link that leads out of the Dockerfile's own folder.
+    return (path if file.is_relative_to(path.parent) else file).relative_to(context).as_posix()
 
 
 def _tell(step: Step, say: Callable[[str], None], working: Callable[[str], None]) -> None:

@@ -19,7 +19,8 @@ from loco_cli.client import account, deployments
 from loco_cli.context import Context, Target, opened
 from loco_cli.following import Follower
 from loco_cli.options import App, Folder, Json, Team, WaitTimeout
-from loco_cli.ui.results import Deployed
+from loco_cli.ui.results import Deployed, SentFile, SentFiles
+from loco_cli.ui.text import safe
 from loco_spec import toml
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
 from loco_spec.errors import ConfigError, FieldFault, Interrupted, LocoError, UsageError
@@ -41,6 +42,7 @@ Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for th
 Force = Annotated[bool, typer.Option("--force", help="Roll out even where nothing changed.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")]
 Pull = Annotated[bool, typer.Option("--pull", help="Look for newer base images.")]
+ListFiles = Annotated[bool, typer.Option("--list-files", help="Only show what would be sent to the builder.")]
 BuilderName = Annotated[str, typer.Option("--builder", help="auto, buildx, docker, engine, podman or classic.")]
 
 
@@ -66,6 +68,7 @@ def command(
     builder: BuilderName = "auto",
     no_cache: NoCache = False,
     pull: Pull = False,
+    list_files: ListFiles = False,
     wait_timeout: WaitTimeout = "10m",
     json: Json = False,
 ) -> None:
@@ -78,7 +81,8 @@ def command(
         secrets=secret.parse(build_secret or ()),
     )
     with opened(json=json) as context:
-        context.ui.result(run(context, Options(folder, app, team, build, detach, force, wait_timeout)))
+        options = Options(folder, app, team, build, detach, force, wait_timeout)
+        context.ui.result(_sent(options, context.ui.warn) if list_files else run(context, options))
 
 
 def run(context: Context, options: Options) -> Deployed:
@@ -131,6 +135,13 @@ def _source(context: Context, options: Options, spec: Service) -> BuildFolder | 
     folder = BuildFolder(options.folder, spec.build, options.build)
     folder.check(context.ui.note)
     return folder
+
+
+def _sent(options: Options, warn: Callable[[FieldFault], None]) -> SentFiles:
+    """Tell what would be sent; neither a server nor an engine is asked."""
+    found = BuildFolder(options.folder, _spec(options, warn).build, options.build).files
+    files = [SentFile(path=safe(entry.path), kind=entry.kind, size=entry.size) for entry in found]
+    return SentFiles(files=files, total=sum(entry.size for entry in found))
 
 
 def _spec(options: Options, warn: Callable[[FieldFault], None]) -> Service:

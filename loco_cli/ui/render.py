@@ -14,6 +14,7 @@ from loco_cli.ui.results import (
     LoggedOut,
     Opened,
     Page,
+    SentFiles,
     Setting,
     Started,
     Validated,
@@ -21,6 +22,7 @@ from loco_cli.ui.results import (
 )
 from loco_cli.ui.text import ago, safe
 from loco_spec import api
+from loco_spec.values import human_bytes
 
 
 @singledispatch
@@ -73,6 +75,17 @@ def _(value: Deployed) -> list[str]:
     if item.urls and ".localhost" in item.urls[0]:
         found.append("  (browsers and curl find *.localhost; other programs may not)")
     return found
+
+
+@human.register
+def _(value: SentFiles) -> list[str]:
+    found = [
+        f"{'' if item.kind == 'folder' else human_bytes(item.size):>10}  {safe(item.path)}"
+        f"{'/' if item.kind == 'folder' else ''}"
+        for item in value.files
+    ]
+    count = sum(item.kind == "file" for item in value.files)
+    return [*found, f"{human_bytes(value.total):>10}  in {count} file{'s' if count != 1 else ''}"]
 
 
 @human.register

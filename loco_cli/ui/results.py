@@ -67,3 +67,18 @@ class Started(_Result):
     written: tuple[str, ...]
     text: str
     notes: tuple[str, ...] = ()
+
+
+class SentFile(_Result):
+    path: str
+    kind: str
+    """file, folder or link."""
+    size: int
+    """Bytes; 0 for what is no file."""
+
+
+class SentFiles(_Result):
+    """The build context: what `loco deploy` would send to the builder."""
+
+    files: list[SentFile]
+    total: int

@@ -5,7 +5,8 @@ import unicodedata
 from datetime import UTC, datetime
 
 # Everything that a terminal takes for an order: C0 but tab, DEL, C1, and what turns the direction of writing.
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# And the halves of pairs: names that are no UTF-8 have them, and nothing can print them.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def safe(text: str) -> str:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import docker
 
-from loco_cli.build import files, ignore
+from loco_cli.build import files
 from loco_cli.build.builders.base import Builder, Recipe
 from loco_cli.build.builders.choose import load
 from loco_cli.build.engine import Engine, connect
@@ -55,17 +55,18 @@ class World:
         for path, content in {"Dockerfile": dockerfile.encode(), **(context or {})}.items():
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / path).write_bytes(content)
-        found = ignore.load(self.folder, "Dockerfile")
+        rules = files.rules(self.folder, "Dockerfile")
         plain = Recipe(
             context=self.folder,
             dockerfile="Dockerfile",
-            files=files.entries(self.folder, found, ["Dockerfile"]),
+            files=files.listing(self.folder, rules, "Dockerfile").entries,
             tag=self.tag,
             target=None,
             platform=None,
             args={},
             no_cache=False,
             pull=False,
+            takes_back=rules.takes_back,
         )
         return replace(plain, **changes)
 

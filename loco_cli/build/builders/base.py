@@ -33,6 +33,8 @@ class Recipe:
     secrets: Sequence[Secret] = ()
     as_archive: bool = False
     """The context is to be sent as exactly `files`: a builder that reads the folder itself would leave out others."""
+    takes_back: bool = False
+    """The ignore file has `!` lines: a docker CLI before 23 that reads the folder itself would leave out others."""
 
 
 class Builder(Protocol):

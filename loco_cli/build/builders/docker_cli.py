@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from loco_cli.build.builders import plain, process
@@ -38,6 +39,7 @@ class DockerCli:
 
     def build(self, recipe: Recipe, progress: Progress) -> str:
         command = [self._path, "build", "--progress=plain"]
+        recipe = replace(recipe, as_archive=recipe.as_archive or recipe.takes_back)
         return build(self._engine, command, recipe, progress, lambda line: plain.read(line, progress))
 
 

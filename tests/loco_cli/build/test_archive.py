@@ -1,107 +1,163 @@
-"""The context as a tar: what an engine reads out of it."""
+"""The archive: read back with Python's and GNU's tar, and what happens when the folder does not hold still."""
 
 import io
 import os
+import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from loco_cli.build import archive
-from loco_cli.build.files import Entry, entries
-from loco_cli.build.ignore import parse
+from loco_cli.build import archive, files
+from loco_cli.build.files import Entry
+from loco_spec.errors import BuildFailed
+from tests.loco_cli.build.test_files import without_rights
 
-BLOCK = 512
-
-
-def packed(folder: Path, found: list[Entry] | None = None) -> bytes:
-    return b"".join(archive.stream(folder, entries(folder, parse(""), []) if found is None else found))
+FILE = Entry("a", "file", 0o640, 3, 1_700_000_000 * 10**9, 0, 0, "")
 
 
-def members(folder: Path, found: list[Entry] | None = None) -> dict[str, tuple[tarfile.TarInfo, bytes | None]]:
-    with tarfile.open(fileobj=io.BytesIO(packed(folder, found)), errors="surrogateescape") as tar:
-        return {item.name: (item, _content(tar, item)) for item in tar}
+def listed(context: Path) -> list[Entry]:
+    (context / "Dockerfile").touch()
+    return files.listing(context, files.rules(context, "Dockerfile"), "Dockerfile").entries
 
 
-def _content(tar: tarfile.TarFile, item: tarfile.TarInfo) -> bytes | None:
-    file = tar.extractfile(item) if item.isreg() else None
-    return None if file is None else file.read()
+def members(tar: bytes) -> dict[str, tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(tar), encoding="utf-8", errors="surrogateescape") as opened:
+        return {member.name: member for member in opened}
 
 
-def test_files_folders_and_links_arrive_as_they_are(folder: Path) -> None:
-    (folder / "src").mkdir(mode=0o750)
-    (folder / "src/app.py").write_text("print()")
-    (folder / "src/app.py").chmod(0o755)
-    (folder / "latest").symlink_to("src/app.py")
-    (folder / "broken").symlink_to("../nowhere")
-    os.utime(folder / "src/app.py", (1_500_000_000.75, 1_500_000_000.75))
-    found = members(folder)
-    assert list(found) == ["broken", "latest", "src", "src/app.py"]
-    file, content = found["src/app.py"]
-    assert (content, file.mode, file.mtime, file.isreg()) == (b"print()", 0o755, 1_500_000_000, True)
-    assert (found["src"][0].isdir(), found["src"][0].mode) == (True, 0o750)
-    assert (found["latest"][0].issym(), found["latest"][0].linkname) == (True, "src/app.py")
-    assert found["broken"][0].linkname == "../nowhere"
+def test_it_holds_names_modes_and_contents_as_they_are(tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    long = "/".join(["folder-with-a-long-name"] * 12)
+    odd = os.fsdecode(b"caf\xe9 \n\\")
+    for path, text in ((f"{long}/x", "long"), (odd, "odd"), ("é", "é"), ("empty", "")):
+        (context / path).parent.mkdir(parents=True, exist_ok=True)
+        (context / path).write_text(text, encoding="utf-8")
+    (context / "large").write_bytes(os.urandom(3_000_001))
+    (context / "link").symlink_to("x/" * 120)
+    (context / "empty").chmod(0o4751)
+    out = tmp_path / "out"
+    out.mkdir()
+    tar = b"".join(archive.stream(context, listed(context)))
+    subprocess.run(["tar", "-xp", "-C", out], input=tar, check=True)
+    assert subprocess.run(["diff", "-r", "--no-dereference", context, out], check=False).returncode == 0
+    assert (out / "empty").stat().st_mode & 0o7777 == 0o4751
+    assert (out / long / "x").read_text() == "long"
+    assert [os.fsencode(name) for name in members(tar)][1:] == [
+        entry.path.encode("utf-8", "surrogateescape") for entry in listed(context)
+    ]
 
 
-def test_owners_are_roots_and_nobodys_name_is_told(folder: Path) -> None:
-    (folder / "a").touch()
-    [(item, _)] = members(folder).values()
-    assert (item.uid, item.gid, item.uname, item.gname) == (0, 0, "", "")
+def test_owners_are_roots_and_the_form_is_gnus(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    os.chown(tmp_path / "a", os.getuid(), os.getgid())
+    tar = b"".join(archive.stream(tmp_path, listed(tmp_path)))
+    assert {(member.uid, member.gid, member.uname) for member in members(tar).values()} == {(0, 0, "")}
+    assert tar[257:265] == b"ustar  \0"
 
 
-@pytest.mark.parametrize("length", [99, 100, 101, 155, 156, 250])
-def test_names_of_any_length_arrive_whole(folder: Path, length: int) -> None:
-    name = "n" * length
-    (folder / name).write_text("x")
-    (folder / "link").symlink_to(name)
-    found = members(folder)
-    assert found[name][1] == b"x"
-    assert found["link"][0].linkname == name
+def test_the_first_two_blocks_are_known_for_an_archive_even_where_a_long_name_comes_first(tmp_path: Path) -> None:
+    (tmp_path / ("-" * 200)).touch()
+    tar = b"".join(archive.stream(tmp_path, listed(tmp_path)))
+    with tarfile.open(fileobj=io.BytesIO(tar[:1024]), mode="r|") as opened:
+        first = opened.next()
+    assert first is not None
+    assert first.isdir()
 
 
-def test_paths_of_many_folders_arrive_whole(folder: Path) -> None:
-    path = "/".join(["d" * 60] * 6)
-    (folder / path).mkdir(parents=True)
-    (folder / path / "file").write_text("x")
-    assert members(folder)[f"{path}/file"][1] == b"x"
+@pytest.mark.parametrize("size", [8**11 - 1, 8**11, 10**13])
+def test_a_size_past_eight_gigabytes_is_told_as_it_is(size: int) -> None:
+    header = archive.header(FILE._replace(size=size))
+    assert tarfile.TarInfo.frombuf(header, "utf-8", "strict").size == size
 
 
-def test_the_headers_are_gnus_and_of_no_other_kind(folder: Path) -> None:
-    (folder / ("é" * 90)).write_text("x")
-    content = packed(folder)
-    assert content[257:265] == b"ustar  \0"
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        assert tar.getmembers()[0].pax_headers == {}
+def test_a_time_before_1970_is_told_as_1970() -> None:
+    header = archive.header(FILE._replace(mtime_ns=-1))
+    assert tarfile.TarInfo.frombuf(header, "utf-8", "strict").mtime == 0
 
 
-def test_a_name_that_is_no_utf_8_arrives_byte_by_byte(folder: Path) -> None:
-    name = os.fsdecode(b"caf\xe9")
-    (folder / name).write_text("x")
-    assert list(members(folder)) == [name]
+def test_a_hundred_bytes_are_a_short_name_and_one_more_is_a_long_one() -> None:
+    assert [len(archive.header(FILE._replace(path="x" * count))) for count in (100, 101)] == [512, 1536]
 
 
-@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, archive.CHUNK, archive.CHUNK + 1])
-def test_every_size_is_filled_up_to_whole_blocks(folder: Path, size: int) -> None:
-    content = os.urandom(size)
-    (folder / "a").write_bytes(content)
-    (folder / "b").write_bytes(b"after")
-    assert len(packed(folder)) % BLOCK == 0
-    found = members(folder)
-    assert (found["a"][1], found["b"][1]) == (content, b"after")
+def test_small_files_come_together_and_large_ones_in_pieces(tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / f"small{number}").write_text("x")
+    (tmp_path / "zlarge").write_bytes(b"x" * 5_000_000)
+    pieces = [len(piece) for piece in archive.stream(tmp_path, listed(tmp_path))]
+    assert len(pieces) < 10
+    assert max(pieces) < 2_000_000
+
+
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+def _shorter(path: Path) -> None:
+    path.write_text("12")
+
+
+def _longer(path: Path) -> None:
+    path.write_text("1234")
+
+
+def _written(path: Path) -> None:
+    path.write_text("321")
+    os.utime(path, ns=(0, 0))
+
+
+def _replaced(path: Path) -> None:
+    old = path.stat()
+    path.rename(path.with_name("old"))
+    path.write_text("321")
+    os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))
+
+
+def _linked(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("Dockerfile")
+
+
+def _piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
 @pytest.mark.parametrize(
-    ("now", "sent"), [(b"", b"\0" * 600), (b"x" * 10, b"x" * 10 + b"\0" * 590), (b"y" * 999, b"y" * 600)]
+    ("change", "told"),
+    [
+        (_gone, "changed while it was read: file is gone"),
+        (_shorter, "changed while it was read: file became shorter"),
+        (_longer, "changed while it was read: file became longer"),
+        (_written, "changed while it was read: file was written"),
+        (_replaced, "changed while it was read: file was written"),
+        (_linked, "file in the build context cannot be read"),
+        (_piped, "changed while it was read: file became shorter"),
+    ],
 )
-def test_a_file_that_shrinks_or_grows_meanwhile_spoils_no_other(folder: Path, now: bytes, sent: bytes) -> None:
-    (folder / "a").write_bytes(b"x" * 600)
-    (folder / "b").write_bytes(b"after")
-    found = entries(folder, parse(""), [])
-    (folder / "a").write_bytes(now)
-    arrived = members(folder, found)
-    assert (arrived["a"][1], arrived["b"][1]) == (sent, b"after")
+def test_a_file_that_is_not_what_it_was_is_named(tmp_path: Path, change: Callable[[Path], None], told: str) -> None:
+    (tmp_path / "file").write_text("123")
+    found = listed(tmp_path)
+    change(tmp_path / "file")
+    with pytest.raises(BuildFailed, match=told):
+        list(archive.stream(tmp_path, found))
 
 
-def test_nothing_is_an_archive_too(folder: Path) -> None:
-    assert packed(folder) == b"\0" * 2 * BLOCK
+def test_an_empty_file_that_grows_is_named_too(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = listed(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BuildFailed, match="file became longer"):
+        list(archive.stream(tmp_path, found))
+
+
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("123")
+    (tmp_path / "file").chmod(0o600)
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    found = listed(tmp_path)
+    with without_rights(), pytest.raises(BuildFailed, match=r"^file in the build context cannot be read: Permission"):
+        list(archive.stream(tmp_path, found))

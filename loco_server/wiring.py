@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from loco_server import engines, identity, registries, scanners, seam
 from loco_server.edge.base import Edge
 from loco_server.engines.base import Engine
+from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
@@ -16,6 +17,7 @@ from loco_server.flows.tickets import Tickets
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key
 from loco_server.policy.base_images import BaseImage
+from loco_server.records import build_logs
 from loco_server.records.apps import Apps
 from loco_server.records.claims import Claims
 from loco_server.records.database import Database
@@ -49,6 +51,7 @@ class Parts:
     deploy: Deploy
     destroy: Destroy
     status: Status
+    build_logs: BuildLogs
     tickets: Tickets
     worker: Worker
     housekeeping: Housekeeping
@@ -118,6 +121,7 @@ async def wire(
             apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed
         ),
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
+        build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),
         tickets=Tickets(
             apps=apps,
             deployments=deployments,

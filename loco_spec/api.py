@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from loco_spec.app import App
 from loco_spec.errors import Diagnosis
 
+BUILD_LOG_BYTES = 1 << 20
+"""The most of a build's log that is sent and kept."""
+
 
 class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -124,6 +127,16 @@ class DeploymentCreated(Response):
 
 class ImagePushed(Request):
     digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class BuildLog(Response):
+    """What a build said. It is put as text/plain, and read as this."""
+
+    team: str
+    app: str
+    deployment: int
+    kept_at: datetime
+    text: str
 
 
 class Instance(Response):

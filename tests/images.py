@@ -25,7 +25,7 @@ def base_image(client: docker.DockerClient) -> str:
         client.images.get(BASE)
     except ImageNotFound:
         name, _, tag = BASE.partition(":")
-        client.api.import_image_from_data(_root_file_system(), repository=name, tag=tag)
+        client.api.import_image_from_data(root_file_system(), repository=name, tag=tag)
     return BASE
 
 
@@ -59,7 +59,7 @@ def _archive(files: Mapping[str, bytes]) -> bytes:
     return body.getvalue()
 
 
-def _root_file_system() -> bytes:
+def root_file_system() -> bytes:
     body = io.BytesIO()
     with tarfile.open(fileobj=body, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for folder, mode in {

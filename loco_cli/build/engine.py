@@ -1,13 +1,26 @@
 """The container engine of the person's own machine, through the Docker SDK."""
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from loco_spec.errors import EngineUnavailable, LocoError, RegistryUnreachable
 
 QUICK_SECONDS = 20
+_BUILDKIT_SINCE = (1, 39)
+"""The API version with which `POST /build?version=2` needed no experimental engine any more."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """What the engine has under a name."""
+
+    id: str
+    platform: str
+    """`linux/amd64`."""
 
 
 class SourceError(Exception):
@@ -25,16 +38,34 @@ class SourceError(Exception):
 class Engine:
     """One engine. `streams` has no read timeout: a build or a push may be silent for long."""
 
-    def __init__(self, quick: Any, streams: Any, address: str) -> None:
+    is_podman = False
+
+    def __init__(self, quick: Any, streams: Any, address: str, *, has_buildkit: bool = True) -> None:
         self._quick = quick
         self._streams = streams
         self.address = address
+        self.has_buildkit = has_buildkit
+
+    def close(self) -> None:
+        self._quick.close()
+        self._streams.close()
 
     def answers(self) -> bool:
         try:
             return bool(self._quick.ping())
         except Exception:  # noqa: BLE001  requests, urllib3, docker: each has its own ways to say no
             return False
+
+    def image(self, name: str) -> Image | None:
+        """Give the image of that id or tag; None when there is none.
+
+        Raises:
+            EngineUnavailable: it went away.
+        """
+        found = self.inspect(name)
+        if found is None:
+            return None
+        return Image(id=str(found["Id"]), platform=f"{found.get('Os') or 'linux'}/{found.get('Architecture', '')}")
 
     def has(self, image: str) -> bool:
         """Whether the engine has the image of that id.
@@ -105,21 +136,21 @@ class Engine:
         with suppress(Exception):
             self._quick.remove_image(name, noprune=True)
 
-    def build(self, query: Mapping[str, Any], context: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-        """Send a context and give the engine's records.
+    def build(
+        self, query: Mapping[str, Any], context: Iterator[bytes], *, sign_ins: bool = False
+    ) -> Generator[dict[str, Any], None, None]:
+        """Send a context and give the engine's records; a request that it refuses is a record with `error`.
+
+        To close the generator is to end the build. `sign_ins`: lets the engine use the person's `docker login`s.
 
         Raises:
             EngineUnavailable: it went away.
         """
-        api = self._streams
         headers = {"Content-Type": "application/x-tar"}
-        yield from self._told(
-            lambda: api._stream_helper(  # noqa: SLF001  the SDK has no BuildKit: its own request does
-                api._post(api._url("/build"), params=query, data=context, headers=headers, stream=True),  # noqa: SLF001
-                decode=True,
-            ),
-            "the build",
-        )
+        if sign_ins:
+            headers |= self._sign_ins()
+        api = self._streams
+        yield from self._told(lambda: records(api, api._url("/build"), query, headers, context), "the build")  # noqa: SLF001
 
     def push(self, repository: str, tag: str, *, username: str, password: str) -> Iterator[dict[str, Any]]:
         """Push a tag and give the engine's records.
@@ -146,13 +177,17 @@ class Engine:
         try:
             api._result(api._post_json(api._url("/auth"), data=body), json=True)  # noqa: SLF001  login() reads ~/.docker
         except APIError as e:
-            raise RegistryUnreachable(
-                f"the container engine at {self.address} cannot reach the registry at {registry}: {e.explanation}",
-                hint="an engine in a virtual machine (Docker Desktop), a rootless or a remote one does not share this"
-                " machine's loopback: use the engine that runs beside loco-server (unset DOCKER_HOST)",
-            ) from e
+            raise self._unreachable(registry, str(e.explanation)) from e
         except Exception as e:
             raise self._gone("the sign-in to the registry", e) from e
+
+    def _sign_ins(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        try:
+            self._streams._set_auth_headers(headers)  # noqa: SLF001
+        except Exception:  # noqa: BLE001  a credential helper that fails is missed only by a base image that needs it
+            return {}
+        return headers
 
     @contextmanager
     def _source(self, what: str) -> Iterator[None]:
@@ -178,6 +213,13 @@ class Engine:
         except Exception as e:
             raise self._gone(what, e) from e
 
+    def _unreachable(self, registry: str, reason: str) -> RegistryUnreachable:
+        return RegistryUnreachable(
+            f"the container engine at {self.address} cannot reach the registry at {registry}: {reason}",
+            hint="an engine in a virtual machine (Docker Desktop), a rootless or a remote one does not share this"
+            " machine's loopback: use the engine that runs beside loco-server (unset DOCKER_HOST)",
+        )
+
     def _gone(self, what: str, error: Exception) -> EngineUnavailable:
         return EngineUnavailable(
             f"the container engine at {self.address} broke off {what}: {str(error)[:300] or type(error).__name__}",
@@ -192,18 +234,68 @@ def connect() -> Engine:
         EngineUnavailable: none answers.
     """
     import docker
+    from docker.constants import DEFAULT_DOCKER_API_VERSION
     from docker.context import ContextAPI
     from docker.errors import DockerException
 
     address = os.environ.get("DOCKER_HOST", "")
     try:
         address = address or ContextAPI.kwargs_from_context().get("base_url", "unix:///var/run/docker.sock")
-        quick = docker.from_env(version="auto", timeout=QUICK_SECONDS).api
-        streams = docker.from_env(version="auto", timeout=None).api
-        quick.ping()
+        # `_ping` tells all that has to be known; `/version`, which the SDK would ask, takes Podman half a second.
+        quick = docker.from_env(version=DEFAULT_DOCKER_API_VERSION, timeout=QUICK_SECONDS).api
+        about = _headers(quick)
+        quick._version = about.get("api-version", DEFAULT_DOCKER_API_VERSION)  # noqa: SLF001
+        streams = docker.from_env(version=quick._version, timeout=None).api  # noqa: SLF001
     except (DockerException, OSError, ValueError) as e:
         raise EngineUnavailable(
             f"no container engine answers at {address}: {str(e)[:300]}",
             hint="install or start Docker (Debian: apt-get install docker.io), then: loco deploy",
         ) from e
-    return Engine(quick, streams, address)
+    if is_podman(about):
+        from loco_cli.build.podman import Podman
+
+        return Podman(quick, streams, address, about.get("libpod-api-version", ""))
+    return Engine(quick, streams, address, has_buildkit=has_buildkit(about))
+
+
+def is_podman(about: Mapping[str, str]) -> bool:
+    """Whether what answered `GET /_ping` with these headers is Podman: its socket may have any name, Docker's too."""
+    return "libpod-api-version" in about or "libpod" in about.get("server", "").lower()
+
+
+def has_buildkit(about: Mapping[str, str]) -> bool:
+    """Whether the engine's API builds with BuildKit; one for Windows containers does not."""
+    try:
+        version = tuple(int(number) for number in about.get("api-version", "").split("."))
+    except ValueError:
+        return False
+    return version >= _BUILDKIT_SINCE and about.get("ostype", "linux") == "linux"
+
+
+def _headers(api: Any) -> dict[str, str]:
+    answer = api._get(api._url("/_ping", versioned_api=False))  # noqa: SLF001
+    api._raise_for_status(answer)  # noqa: SLF001
+    return {name.lower(): value for name, value in answer.headers.items()}
+
+
+def records(
+    api: Any, url: str, query: Mapping[str, Any], headers: Mapping[str, str], body: Iterator[bytes] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Post, and give the answer's records, one JSON a line, as they come: the SDK knows neither BuildKit nor Podman."""
+    answer = api._post(url, params=dict(query), data=body, headers=dict(headers), stream=True)  # noqa: SLF001
+    # Closed whatever happens: the engine takes an open connection for somebody who still wants the work done.
+    with answer:
+        if answer.status_code >= 400:
+            yield {"error": _message(answer.content)}
+            return
+        for line in answer.iter_lines(chunk_size=None):
+            if line:
+                yield json.loads(line)
+
+
+def _message(body: bytes) -> str:
+    """Give what a refused request was refused with."""
+    try:
+        return str(json.loads(body)["message"]).strip()
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace").strip()[:500] or "the engine gave no reason"

@@ -28,9 +28,10 @@ class Existing:
     """Ask `resolve` first; then it is known what to compare, and `image` gives it."""
 
     def __init__(self, text: str, options: Options) -> None:
-        if options.args or options.no_cache or options.builder != "auto":
+        if options.args or options.secrets or options.no_cache or options.builder != "auto":
             raise UsageError(
-                f"{text} is an image, and nothing is built: --build-arg, --builder and --no-cache are for builds",
+                f"{text} is an image, and nothing is built: --build-arg, --build-secret, --builder and --no-cache are"
+                " for builds",
                 hint="loco deploy --pull asks for the registry's image, whatever the engine has",
             )
         self.reference = _parsed(text)

@@ -1,21 +1,20 @@
 """Make sure that the engine has the image of a folder as it is now: found unchanged, or built."""
 
-import importlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from loco_cli.build import files, secret_files
-from loco_cli.build.builders import MEMBERS
 from loco_cli.build.builders.base import Builder, Recipe
+from loco_cli.build.builders.choose import choose, known
 from loco_cli.build.engine import Engine
 from loco_cli.build.fingerprint import Memories, Memory
 from loco_cli.build.progress import Progress, Step
+from loco_cli.build.secret import Secret
 from loco_spec.build import Build
-from loco_spec.errors import BuildFailed, UsageError
+from loco_spec.errors import BuildFailed
 from loco_spec.values import human_bytes
 
 
@@ -27,13 +26,14 @@ class Options:
     builder: str = "auto"
     no_cache: bool = False
     pull: bool = False
+    secrets: tuple[Secret, ...] = ()
 
 
 class Folder:
     """One folder to build, read once: its files, its fingerprint, and what is remembered of the last build."""
 
     def __init__(self, folder: Path, build: Build, options: Options) -> None:
-        _see_builder(options.builder)
+        known(options.builder)
         self._build = build
         self._options = options
         self.context = (folder / build.context).resolve()
@@ -53,6 +53,9 @@ class Folder:
             }
         )
         self._memory = self._memories.recall()
+        self._builder: Builder | None = None
+        self.log = ""
+        """What the build said; empty as long as there was none."""
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -84,6 +87,15 @@ class Folder:
             largest = ", ".join(f"{path} {human_bytes(bytes_)}" for path, bytes_ in files.largest(self.files))
             say(f"the build context has {human_bytes(size)}; the largest: {largest}; a .dockerignore makes it smaller")
 
+    def prepare(self, engine: Engine, note: Callable[[str], None]) -> None:
+        """Choose the builder, where one will be needed: before a deployment is made for nothing.
+
+        Raises:
+            UsageError: none can build this here.
+        """
+        if not (self.unchanged and engine.has(self._memory.image)):
+            self._builder = choose(self._options.builder, engine, self._recipe(tag=""), note)
+
     def image(self, engine: Engine, *, tag: str, say: Callable[[str], None], working: Callable[[str], None]) -> str:
         """Give the engine's id of the image.
 
@@ -93,8 +105,29 @@ class Folder:
         if self.unchanged and engine.has(self._memory.image):
             say("nothing changed since the last build; its image is used again")
             return self._memory.image
-        progress = Progress(lambda step: _tell(step, say, working))
-        recipe = Recipe(
+        progress = Progress(
+            lambda step: _tell(step, say, working), hidden=[secret.value() for secret in self._options.secrets]
+        )
+        recipe = self._recipe(tag)
+        builder = self._builder or choose(self._options.builder, engine, recipe, say)
+        try:
+            image = builder.build(recipe, progress)
+        except BuildFailed as e:
+            progress.log.add(e.message)
+            raise
+        finally:
+            self.log = progress.log.text
+        steps, cached = progress.counts()
+        say(f"built: {steps} steps, {cached} cached")
+        same = self._memory.pushed if image == self._memory.image else {}
+        # Built from something else than the fingerprint is of, the image is not taken for it the next time.
+        kept = self._fingerprint if self._is_as_listed() else ""
+        self._memory = Memory(kept, image, same)
+        self._memories.keep(self._memory)
+        return image
+
+    def _recipe(self, tag: str) -> Recipe:
+        return Recipe(
             context=self.context,
             dockerfile=self.dockerfile,
             files=self.files,
@@ -104,18 +137,10 @@ class Folder:
             args=self.args,
             no_cache=self._options.no_cache,
             pull=self._options.pull,
+            secrets=self._options.secrets,
             as_archive=self._by_git,
             takes_back=self._rules.takes_back,
         )
-        image = _builder(self._options.builder, engine).build(recipe, progress)
-        steps, cached = progress.counts()
-        say(f"built: {steps} steps, {cached} cached")
-        same = self._memory.pushed if image == self._memory.image else {}
-        # Built from something else than the fingerprint is of, the image is not taken for it the next time.
-        kept = self._fingerprint if self._is_as_listed() else ""
-        self._memory = Memory(kept, image, same)
-        self._memories.keep(self._memory)
-        return image
 
     @property
     def _by_git(self) -> bool:
@@ -158,35 +183,14 @@ def _dockerfile(folder: Path, build: Build, context: Path) -> str:
 
 
 def _tell(step: Step, say: Callable[[str], None], working: Callable[[str], None]) -> None:
-    if not step.name or "[internal]" in step.name:
-        return
-    if step.state == "running":
+    current, total = step.moved
+    how_far = human_bytes(current) + (f" of {human_bytes(total)}" if total else "")
+    if step.state == "running" and current:
+        working(f"sending the build context: {how_far}" if "[internal]" in step.name else f"{step.name}: {how_far}")
+    elif step.state == "running" and step.own:
         working(f"building: {step.name}")
-        if step.name.startswith("["):
-            say(f"building {step.name}")
-    elif step.state == "cached":
+        say(f"building {step.name}")
+    elif step.state == "running" and step.name and "[internal]" not in step.name:
+        working(f"building: {step.name}")
+    elif step.state == "cached" and step.own:
         working(f"cached: {step.name}")
-
-
-def _see_builder(name: str) -> None:
-    if name != "auto" and name not in MEMBERS:
-        raise UsageError(
-            f"there is no builder {name!r}; there is: auto, {', '.join(MEMBERS)}", hint="loco deploy --help"
-        )
-
-
-def _builder(name: str, engine: Engine) -> Builder:
-    """Give the builder of that name, or the first that is able.
-
-    Raises:
-        UsageError: it cannot build here.
-    """
-    for candidate in MEMBERS if name == "auto" else (name,):
-        module, _, attribute = MEMBERS[candidate].partition(":")
-        found: Any = getattr(importlib.import_module(module), attribute)(engine)
-        if found.usable():
-            return found  # type: ignore[no-any-return]
-    raise UsageError(
-        f"the builder {name!r} cannot build here: no docker CLI with BuildKit is on PATH",
-        hint="loco deploy --builder auto",
-    )

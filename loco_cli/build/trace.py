@@ -1,13 +1,24 @@
-"""Read `moby.buildkit.trace`: BuildKit's StatusResponse as protobuf (api/services/control/control.proto).
+"""What BuildKit tells (vertexes, their parts and logs), and how to read it from `moby.buildkit.trace`.
 
-StatusResponse: 1 Vertex vertexes · 3 VertexLog logs
+That is BuildKit's StatusResponse as protobuf (api/services/control/control.proto):
+
+StatusResponse: 1 Vertex vertexes · 2 VertexStatus statuses · 3 VertexLog logs
 Vertex:         1 digest · 3 name · 4 cached · 5 started · 6 completed · 7 error
+VertexStatus:   1 ID · 2 vertex · 4 current · 5 total
 VertexLog:      1 vertex · 4 msg
 Timestamp:      1 seconds · 2 nanos
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from loco_cli.build.progress import Progress
+
+_TRANSFERS = ("transferring", "sha256:")
+"""What the names of parts begin with that are bytes on their way: a context, a layer."""
+
+_CANCELLED = "context canceled"
+"""What a step ends with that ran beside the one that failed."""
 
 
 @dataclass(frozen=True)
@@ -25,27 +36,61 @@ class Vertex:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Something that is transferred for a vertex: the context, a layer."""
+
+    vertex: str
+    name: str
+    current: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Log:
     vertex: str
-    text: str
+    data: bytes
 
 
 @dataclass(frozen=True)
 class Status:
-    vertexes: tuple[Vertex, ...]
-    logs: tuple[Log, ...]
+    vertexes: tuple[Vertex, ...] = ()
+    parts: tuple[Part, ...] = ()
+    logs: tuple[Log, ...] = ()
+
+    def tell(self, progress: Progress) -> None:
+        """Pass on what is new."""
+        for vertex in self.vertexes:
+            if vertex.started is not None or vertex.cached or vertex.error:
+                progress.step(vertex.digest, vertex.name)
+            if vertex.error.endswith(_CANCELLED):
+                progress.end(vertex.digest, "cancelled", seconds=vertex.seconds)
+            elif vertex.error:
+                progress.end(vertex.digest, "failed", error=vertex.error, seconds=vertex.seconds)
+            elif vertex.cached:
+                progress.end(vertex.digest, "cached", seconds=vertex.seconds)
+            elif vertex.completed is not None:
+                progress.end(vertex.digest, "done", seconds=vertex.seconds)
+        for part in self.parts:
+            if part.name.startswith(_TRANSFERS):
+                progress.moved(part.vertex, part.name, part.current, part.total)
+        for log in self.logs:
+            progress.output(log.vertex, log.data)
 
 
 def status(message: bytes) -> Status:
     """Read one message. What is cut off or unknown is passed over: progress is never worth failing for."""
-    vertexes, logs = [], []
+    vertexes, parts, logs = [], [], []
     for number, value in _fields(message):
         if number == 1 and isinstance(value, bytes):
             vertexes.append(_vertex(value))
+        elif number == 2 and isinstance(value, bytes):
+            found = dict(_fields(value))
+            parts.append(Part(_text(found.get(2)), _text(found.get(1)), _number(found.get(4)), _number(found.get(5))))
         elif number == 3 and isinstance(value, bytes):
-            parts = {key: found for key, found in _fields(value) if isinstance(found, bytes)}
-            logs.append(Log(_text(parts.get(1)), _text(parts.get(4))))
-    return Status(tuple(vertexes), tuple(logs))
+            found = dict(_fields(value))
+            data = found.get(4)
+            logs.append(Log(_text(found.get(1)), data if isinstance(data, bytes) else b""))
+    return Status(tuple(vertexes), tuple(parts), tuple(logs))
 
 
 def _vertex(message: bytes) -> Vertex:
@@ -69,6 +114,10 @@ def _timestamp(value: bytes | int | None) -> float | None:
 
 def _text(value: bytes | int | None) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else ""
+
+
+def _number(value: bytes | int | None) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:

@@ -31,6 +31,18 @@ def cancel(http: Http, item: api.Deployment) -> api.Deployment:
     return http.post(paths.fill(paths.CANCEL, team=item.team, app=item.app, number=item.number), api.Deployment)
 
 
+def keep_build_log(http: Http, item: api.Deployment, text: str) -> None:
+    """Give the server the log of a build, while the deployment still waits for its image."""
+    http.put_text(paths.fill(paths.BUILD_LOG, team=item.team, app=item.app, number=item.number), text)
+
+
+def build_log(http: Http, team: str, app: str, number: int | None) -> api.BuildLog:
+    """Give the log of a deployment's build; None: of the newest one that has a log."""
+    if number is None:
+        return http.get(paths.fill(paths.NEWEST_BUILD_LOG, team=team, app=app), api.BuildLog)
+    return http.get(paths.fill(paths.BUILD_LOG, team=team, app=app, number=number), api.BuildLog)
+
+
 def get(http: Http, item: api.Deployment) -> api.Deployment:
     return http.get(paths.fill(paths.DEPLOYMENT, team=item.team, app=item.app, number=item.number), api.Deployment)
 

@@ -24,6 +24,7 @@ READ_SECONDS = 60.0
 SILENCE_SECONDS = 40.0
 """A stream in which not even a ping came for so long is dead."""
 DESTROY_SECONDS = 300.0
+PUT_SECONDS = 20.0
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -70,6 +71,9 @@ class Http:
     def post(self, path: str, model: type[Model], body: BaseModel | None = None, *, signed_in: bool = True) -> Model:
         return self._read(self._send("POST", path, body=body, signed_in=signed_in), model)
 
+    def put_text(self, path: str, text: str) -> None:
+        self._send("PUT", path, body=text.encode(errors="replace"), timeout=PUT_SECONDS)
+
     def delete(self, path: str, *, timeout: float = DESTROY_SECONDS) -> None:
         self._send("DELETE", path, timeout=timeout)
 
@@ -107,14 +111,14 @@ class Http:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: BaseModel | None = None,
+        body: BaseModel | bytes | None = None,
         signed_in: bool = True,
         timeout: float | None = None,
     ) -> httpx.Response:
         headers = self._authorization() if signed_in else {}
-        content = None if body is None else body.model_dump_json()
+        content = body.model_dump_json() if isinstance(body, BaseModel) else body
         if content is not None:
-            headers["content-type"] = "application/json"
+            headers["content-type"] = "text/plain; charset=utf-8" if isinstance(body, bytes) else "application/json"
         try:
             answer = self._client.request(
                 method,

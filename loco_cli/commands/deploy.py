@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from loco_cli.build import engine as engines
-from loco_cli.build import gates
+from loco_cli.build import gates, secret
 from loco_cli.build.existing import Existing
 from loco_cli.build.image import Folder as BuildFolder
 from loco_cli.build.image import Options as BuildOptions
@@ -30,12 +30,20 @@ from loco_spec.kinds.service import Service
 BuildArgs = Annotated[
     list[str] | None, typer.Option("--build-arg", help="A build argument; may be repeated.", metavar="KEY=VALUE")
 ]
+BuildSecrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--build-secret",
+        help="A secret that RUN --mount=type=secret reads, from a file or a variable; may be repeated.",
+        metavar="id=NAME,src=FILE|env=VAR",
+    ),
+]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
 Force = Annotated[bool, typer.Option("--force", help="Roll out even where nothing changed.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")]
 Pull = Annotated[bool, typer.Option("--pull", help="Look for newer base images.")]
 ListFiles = Annotated[bool, typer.Option("--list-files", help="Only show what would be sent to the builder.")]
-BuilderName = Annotated[str, typer.Option("--builder", help="auto, docker (the CLI's BuildKit) or engine (the API's).")]
+BuilderName = Annotated[str, typer.Option("--builder", help="auto, buildx, docker, engine, podman or classic.")]
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ def command(
     detach: Detach = False,
     force: Force = False,
     build_arg: BuildArgs = None,
+    build_secret: BuildSecrets = None,
     builder: BuilderName = "auto",
     no_cache: NoCache = False,
     pull: Pull = False,
@@ -64,7 +73,13 @@ def command(
     json: Json = False,
 ) -> None:
     """Build the folder, push the image, roll it out, and follow it until it is live."""
-    build = BuildOptions(args=_arguments(build_arg or ()), builder=builder, no_cache=no_cache, pull=pull)
+    build = BuildOptions(
+        args=_arguments(build_arg or ()),
+        builder=builder,
+        no_cache=no_cache,
+        pull=pull,
+        secrets=secret.parse(build_secret or ()),
+    )
     with opened(json=json) as context:
         options = Options(folder, app, team, build, detach, force, wait_timeout)
         context.ui.result(_sent(options, context.ui.warn) if list_files else run(context, options))
@@ -87,6 +102,8 @@ def run(context: Context, options: Options) -> Deployed:
     if isinstance(source, Existing):
         ui.working(f"asking for {source.reference}")
         source.resolve(engine, server.platform, ui.step)
+    else:
+        source.prepare(engine, ui.note)
     where = f"{context.server.value} {target.team}/{target.app}"
     made = _create(context, target, spec, source.pushed(where), force=options.force)
     if made.unchanged:
@@ -160,8 +177,20 @@ def _made(context: Context, made: DeploymentCreated, source: BuildFolder | Exist
     if isinstance(source, Existing):
         image = source.image(engine, working=ui.working)
     else:
-        image = source.image(engine, tag=f"loco/{item.team}/{item.app}:latest", say=ui.step, working=ui.working)
+        image = _built(context, item, source, engine)
     ui.step(f"image ready ({time.monotonic() - started:.1f} s)")
+    return image
+
+
+def _built(context: Context, item: Deployment, source: BuildFolder, engine: engines.Engine) -> str:
+    """Build, and let the server keep what the build said, whatever came of it."""
+    ui = context.ui
+    try:
+        image = source.image(engine, tag=f"loco/{item.team}/{item.app}:latest", say=ui.step, working=ui.working)
+    except LocoError:
+        _keep_log(context, item, source.log)
+        raise
+    _keep_log(context, item, source.log)
     return image
 
 
@@ -187,6 +216,16 @@ def _ticket(made: DeploymentCreated) -> PushTicket:
     if made.ticket is None:
         raise LocoError(f"the server gave no ticket for v{made.deployment.number}", hint="loco version")
     return made.ticket
+
+
+def _keep_log(context: Context, item: Deployment, text: str) -> None:
+    """Let the server keep the build's log; that it cannot is no reason to fail."""
+    if not text:
+        return
+    try:
+        deployments.keep_build_log(context.http, item, text)
+    except LocoError as e:
+        context.ui.note(f"the build log of v{item.number} is not kept: {e.message}")
 
 
 def _cancelled(context: Context, item: Deployment) -> Interrupted:

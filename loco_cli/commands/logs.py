@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loco_cli.client import apps
+from loco_cli.client import apps, deployments
 from loco_cli.context import Context, opened
 from loco_cli.options import App, Folder, Json, Team
 from loco_cli.ui.text import safe
@@ -20,6 +20,11 @@ Lines = Annotated[
     int | None, typer.Option("--lines", "-n", help="So many of the newest lines.", min=0, show_default="100")
 ]
 Since = Annotated[str | None, typer.Option("--since", help="From 30s, 5m, 2h, 1d ago, or a time (RFC 3339).")]
+BuildOption = Annotated[bool, typer.Option("--build", help="The log of a build instead of the app's.")]
+Deployment = Annotated[
+    str | None,
+    typer.Option("--deployment", help="Whose build: v12; default: the newest that is kept.", metavar="NUMBER"),
+]
 
 DEFAULT_LINES = 100
 RECONNECT_SECONDS = 0.5
@@ -32,11 +37,20 @@ def command(
     follow: Follow = False,
     lines: Lines = None,
     since: Since = None,
+    build: BuildOption = False,
+    deployment: Deployment = None,
     json: Json = False,
 ) -> None:
     """Show an app's log lines, all instances merged by time; -f follows them across deployments."""
+    if build and (follow or since is not None):
+        raise UsageError("--build shows a log that is finished: without --follow and --since", hint="loco logs --build")
+    if deployment is not None and not build:
+        raise UsageError("--deployment goes with --build", hint=f"loco logs --build --deployment {deployment}")
     with opened(json=json) as context:
-        run(context, folder, app=app, team=team, follow=follow, lines=lines, since=since)
+        if build:
+            run_build(context, folder, app=app, team=team, lines=lines, deployment=deployment)
+        else:
+            run(context, folder, app=app, team=team, follow=follow, lines=lines, since=since)
 
 
 def run(
@@ -58,6 +72,31 @@ def run(
             time.sleep(RECONNECT_SECONDS)
         else:
             _show(context, batch)
+
+
+def run_build(
+    context: Context, folder: Path, *, app: str | None, team: str | None, lines: int | None, deployment: str | None
+) -> None:
+    """Show what a build said: the newest one that is kept, or a deployment's."""
+    number = None if deployment is None else deployment_number(deployment)
+    target = context.target(folder, app=app, team=team)
+    found = deployments.build_log(context.http, target.team, target.app, number)
+    if lines is not None:
+        kept = found.text.splitlines()[-lines:] if lines else []
+        found = found.model_copy(update={"text": "".join(f"{line}\n" for line in kept)})
+    context.ui.result(found)
+
+
+def deployment_number(text: str) -> int:
+    """Read `v12` or `12`.
+
+    Raises:
+        UsageError: it is no number of a deployment.
+    """
+    digits = text.removeprefix("v")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
+        raise UsageError(f"--deployment {text!r} is not a deployment such as v12", hint="loco status")
+    return int(digits)
 
 
 def since_time(text: str, *, now: datetime) -> datetime:

@@ -58,6 +58,11 @@ def _(value: Opened) -> list[str]:
 
 
 @human.register
+def _(value: api.BuildLog) -> list[str]:
+    return [safe(line) for line in value.text.split("\n")[:-1]]
+
+
+@human.register
 def _(value: Deployed) -> list[str]:
     item = value.deployment
     if value.unchanged:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from loco_server.engines.base import Engine
+from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Caller, Login
@@ -32,6 +33,7 @@ class Services:
     deploy: Deploy
     destroy: Destroy
     status: Status
+    build_logs: BuildLogs
     engine: Engine
 
 

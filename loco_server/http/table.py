@@ -1,6 +1,6 @@
 """Every endpoint, with who may call it. What does not stand here does not exist."""
 
-from loco_server.http import account, apps, deployments, documents
+from loco_server.http import account, apps, build_logs, deployments, documents
 from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
 from loco_spec import api, paths
@@ -35,5 +35,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", paths.IMAGE, _DEPLOY, deployments.image, api.ImagePushed, api.Deployment),
     Endpoint("POST", paths.CANCEL, _DEPLOY, deployments.cancel, response=api.Deployment),
     Endpoint("GET", paths.EVENTS, _READ, deployments.events),
+    Endpoint("PUT", paths.BUILD_LOG, _DEPLOY, build_logs.keep),
+    Endpoint("GET", paths.BUILD_LOG, _READ, build_logs.read, response=api.BuildLog),
+    Endpoint("GET", paths.NEWEST_BUILD_LOG, _READ, build_logs.newest, response=api.BuildLog),
     Endpoint("POST", paths.REDEPLOY, _DEPLOY, deployments.redeploy, response=api.Deployment, status=201),
 )

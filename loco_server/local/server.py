@@ -180,6 +180,7 @@ def _services(settings: Settings, parts: Parts) -> Services:
         deploy=parts.deploy,
         destroy=parts.destroy,
         status=parts.status,
+        build_logs=parts.build_logs,
         engine=parts.engine,
     )
 

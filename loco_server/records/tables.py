@@ -197,3 +197,12 @@ KEPT_LOGS = Table(
     _at("kept_at"),
     Column("lines", JSON, nullable=False),
 )
+
+BUILD_LOGS = Table(
+    "build_logs",
+    METADATA,
+    Column("app_id", _ID, ForeignKey("apps.id", ondelete="CASCADE"), primary_key=True),
+    Column("deployment", Integer, primary_key=True),
+    _at("kept_at"),
+    Column("text", Text, nullable=False),
+)

@@ -5,14 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-# The first prefix that fits counts. What a server is thin in is its core: the members of its seams and the parts of
-# the single machine are apart (docs/decisions has the reason).
+# The first prefix that fits counts. What both are thin in is their core: the members of seams, and on the server the
+# parts of the single machine, are apart (docs/decisions has the reason).
 BUDGETS = {
     # Reading a file for a person, and saying where it is wrong, is apart from the contract that both sides share.
     **dict.fromkeys(
         [f"loco_spec/{name}.py" for name in ("positions", "faults", "toml", "suspicious", "schema", "references")], 250
     ),
     "loco_spec/": 1500,
+    "loco_cli/build/builders/": 1500,
     "loco_cli/": 6000,
     **dict.fromkeys([f"loco_server/{part}/" for part in ("engines", "registries", "identity", "scanners")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("edge", "local")], 2500),

@@ -1,8 +1,9 @@
 """The Docker SDK's client as far as loco uses it: its answers are set beforehand, what it was asked is written down."""
 
 import base64
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from docker.errors import APIError, ImageNotFound
 
@@ -26,6 +27,8 @@ class Docker:
         self.query: dict[str, Any] = {}
         self.context = b""
         """The tar that the last build was sent."""
+        self.closed = 0
+        """How many answers were closed."""
         self.login: dict[str, Any] = {}
         self.credentials: dict[str, str] = {}
         self.fails: BaseException | None = None
@@ -46,7 +49,8 @@ class Docker:
         self._ask(f"inspect {image}")
         if image not in self.images:
             raise ImageNotFound("no such image")
-        return {"Id": image}
+        system, _, architecture = str(self.query.get("platform", "linux/amd64")).partition("/")
+        return {"Id": image, "Os": system, "Architecture": architecture}
 
     def tag(self, image: str, repository: str, tag: str) -> bool:
         self._ask(f"tag {repository}:{tag}")
@@ -82,13 +86,7 @@ class Docker:
         self.asked.append(f"POST {path}")
         self.query = params
         self.context = b"".join(data)
-        return self._builds
-
-    def _stream_helper(self, answer: Records, *, decode: bool) -> Iterator[Any]:
-        assert decode
-        for record in _told(answer):
-            self.images |= {record["aux"]["ID"]} if record.get("id") == "moby.image.id" else set()
-            yield record
+        return _Answer(self, self._builds)
 
     def _post_json(self, path: str, *, data: dict[str, Any]) -> str:
         self._ask(f"POST {path}")
@@ -102,6 +100,28 @@ class Docker:
         self.asked.append(what)
         if self.fails is not None:
             raise self.fails
+
+
+class _Answer:
+    """A response whose lines come as they are said."""
+
+    status_code = 200
+
+    def __init__(self, docker: Docker, records: Records) -> None:
+        self._docker = docker
+        self._records = records
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._docker.closed += 1
+
+    def iter_lines(self, *, chunk_size: int | None) -> Iterator[bytes]:
+        assert chunk_size is None  # each chunk as it comes
+        for record in _told(self._records):
+            self._docker.images |= {record["aux"]["ID"]} if record.get("id") == "moby.image.id" else set()
+            yield json.dumps(record).encode()
 
 
 def _told(records: Records) -> Iterator[Any]:

@@ -36,12 +36,12 @@ def test_an_engine_that_is_gone_between_two_steps_is_told() -> None:
     docker.fails = NoConnection("gone")
     with pytest.raises(EngineUnavailable, match="broke off the look for an image: gone"):
         docker.engine().has(IMAGE)
-    with pytest.raises(EngineUnavailable, match="broke off the naming of the image: gone"):
+    with pytest.raises(EngineUnavailable, match="broke off the tagging of an image: gone"):
         docker.engine().tag(IMAGE, "shop", "v1")
 
 
 def test_an_image_that_somebody_removed_meanwhile_cannot_be_named() -> None:
-    with pytest.raises(EngineUnavailable, match="broke off the naming of the image: no such image"):
+    with pytest.raises(EngineUnavailable, match="broke off the tagging of an image: no such image"):
         Docker().engine().tag(IMAGE, "shop", "v1")
 
 

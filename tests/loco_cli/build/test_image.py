@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loco_cli.build import files
-from loco_cli.build.builders import docker_cli
+from loco_cli.build.builders import buildx, docker_cli
 from loco_cli.build.image import Folder, Options
 from loco_spec.build import Build
 from loco_spec.errors import BuildFailed, LocoError, SecretFilesFound, UsageError
@@ -55,7 +55,7 @@ def test_an_unchanged_folder_is_built_once(src: Path) -> None:
     told = Told()
     assert told.image(again, docker) == IMAGE
     assert told.said == ["nothing changed since the last build; its image is used again"]
-    assert docker.asked == ["POST /build", f"inspect {IMAGE}"]
+    assert docker.asked == ["POST /build", f"inspect {IMAGE}", f"inspect {IMAGE}"]  # it was built, it is there still
 
 
 def test_an_image_that_the_engine_has_no_more_is_built_again(src: Path) -> None:
@@ -209,7 +209,8 @@ def test_without_a_docker_cli_auto_builds_by_the_api_and_a_named_one_is_refused(
 
 
 def test_with_a_docker_cli_auto_builds_by_it(src: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker_cli.DockerCli, "usable", lambda _: True)
+    monkeypatch.setattr(buildx.Buildx, "missing", lambda _: "not here")
+    monkeypatch.setattr(docker_cli.DockerCli, "missing", lambda _: "")
     monkeypatch.setattr(docker_cli.DockerCli, "build", lambda *_: "sha256:by the cli")
     assert Told().image(read(src, builder="auto"), Docker()) == "sha256:by the cli"
     assert Told().image(read(src, builder="engine", no_cache=True), Docker()) == IMAGE

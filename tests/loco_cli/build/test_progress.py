@@ -1,60 +1,125 @@
-"""What a build tells while it runs."""
+import pytest
 
-from loco_cli.build.progress import Progress, Step
+from loco_cli.build.progress import LAST_LINES, Progress, Step
 
 
 class Told:
+    """What a listener was told, as (name, state) at that time."""
+
     def __init__(self) -> None:
-        self.steps: list[tuple[str, str]] = []
-        self.progress = Progress(lambda step: self.steps.append((step.name, step.state)))
+        self.seen: list[tuple[str, str]] = []
+        self.now = 100.0
+        self.progress = Progress(self._listen, hidden=["a-secret"], clock=lambda: self.now)
+
+    def _listen(self, step: Step) -> None:
+        self.seen.append((step.name, step.state))
 
 
-def test_a_step_is_told_once_at_its_beginning_and_once_at_its_end() -> None:
+def test_a_step_is_told_when_it_has_a_name_when_it_moves_and_when_it_ends() -> None:
     told = Told()
-    for _ in range(2):
-        told.progress.step("5", "[1/2] RUN make")
-        told.progress.step("5")
-    told.progress.end("5", "done", seconds=1.5)
-    told.progress.end("5", "failed", error="too late")
-    assert told.steps == [("[1/2] RUN make", "running"), ("[1/2] RUN make", "done")]
-    assert told.progress.step("5").seconds == 1.5
-    assert told.progress.failed is None
+    told.progress.step("1")
+    told.progress.step("1", "[1/2] FROM base")
+    told.progress.step("1", "[1/2] FROM base")
+    told.progress.moved("1", "layer", 10, 20)
+    told.progress.moved("1", "layer", 10, 20)
+    told.progress.end("1", "done")
+    told.progress.end("1", "failed")
+    assert told.seen == [("[1/2] FROM base", "running")] * 2 + [("[1/2] FROM base", "done")]
 
 
-def test_a_step_without_a_name_is_told_when_it_gets_one_and_keeps_the_first() -> None:
+def test_a_step_lasts_as_long_as_the_builder_says_or_else_as_it_was_seen_to() -> None:
     told = Told()
-    told.progress.step("5").say("a line that came before the name")
-    assert told.steps == []
-    told.progress.step("5", "[1/2] RUN make")
-    told.progress.step("5", "extracting")
-    assert told.steps == [("[1/2] RUN make", "running")]
-    assert told.progress.step("5").lines == ["a line that came before the name"]
+    told.progress.step("1", "one")
+    told.progress.step("2", "two")
+    told.now = 103.5
+    told.progress.end("1", "done")
+    told.progress.end("2", "done", seconds=1.25)
+    assert (told.progress.step("1").seconds, told.progress.step("2").seconds) == (3.5, 1.25)
 
 
-def test_a_step_keeps_its_last_twenty_lines_and_no_blank_ones() -> None:
-    step = Step("x")
-    step.say("\n".join(f"{n}\n  " for n in range(30)))
-    step.say("last\r\n")
-    assert step.lines == [*(str(n) for n in range(11, 30)), "last"]
+@pytest.mark.parametrize(
+    ("pieces", "lines"),
+    [
+        ([b"one\ntwo\n"], ["one", "two"]),
+        ([b"o", b"ne\n", b"two"], ["one", "two"]),
+        ([b"gr\xc3", b"\xbcn\n"], ["grün"]),
+        (["text\n", "more\n"], ["text", "more"]),
+        ([b" 1%\r 50%\r100%\r\n"], ["100%"]),
+        ([b"\x1b[31mred\x1b[0m and \x1b[1;32mgreen\x1b[K\n"], ["red and green"]),
+        ([b"\n  \n\n"], []),
+        ([b"bad \xff\n"], ["bad \N{REPLACEMENT CHARACTER}"]),
+        (["half \ud800\n"], ["half ?"]),
+    ],
+)
+def test_output_becomes_lines_however_it_is_cut(pieces: list[bytes | str], lines: list[str]) -> None:
+    told = Told()
+    for piece in pieces:
+        told.progress.output("1", piece)
+    told.progress.end("1", "done")
+    assert told.progress.step("1").lines == lines
 
 
-def test_the_first_step_that_failed_is_the_one() -> None:
-    progress = Told().progress
-    progress.step("1", "[1/2] FROM base")
-    progress.end("2", "failed", error="one", seconds=2)
-    progress.end("3", "failed", error="two")
-    assert progress.failed == Step("", "failed", 2, [], "one")
+def test_a_line_without_an_end_does_not_grow_for_ever() -> None:
+    told = Told()
+    for _ in range(200):
+        told.progress.output("1", b"x" * 1000)
+    assert len(told.progress.step("1").open) < 70_000
 
 
-def test_the_dockerfiles_own_steps_are_counted_and_those_from_the_cache() -> None:
-    progress = Told().progress
+def test_the_newest_lines_are_kept_with_the_step_and_all_in_the_log() -> None:
+    told = Told()
+    told.progress.step("1", "[1/1] RUN many")
+    for n in range(50):
+        told.progress.output("1", f"line {n}\n")
+    assert told.progress.step("1").lines == [f"line {n}" for n in range(50 - LAST_LINES, 50)]
+    assert "  line 0\n" in told.progress.log.text
+
+
+def test_the_log_tells_steps_output_and_ends_without_what_is_hidden() -> None:
+    told = Told()
+    told.progress.step("a", "[1/3] FROM base")
+    told.progress.end("a", "cached")
+    told.progress.step("b", "[2/3] RUN make")
+    told.progress.output("b", "with a-secret inside\n")
+    told.progress.end("b", "done", seconds=1.5)
+    told.progress.step("c", "[3/3] RUN test")
+    told.progress.end("c", "failed", seconds=0.5, error="exit code: 7")
+    assert told.progress.log.text.splitlines() == [
+        "#1 [1/3] FROM base",
+        "#1 cached",
+        "#2 [2/3] RUN make",
+        "#2   with *** inside",
+        "#2 done in 1.5 s",
+        "#3 [3/3] RUN test",
+        "#3 failed after 0.5 s: exit code: 7",
+    ]
+
+
+def test_bytes_add_up_and_the_whole_is_known_only_when_every_part_is() -> None:
+    told = Told()
+    told.progress.moved("1", "layer a", 10, 20)
+    told.progress.moved("1", "layer b", 5, 5)
+    assert told.progress.step("1").moved == (15, 25)
+    told.progress.moved("1", "layer c", 7)
+    assert told.progress.step("1").moved == (22, 0)
+
+
+def test_only_the_dockerfiles_own_steps_are_counted() -> None:
+    told = Told()
     for key, name, state in (
-        ("1", "[internal] load build definition", "cached"),
-        ("2", "[1/3] FROM base", "cached"),
-        ("3", "[build 2/3] RUN make", "cached"),
-        ("4", "[3/3] COPY . .", "done"),
-        ("5", "exporting to image", "done"),
+        ("1", "[internal] load build context", "done"),
+        ("2", "[1/2] FROM base", "cached"),
+        ("3", "[2/2] RUN make", "done"),
+        ("4", "exporting to image", "done"),
     ):
-        progress.step(key, name)
-        progress.end(key, state)
-    assert progress.counts() == (3, 2)
+        told.progress.step(key, name)
+        told.progress.end(key, state)
+    assert told.progress.counts() == (2, 1)
+
+
+def test_the_step_that_failed_is_found_among_those_that_were_cancelled_for_it() -> None:
+    told = Told()
+    for key, state in (("1", "cancelled"), ("2", "failed"), ("3", "done")):
+        told.progress.step(key, f"[{key}/3] RUN")
+        told.progress.end(key, state)
+    assert told.progress.failed is told.progress.step("2")

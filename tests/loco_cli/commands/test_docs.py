@@ -37,7 +37,7 @@ def test_an_unknown_topic_is_told_with_the_nearest(loco: Loco) -> None:
     said = loco("docs", "helth")
     assert said.code == 2
     assert "next: loco docs health\n" in said.err
-    assert "next: loco docs: architecture, errors" in loco("docs", "zzzz").err
+    assert "next: loco docs: architecture, builders, errors" in loco("docs", "zzzz").err
 
 
 def test_a_program_gets_the_text(loco: Loco) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
@@ -17,6 +18,7 @@ from loco_server.http.app import api_app
 from loco_server.http.call import Services
 from loco_server.identity.local import LocalIdentity
 from loco_server.policy.base_images import BaseImage
+from loco_server.records import build_logs
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.scanners.none import NoScanner
 from loco_server.settings import Settings
@@ -71,6 +73,7 @@ class Api:
                 events=records.events,
                 engine=self.engine,
             ),
+            build_logs=BuildLogs(deployments=records.deployments, logs=build_logs.BuildLogs(records.database)),
             engine=self.engine,
         )
         self.app = api_app(self.services)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loco_cli.build import files, ignore
+from loco_cli.build import files
 from loco_cli.build.builders.engine_api import EngineApi, query
 from loco_cli.build.progress import Progress
 from loco_spec.errors import BuildFailed
@@ -17,10 +17,10 @@ from tests.loco_cli.build.docker import BUILT, Docker, trace
 from tests.loco_cli.build.protobuf import CACHED, completed, error, log, started, vertex
 from tests.loco_cli.samples import IMAGE
 
-PLAIN = {"version": "2", "t": "loco/ann/shop:latest", "dockerfile": "Dockerfile", "rm": "1"}
+PLAIN = {"t": "loco/ann/shop:latest", "dockerfile": "Dockerfile", "rm": "1", "forcerm": "1"}
 
 
-def test_a_plain_request_asks_for_buildkit_and_names_nothing_else() -> None:
+def test_a_plain_request_names_nothing_else() -> None:
     assert query(recipe()) == PLAIN
 
 
@@ -44,7 +44,7 @@ def test_build_arguments_are_one_json_object() -> None:
 
 def build(docker: Docker, context: Path) -> tuple[str, Progress]:
     progress = quiet()
-    found = files.entries(context, ignore.load(context, "Dockerfile"), ["Dockerfile"])
+    found = files.listing(context, files.rules(context, "Dockerfile"), "Dockerfile").entries
     return EngineApi(docker.engine()).build(recipe(context, files=found), progress), progress
 
 
@@ -53,8 +53,9 @@ def test_the_context_goes_with_the_request_and_the_image_comes_back(folder: Path
     docker = Docker()
     image, _ = build(docker, folder)
     assert image == IMAGE
+    assert docker.query["version"] == "2"
     with tarfile.open(fileobj=io.BytesIO(docker.context)) as tar:
-        assert tar.getnames() == ["Dockerfile"]
+        assert tar.getnames() == [".", "Dockerfile"]
 
 
 def test_progress_is_read_from_the_trace(folder: Path) -> None:

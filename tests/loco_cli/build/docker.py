@@ -45,12 +45,12 @@ class Docker:
         self._ask("ping")
         return True
 
-    def inspect_image(self, image: str) -> dict[str, str]:
+    def inspect_image(self, image: str) -> dict[str, Any]:
         self._ask(f"inspect {image}")
         if image not in self.images:
             raise ImageNotFound("no such image")
         system, _, architecture = str(self.query.get("platform", "linux/amd64")).partition("/")
-        return {"Id": image, "Os": system, "Architecture": architecture}
+        return {"Id": image, "Os": system, "Architecture": architecture, "Config": {"User": "10001"}}
 
     def tag(self, image: str, repository: str, tag: str) -> bool:
         self._ask(f"tag {repository}:{tag}")

@@ -155,7 +155,7 @@ def test_a_folder_without_its_dockerfile_is_refused(src: Path) -> None:
     assert found.message == f"there is no web.Dockerfile in {src}"
     (src / "Dockerfile").unlink()
     (src / "Dockerfile").mkdir()
-    assert refused(BuildFailed, src).message == f"there is no Dockerfile in {src}"
+    assert refused(BuildFailed, src).message == f"{src}/Dockerfile is a folder"
 
 
 def test_a_context_that_is_none_is_refused(src: Path) -> None:
@@ -166,16 +166,16 @@ def test_a_context_that_is_none_is_refused(src: Path) -> None:
 def test_a_dockerfile_lies_in_its_context(src: Path) -> None:
     (src / "web").mkdir()
     found = refused(BuildFailed, src, context="web")
-    assert found.message == "the Dockerfile Dockerfile is not inside the build context web"
+    assert found.message == f"the Dockerfile Dockerfile is not inside the build context {src}/web"
     (src / "web/Dockerfile").write_text("FROM scratch")
     docker = Docker()
     built(read(src, Build(context="web", dockerfile="web/Dockerfile")), docker)
     assert docker.query["dockerfile"] == "Dockerfile"
 
 
-def test_dockerfile_and_ignore_file_are_sent_though_they_are_ignored(src: Path) -> None:
+def test_the_dockerfile_is_sent_though_it_is_ignored(src: Path) -> None:
     (src / ".dockerignore").write_text("*\n")
-    assert [entry.path for entry in read(src).files] == [".dockerignore", "Dockerfile"]
+    assert [entry.path for entry in read(src).files] == ["Dockerfile"]
 
 
 def test_secrets_are_named_five_of_them_at_most(src: Path) -> None:

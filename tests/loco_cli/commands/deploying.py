@@ -7,15 +7,13 @@ import pytest
 
 from loco_spec import api
 from tests.loco_cli.build.docker import Docker
-from tests.loco_cli.samples import DEPLOYMENTS, created, deployment, event, me
+from tests.loco_cli.samples import DEPLOYMENTS, THE_SERVER, created, deployment, event, me
 from tests.loco_cli.server import END, Server, message
 
 ENGINE = ("--builder", "engine")
 V3 = f"{DEPLOYMENTS}/3"
 URL = "https://shop.example.com"
-ON_THE_WAY = (
-    "v3 of shop (team ann)\nbuilt: 0 steps, 0 cached\nimage ready (0.0 s); pushing\npushed (0.0 s)\nv3: rolling out\n"
-)
+ON_THE_WAY = "v3 of shop (team ann)\nbuilt: 0 steps, 0 cached\nimage ready (0.0 s)\npushing\npushed 0 B, 1 of 1 layer new (0.0 s)\nv3: rolling out\n"
 
 
 def use(monkeypatch: pytest.MonkeyPatch, docker: Docker) -> Docker:
@@ -24,9 +22,13 @@ def use(monkeypatch: pytest.MonkeyPatch, docker: Docker) -> Docker:
     return docker
 
 
-def takes(server: Server, made: api.DeploymentCreated | None = None) -> None:
-    server.answers("GET /v1/me", me())
+def takes(server: Server, made: api.DeploymentCreated | None = None, *, signed_in_as: str | None = "ann") -> None:
+    """The server's part until an image is wanted; the person's own team is asked for where none is named."""
+    if signed_in_as is not None:
+        server.answers("GET /v1/me", me(user=signed_in_as))
+    server.answers("GET /v1/server", THE_SERVER)
     server.answers(f"POST {DEPLOYMENTS}", made or created())
+    server.answers(f"PUT {V3}/build-log", is_optional=True)  # where something was built
 
 
 def rolls(server: Server, end: api.Deployment | None = None) -> None:

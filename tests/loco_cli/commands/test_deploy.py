@@ -10,7 +10,7 @@ from loco_spec.kinds.service import Service
 from tests.loco_cli.build.docker import Docker
 from tests.loco_cli.commands.deploying import ENGINE, ON_THE_WAY, URL, V3, rolls, sent, takes
 from tests.loco_cli.conftest import Loco
-from tests.loco_cli.samples import DEPLOYMENTS, DIGEST, IMAGE, created, deployment, event, me, ticket
+from tests.loco_cli.samples import DEPLOYMENTS, DIGEST, IMAGE, THE_SERVER, created, deployment, event, me, ticket
 from tests.loco_cli.server import Server
 
 pytestmark = pytest.mark.usefixtures("signed_in", "clock", "shop")
@@ -23,7 +23,9 @@ def test_a_folder_becomes_a_running_app(server: Server, loco: Loco, docker: Dock
     assert (found.code, found.out, found.err) == (0, f"v3 is live after 0.0 s\n  {URL}\n", ON_THE_WAY)
     assert server.asked == [
         "GET /v1/me",
+        "GET /v1/server",
         f"POST {DEPLOYMENTS}",
+        f"PUT {V3}/build-log",
         f"POST {V3}/image",
         f"GET {V3}/events",
         f"GET {V3}",
@@ -31,6 +33,8 @@ def test_a_folder_becomes_a_running_app(server: Server, loco: Loco, docker: Dock
     assert docker.asked == [
         "POST /auth",
         "POST /build",
+        f"inspect {IMAGE}",  # by the builder, and by the gates
+        f"inspect {IMAGE}",
         "tag 127.0.0.1:7081/ann/shop-abc:v3",
         "push 127.0.0.1:7081/ann/shop-abc:v3",
         "untag 127.0.0.1:7081/ann/shop-abc:v3",
@@ -48,8 +52,9 @@ def test_a_program_gets_each_step_and_the_result(server: Server, loco: Loco, doc
     assert found.objects == [
         {"step": "v3 of shop (team ann)"},
         {"step": "built: 0 steps, 0 cached"},
-        {"step": "image ready (0.0 s); pushing"},
-        {"step": "pushed (0.0 s)"},
+        {"step": "image ready (0.0 s)"},
+        {"step": "pushing"},
+        {"step": "pushed 0 B, 1 of 1 layer new (0.0 s)"},
         {"event": event(1, "rolling out").model_dump(mode="json")},
         {"version": 1, "result": {"deployment": live.model_dump(mode="json"), "unchanged": False, "seconds": 0.0}},
     ]
@@ -60,7 +65,7 @@ def test_the_spec_goes_to_the_server_without_the_team_which_is_in_the_url(
     server: Server, loco: Loco, docker: Docker, shop: Path
 ) -> None:
     (shop / "loco.toml").write_text('name = "shop"\nteam = "ann"\nport = 3000\n[env]\nA = "1"\n')
-    server.answers(f"POST {DEPLOYMENTS}", created())
+    takes(server, signed_in_as=None)
     rolls(server)
     assert loco("deploy", *ENGINE).code == 0
     [body] = sent(server, DEPLOYMENTS)
@@ -75,13 +80,11 @@ def test_what_did_not_change_is_neither_built_nor_given_a_number(server: Server,
     rolls(server)
     loco("deploy", *ENGINE)
     docker.asked.clear()
-    server.answers("GET /v1/me", me())
-    unchanged = created(unchanged=True, ticket=None, deployment=deployment("live", urls=(URL,)))
-    server.answers(f"POST {DEPLOYMENTS}", unchanged)
+    takes(server, created(unchanged=True, ticket=None, deployment=deployment("live", urls=(URL,))))
     found = loco("deploy", *ENGINE)
     assert (found.code, found.out, found.err) == (0, f"v3 is live, nothing changed\n  {URL}\n", "")
     assert server.body()["digest"] == DIGEST
-    assert docker.asked == []
+    assert docker.asked == [f"inspect {IMAGE}"]
 
 
 def test_what_did_not_change_is_rolled_out_by_force_from_the_same_image(
@@ -120,6 +123,7 @@ def test_whoever_does_not_wait_is_told_how_to_follow(server: Server, loco: Loco,
 
 
 def test_app_and_team_may_be_named(server: Server, loco: Loco, docker: Docker) -> None:
+    server.answers("GET /v1/server", THE_SERVER)
     server.answers(
         "POST /v1/teams/acme/apps/till/deployments",
         created(unchanged=True, deployment=deployment("live", app="till", team="acme", urls=())),
@@ -133,6 +137,7 @@ def test_a_folder_may_be_named(server: Server, loco: Loco, docker: Docker, tmp_p
     other.mkdir()
     (other / "Dockerfile").touch()
     server.answers("GET /v1/me", me())
+    server.answers("GET /v1/server", THE_SERVER)
     live = created(unchanged=True, deployment=deployment("live", app="other", urls=()))
     server.answers("POST /v1/teams/ann/apps/other/deployments", live)
     assert loco("deploy", other).code == 0

@@ -68,7 +68,14 @@ class Context:
         return found
 
     def target(self, folder: Path, *, app: str | None, team: str | None) -> Target:
-        """Give the app of a folder, or the one that was named."""
+        """Give the app of a folder, or the one that was named.
+
+        Raises:
+            UsageError: there is no such folder: the app's name is not taken for one.
+        """
+        if not folder.is_dir():
+            named = f"; an app is named with --app {folder}" if names.is_slug(str(folder)) else ""
+            raise UsageError(f"{folder} is not a folder{named}", hint="loco apps lists the apps of your team")
         if app is not None:
             name = _slug(app, "app")
             return Target(team=self.team(team), app=name)

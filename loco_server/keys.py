@@ -1,6 +1,7 @@
 """Signing keys that the server makes at its first start and keeps, each in a file of its own (0600)."""
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,6 +58,20 @@ def certificate(path: Path, key: ec.EllipticCurvePrivateKey, name: str) -> x509.
     )
     _write(path, made.public_bytes(serialization.Encoding.PEM))
     return made
+
+
+def secret(path: Path, make: Callable[[], bytes], *, length: int) -> bytes:
+    """Give the secret in the file, made when there is none.
+
+    Raises:
+        ValueError: the file holds something of another length: half of one, after a crash, would be a weak one.
+    """
+    if not path.exists():
+        _write(path, make())
+    found = path.read_bytes()
+    if len(found) != length:
+        raise ValueError(f"{path} has {len(found)} bytes and should have {length}: put it back from a backup")
+    return found
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -64,9 +64,9 @@ def find(layer: Iterable[bytes], path: str, *, at_most: int, unpacked_at_most: i
     return found
 
 
-def user_id(passwd: bytes, name: str) -> int | None:
-    """Look the name up in the text of a passwd file."""
-    for line in passwd.decode(errors="replace").splitlines():
+def number_of(table: bytes, name: str) -> int | None:
+    """Look a name up in the text of a passwd or a group file: both have it first and its number third."""
+    for line in table.decode(errors="replace").splitlines():
         fields = line.split(":")
         if len(fields) >= 3 and fields[0] == name and fields[2].isascii() and fields[2].isdigit():
             return int(fields[2])
@@ -104,7 +104,8 @@ def _entries(reader: "_Reader") -> Iterator[_Entry]:
             else:
                 extended = _extended(content)
                 name = extended.get("path", name)
-                size = int(extended["size"]) if extended.get("size", "").isdigit() else size
+                said = extended.get("size", "")
+                size = int(said) if said.isascii() and said.isdigit() else size
             continue
         if kind == b"S":
             raise UnreadableLayerError("it holds sparse files of an old kind")

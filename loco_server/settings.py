@@ -77,6 +77,11 @@ class Settings:
         return self.data_dir / "run"
 
     @property
+    def login_dir(self) -> Path:
+        """Proofs of local sign-ins that are under way."""
+        return self.run_dir / "login"
+
+    @property
     def internal_socket(self) -> Path:
         """Where Envoy asks the authorisation question; 0600."""
         return self.run_dir / "server.sock"

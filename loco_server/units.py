@@ -53,5 +53,7 @@ class Unit:
     probe: Probe
     user: int | None
     """None: the image's own, which the gate has seen to be numeric and not root."""
+    group: int | None
+    """None: the one that the image's /etc/passwd gives the user. Never without a user."""
     read_only: bool
     drain_seconds: float

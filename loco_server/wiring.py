@@ -95,7 +95,7 @@ async def wire(
         socket=settings.registry_socket, keys_dir=settings.keys_dir
     )
     scanner = seam.load(scanners.MEMBERS, settings.scanner, seam="scanner")()
-    local = seam.load(identity.MEMBERS, "local", seam="identity provider")(settings.run_dir / "login", user=user)
+    local = seam.load(identity.MEMBERS, "local", seam="identity provider")(settings.login_dir, user=user)
     planner = Planner(settings=settings, apps=apps, deployments=deployments, pull_tickets=pull_tickets)
     return Parts(
         database=database,
@@ -132,6 +132,7 @@ async def wire(
             engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
         ),
         housekeeping=Housekeeping(
+            people=people,
             apps=apps,
             deployments=deployments,
             facts=facts,

@@ -134,7 +134,7 @@ class LocoError(Exception):
 
     @property
     def docs(self) -> str:
-        """Where the error is explained: a heading in docs/errors.md, which the server serves too."""
+        """Where the error is explained: a heading in docs/errors.md, which every server has under this path too."""
         return f"docs/errors.md#{self.code}"
 
     def to_problem(self) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from loco_spec.errors import ImageRefused
 from loco_spec.values import human_bytes
 
+_LARGEST_ID = 2**31 - 1
+_OWN_USER = "USER 10001:10001 in the Dockerfile, or user = 10001 under [security] in loco.toml"
 _SMALLER = "make it smaller: a .dockerignore, a smaller base image, a multi-stage build"
 
 
@@ -40,8 +42,12 @@ def platform(found: Sequence[str], wanted: str, *, built: bool) -> None:
 
 def named_user(user: str) -> str | None:
     """Give the user's name when the image names one instead of a number: only its /etc/passwd knows who that is."""
-    found = user.partition(":")[0]
-    return None if not found or (found.isascii() and found.isdigit()) else found
+    return _name(user.partition(":")[0])
+
+
+def named_group(user: str) -> str | None:
+    """The same for the group behind the colon, which its /etc/group knows."""
+    return _name(user.partition(":")[2])
 
 
 def user_id(user: str, *, override: int | None, looked_up: int | None, built: bool) -> int:
@@ -59,7 +65,7 @@ def user_id(user: str, *, override: int | None, looked_up: int | None, built: bo
     if override is not None:
         return override
     name = named_user(user)
-    uid = looked_up if name else int(user.partition(":")[0] or 0)
+    uid = looked_up if name else _number(user.partition(":")[0] or "0", of="user")
     if uid:
         return uid
     raise ImageRefused(
@@ -70,6 +76,29 @@ def user_id(user: str, *, override: int | None, looked_up: int | None, built: bo
         if built
         else "write user = 10001 under [security] in loco.toml: the same image then runs as that user",
     )
+
+
+def group_id(user: str, *, looked_up: int | None) -> int | None:
+    """Give the numeric group that the containers run as; None where the image leaves it to its /etc/passwd.
+
+    Raises:
+        ImageRefused: its group is nowhere to be found.
+    """
+    text, name = user.partition(":")[2], named_group(user)
+    if name and looked_up is None:
+        raise ImageRefused(f'the image runs as group "{name}", which its /etc/group does not know', hint=_OWN_USER)
+    return looked_up if name or not text else _number(text, of="group")
+
+
+def _name(text: str) -> str | None:
+    return None if not text or (text.isascii() and text.isdigit()) else text
+
+
+def _number(text: str, *, of: str) -> int:
+    if len(text) > 10 or int(text) > _LARGEST_ID:
+        message = f"the image runs as {of} {text[:20]}, and {_LARGEST_ID} is the largest number there is"
+        raise ImageRefused(message, hint=_OWN_USER)
+    return int(text)
 
 
 def user_before_push(user: str, *, override: int | None, built: bool) -> None:

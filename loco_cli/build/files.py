@@ -1,5 +1,6 @@
 """The files of a build context: what the builder is sent, in one order, links as links, nothing from outside."""
 
+import gc
 import os
 import posixpath
 import stat
@@ -57,7 +58,13 @@ def listing(context: Path, rules: Rules, dockerfile: str) -> Listing:
     Raises:
         BuildFailed: something cannot be read.
     """
-    found, left_out = _walk(context, rules.top())
+    collected = gc.isenabled()
+    gc.disable()  # a hundred thousand new tuples have it look through all of them again and again, for nothing
+    try:
+        found, left_out = _walk(context, rules.top())
+    finally:
+        if collected:
+            gc.enable()
     names = {entry.path for entry in found}
     for path in _linked(context, dockerfile):
         entry = None if path in names else _entry(context, path, (context / path).lstat())

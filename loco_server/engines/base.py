@@ -181,11 +181,11 @@ class Engine(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Stop every container of this installation, keep them for the next start. For `loco-server stop`."""
+        """Stop every container of this installation, keep them for the next start. For `loco-server local stop`."""
         ...
 
     async def remove_all(self) -> None:
-        """Remove every container, network and rule of this installation. For `loco-server reset`."""
+        """Remove every container, network and rule of this installation. For `loco-server local reset`."""
         ...
 
     async def close(self) -> None:

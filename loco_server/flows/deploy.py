@@ -181,9 +181,10 @@ class Deploy:
             created_by=by,
             digest=live.digest,
             user_id=live.user_id,
+            group_id=live.group_id,
             ticket_expires_at=datetime.now(UTC) + timedelta(seconds=60),
         )
-        await self._accept(app, item.number, live.digest, live.user_id, of="created")
+        await self._accept(app, item.number, live.digest, (live.user_id, live.group_id), of="created")
         return self._view(app, await self._get(app, item.number))
 
     async def cancel(self, app: AppRecord, number: int) -> Deployment:
@@ -212,7 +213,7 @@ class Deploy:
             await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
             return self._view(app, live)
         try:
-            user_id = await self._pass_gates(app, item.spec, digest)
+            runs_as = await self._pass_gates(app, item.spec, digest)
         except RegistryDownError as e:
             await self._deployments.move(app.id, number, "failed", of=("checking",), message=str(e))
             raise RegistryUnreachable(str(e), hint="loco deploy") from e
@@ -223,7 +224,7 @@ class Deploy:
             message = "a defect of the server; its log has the trace"
             await self._deployments.move(app.id, number, "failed", of=("checking",), message=message)
             raise
-        await self._accept(app, number, digest, user_id)
+        await self._accept(app, number, digest, runs_as)
         return self._view(app, await self._get(app, number))
 
     def _again(self, app: AppRecord, item: DeploymentRecord, digest: str) -> Deployment:
@@ -235,7 +236,8 @@ class Deploy:
             hint="loco deploy",
         )
 
-    async def _pass_gates(self, app: AppRecord, spec: Service, digest: str) -> int:
+    async def _pass_gates(self, app: AppRecord, spec: Service, digest: str) -> tuple[int, int | None]:
+        """Give the user and the group, if it says one, that the image runs as."""
         repository = names.repository(app.team, app.name, app.id)
         try:
             facts = await self._registry.image(repository, digest)
@@ -245,23 +247,33 @@ class Deploy:
         image_rules.stored_size(facts.compressed_size, self._settings.limits.image_bytes)
         image_rules.platform([facts.platform], self._host.platform, built=built)
         gates.base(facts, self._base_images)
-        looked_up = None
-        name = image_rules.named_user(facts.user)
-        if name is not None and spec.security.user is None:
-            try:
-                looked_up = await self._registry.user_id(repository, facts, name)
-            except ImageUnreadableError as e:
-                raise ImageRefused(str(e), hint="USER 10001 in the Dockerfile, then: loco deploy") from e
-        user_id = image_rules.user_id(facts.user, override=spec.security.user, looked_up=looked_up, built=built)
+        override = spec.security.user
+        user = group = None
+        try:
+            if override is None and (name := image_rules.named_user(facts.user)) is not None:
+                user = await self._registry.user_id(repository, facts, name)
+            if override is None and (name := image_rules.named_group(facts.user)) is not None:
+                group = await self._registry.group_id(repository, facts, name)
+        except ImageUnreadableError as e:
+            raise ImageRefused(str(e), hint="USER 10001 in the Dockerfile, then: loco deploy") from e
+        user_id = image_rules.user_id(facts.user, override=override, looked_up=user, built=built)
+        group_id = image_rules.group_id(facts.user, looked_up=group) if override is None else None
         gates.scan(await self._scanner.scan(repository, digest))
-        return user_id
+        return user_id, group_id
 
     async def _accept(
-        self, app: AppRecord, number: int, digest: str, user_id: int | None, *, of: str = "checking"
+        self,
+        app: AppRecord,
+        number: int,
+        digest: str,
+        runs_as: tuple[int | None, int | None],
+        *,
+        of: str = "checking",
     ) -> None:
+        user_id, group_id = runs_as
         try:
             hosts.refuse_reserved((await self._get(app, number)).routes, domain=self._settings.domain)
-            await self._deployments.accept(app, number, digest=digest, user_id=user_id, of=of)
+            await self._deployments.accept(app, number, digest=digest, user_id=user_id, group_id=group_id, of=of)
         except RouteTakenError as e:
             message = f"{e.host}{e.path} belongs to another app by now"
             await self._deployments.move(app.id, number, "failed", of=(of,), message=message)

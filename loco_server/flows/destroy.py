@@ -103,7 +103,7 @@ class Destroy:
             await self._deployments.wake.wait(at_most=0.5)
         await self._engine.destroy(app_ref(app))
         repository = names.repository(app.team, app.name, app.id)
-        await self._facts.set_garbage(there=True)
+        await self._facts.add_garbage()
         for digest in await self._registry.manifests(repository):
             await self._registry.delete(repository, digest)
         await self._apps.delete(app.id)

@@ -13,6 +13,8 @@ from pathlib import Path
 from loco_server.identity.base import Identity, Prompt
 
 EXPIRES_IN = 60
+OPEN_AT_MOST = 100
+"""Sign-ins under way at once. Anybody on the machine may begin one: the oldest gives way."""
 
 
 class LocalIdentity:
@@ -25,6 +27,8 @@ class LocalIdentity:
     async def start(self, login: str) -> Prompt:
         self._forget_old()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while len(self._open) >= OPEN_AT_MOST:
+            self._forget(next(iter(self._open)))
         proof = secrets.token_urlsafe(32)
         path = self._folder / login
         path.touch(mode=0o600)
@@ -46,5 +50,8 @@ class LocalIdentity:
         now = self._clock()
         for login, (_, expires_at) in list(self._open.items()):
             if expires_at <= now:
-                del self._open[login]
-                (self._folder / login).unlink(missing_ok=True)
+                self._forget(login)
+
+    def _forget(self, login: str) -> None:
+        del self._open[login]
+        (self._folder / login).unlink(missing_ok=True)

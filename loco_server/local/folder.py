@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+from loco_server import keys
 from loco_server.records import schema
 from loco_server.settings import Settings
 from loco_spec.errors import Conflict, UsageError
@@ -65,14 +66,20 @@ def refuse_strange(data_dir: Path) -> None:
 
 
 def server_key(settings: Settings) -> bytes:
-    """Give the server's own secret (32 bytes), made at the first start."""
-    path = settings.keys_dir / "server.key"
-    if not path.exists():
-        fresh = path.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(secrets.token_bytes(32))
-        fresh.replace(path)
-    return path.read_bytes()
+    """Give the server's own secret (32 bytes), made at the first start.
+
+    Raises:
+        Conflict: the file is damaged. Another secret would make every pull ticket worthless, so none is made.
+    """
+    try:
+        return keys.secret(settings.keys_dir / "server.key", lambda: secrets.token_bytes(32), length=32)
+    except ValueError as e:
+        raise Conflict(str(e), hint="docs/operations.md tells what to back up and how to put it back") from e
+
+
+def forget_sign_ins(settings: Settings) -> None:
+    """Once the folder is ours: remove the proofs of sign-ins that a killed server left; they buy nothing any more."""
+    shutil.rmtree(settings.login_dir, ignore_errors=True)
 
 
 def migrate(settings: Settings) -> None:

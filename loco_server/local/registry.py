@@ -178,12 +178,15 @@ def container_argv(docker: str, settings: Settings, command: str, path: Path) ->
 
 def _upload_secret(path: Path) -> str:
     """Give what signs the state of uploads: the same after a restart, or uploads under way would be lost."""
-    if not path.exists():
-        fresh = path.with_suffix(".new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        fresh.replace(path)
-    return path.read_text(encoding="ascii")
+    try:
+        return keys.secret(path, _new_upload_secret, length=64).decode()
+    except ValueError:  # cut by a crash: another one costs no more than the uploads that were under way
+        path.unlink()
+        return keys.secret(path, _new_upload_secret, length=64).decode()
+
+
+def _new_upload_secret() -> bytes:
+    return secrets.token_hex(32).encode()
 
 
 def _size(folder: Path) -> int:

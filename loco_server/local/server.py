@@ -1,9 +1,9 @@
 """The server process of `loco-server local`: everything in one data folder, started, watched and stopped together."""
 
 import asyncio
-import getpass
 import logging
 import os
+import pwd
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
@@ -74,6 +74,7 @@ class LocalServer:
         ended = _signalled()
         api_socket = self._listen_tcp()
         internal_socket = _listen_unix(settings.internal_socket)
+        folder.forget_sign_ins(settings)
         folder.migrate(settings)
         registry = LocalRegistry(settings, say=self._say)
         edge = EnvoyEdge(settings.data_dir / "edge", admin_socket=settings.envoy_socket)
@@ -212,10 +213,11 @@ def _signalled() -> asyncio.Event:
 
 
 def _login() -> str:
+    """Name the user whom the kernel sees: variables such as LOGNAME are whatever started this process left there."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid-{os.getuid()}"
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid-{os.geteuid()}"
 
 
 async def _nothing_to_collect() -> int:

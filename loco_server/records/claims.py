@@ -77,8 +77,23 @@ class Claims:
             raise CancelRequestedError
 
     async def set_released(self, item: DeploymentRecord) -> None:
+        """The release command has done its work, and is not run again.
+
+        Raises:
+            ClaimLostError: another owner or attempt has it.
+        """
         async with self._database.write() as db:
-            await db.execute(update(DEPLOYMENTS).where(this(item.app_id, item.number)).values(released=True))
+            done = await db.execute(
+                update(DEPLOYMENTS)
+                .where(
+                    this(item.app_id, item.number),
+                    DEPLOYMENTS.c.owner == item.owner,
+                    DEPLOYMENTS.c.attempt == item.attempt,
+                )
+                .values(released=True)
+            )
+        if done.rowcount == 0:
+            raise ClaimLostError
 
     async def promote(self, item: DeploymentRecord, *, message: str) -> bool:
         """The deployment serves: it becomes live, the one before replaced, and the routes are its own alone."""

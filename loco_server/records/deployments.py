@@ -35,6 +35,7 @@ def record(row: Row[Any]) -> DeploymentRecord:
         routes=tuple(UnitRoute(**route) for route in row.routes),
         digest=row.digest,
         user_id=row.user_id,
+        group_id=row.group_id,
         release=row.release,
         force=row.force,
         released=row.released,
@@ -75,6 +76,7 @@ class Deployments:
         ticket_expires_at: datetime | None = None,
         digest: str | None = None,
         user_id: int | None = None,
+        group_id: int | None = None,
     ) -> DeploymentRecord:
         """Give out the app's next number. With an image (digest) it is still `created`: accept it next.
 
@@ -101,6 +103,7 @@ class Deployments:
                     routes=[asdict(route) for route in routes],
                     digest=digest,
                     user_id=user_id,
+                    group_id=group_id,
                     release=release,
                     force=force,
                     released=False,
@@ -234,7 +237,14 @@ class Deployments:
             )
 
     async def accept(
-        self, app: AppRecord, number: int, *, digest: str, user_id: int | None, of: str = "checking"
+        self,
+        app: AppRecord,
+        number: int,
+        *,
+        digest: str,
+        user_id: int | None,
+        group_id: int | None = None,
+        of: str = "checking",
     ) -> str:
         """Let the image through to the worker, unless a newer deployment is ahead; give the new state.
 
@@ -276,7 +286,7 @@ class Deployments:
                 await db.execute(
                     update(DEPLOYMENTS)
                     .where(this(app.id, number))
-                    .values(state="accepted", digest=digest, user_id=user_id)
+                    .values(state="accepted", digest=digest, user_id=user_id, group_id=group_id)
                 )
                 await append_event(db, app.id, number, "state", "the image was accepted", {"state": "accepted"})
                 state = "accepted"

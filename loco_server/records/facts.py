@@ -20,13 +20,19 @@ class Facts:
                 await db.execute(insert(FACTS).values(name="installation", value=found))
             return str(found)
 
-    async def has_garbage(self) -> bool:
-        """Whether the registry was told to forget images whose space has not been given back since."""
+    async def garbage(self) -> str | None:
+        """Give the mark of the newest deletion from the registry whose space has not been given back; None: all has."""
         async with self._database.read() as db:
-            return await db.scalar(select(FACTS.c.value).where(FACTS.c.name == "garbage")) is not None
+            found = await db.scalar(select(FACTS.c.value).where(FACTS.c.name == "garbage"))
+        return None if found is None else str(found)
 
-    async def set_garbage(self, *, there: bool) -> None:
+    async def add_garbage(self) -> None:
+        """Before images are deleted: there will be something to collect."""
         async with self._database.write() as db:
             await db.execute(delete(FACTS).where(FACTS.c.name == "garbage"))
-            if there:
-                await db.execute(insert(FACTS).values(name="garbage", value="1"))
+            await db.execute(insert(FACTS).values(name="garbage", value=names.new_id()))
+
+    async def clear_garbage(self, mark: str) -> None:
+        """After a collection that began when `mark` was the newest: what was deleted since is for the next one."""
+        async with self._database.write() as db:
+            await db.execute(delete(FACTS).where(FACTS.c.name == "garbage", FACTS.c.value == mark))

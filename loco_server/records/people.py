@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from loco_server.records.database import Database
 from loco_server.records.tables import IDENTITIES, MEMBERSHIPS, TEAMS, TOKENS, USERS
@@ -119,6 +119,12 @@ class People:
     async def revoke(self, token_id: str) -> None:
         async with self._database.write() as db:
             await db.execute(update(TOKENS).where(TOKENS.c.id == token_id).values(revoked_at=datetime.now(UTC)))
+
+    async def forget_tokens(self, *, ended_before: datetime) -> int:
+        """Delete the tokens that had ended or were revoked before then; give how many."""
+        ended = or_(TOKENS.c.expires_at < ended_before, TOKENS.c.revoked_at < ended_before)
+        async with self._database.write() as db:
+            return int((await db.execute(delete(TOKENS).where(ended))).rowcount)
 
     async def slide(self, token_id: str, expires_at: datetime) -> None:
         """A session that is used lives on."""

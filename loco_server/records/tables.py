@@ -137,6 +137,7 @@ DEPLOYMENTS = Table(
     Column("routes", JSON, nullable=False),
     Column("digest", String(71), nullable=True),
     Column("user_id", Integer, nullable=True),
+    Column("group_id", Integer, nullable=True),
     Column("release", Boolean, nullable=False),
     Column("force", Boolean, nullable=False),
     Column("released", Boolean, nullable=False),
@@ -154,7 +155,8 @@ DEPLOYMENTS = Table(
     _at("ended_at", nullable=True),
     Index("ix_deployments_state", "state"),
 )
-"""`user_id` is the numeric user inside the container, as the gate resolved it; `routes` the full hosts."""
+"""`user_id` and `group_id` are the numbers inside the container, as the gate resolved them
+(no group: the user's own); `routes` the full hosts."""
 
 EVENTS = Table(
     "events",

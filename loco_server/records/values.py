@@ -41,6 +41,7 @@ class DeploymentRecord:
     routes: tuple[UnitRoute, ...]
     digest: str | None
     user_id: int | None
+    group_id: int | None
     release: bool
     """The release command is asked for even where image and command did not change."""
     force: bool

@@ -61,6 +61,10 @@ class Registry(Protocol):
         """
         ...
 
+    async def group_id(self, repository: str, facts: ImageFacts, name: str) -> int | None:
+        """The same for a named group, in /etc/group."""
+        ...
+
     async def delete(self, repository: str, digest: str) -> None:
         """Delete a manifest. Unknown is no error."""
         ...

@@ -111,7 +111,11 @@ class Distribution:
             ImageUnreadableError: a layer that would have to be read is not a tar archive, plain or gzip.
             RegistryDownError: no answer.
         """
-        return await asyncio.to_thread(self._user_id, repository, facts, name)
+        return await asyncio.to_thread(self._looked_up, repository, facts, "etc/passwd", name)
+
+    async def group_id(self, repository: str, facts: ImageFacts, name: str) -> int | None:
+        """Look up a named group in the image's own /etc/group. Raises as `user_id` does."""
+        return await asyncio.to_thread(self._looked_up, repository, facts, "etc/group", name)
 
     async def delete(self, repository: str, digest: str) -> None:
         """Delete a manifest, and the one that an index leads to. Unknown is no error."""
@@ -194,25 +198,25 @@ class Distribution:
         except httpx.TransportError as e:
             raise RegistryDownError(f"the registry does not answer: {e!r}") from e
 
-    def _user_id(self, repository: str, facts: ImageFacts, name: str) -> int | None:
+    def _looked_up(self, repository: str, facts: ImageFacts, path: str, name: str) -> int | None:
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(self._socket)), timeout=30) as client:
             for digest in reversed(facts.layers):
                 try:
                     found = layers.find(
                         self._layer(client, repository, digest),
-                        "etc/passwd",
+                        path,
                         at_most=_PASSWD_BYTES,
                         unpacked_at_most=_UNPACKED_BYTES,
                     )
                 except layers.UnreadableLayerError as e:
                     raise ImageUnreadableError(
-                        f"the user {name!r} cannot be looked up in layer {digest[:19]}: {e}; "
+                        f"{name!r} of USER cannot be looked up in /{path} of layer {digest[:19]}: {e}; "
                         "give its number instead (USER 10001)"
                     ) from e
                 except httpx.TransportError as e:
                     raise RegistryDownError(f"the registry does not answer: {e!r}") from e
                 if isinstance(found, bytes):
-                    return layers.user_id(found, name)
+                    return layers.number_of(found, name)
                 if found is layers.Verdict.REMOVED:
                     return None
         return None

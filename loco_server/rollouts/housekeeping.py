@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from loco_server.engines.base import AppRef, Engine, EngineDownError
 from loco_server.gateway.closed import ClosedDeployments
@@ -12,6 +12,7 @@ from loco_server.gateway.tickets import deployment_key
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
 from loco_server.records.facts import Facts
+from loco_server.records.people import People
 from loco_server.records.values import AppRecord
 from loco_server.registries.base import Registry, RegistryDownError
 from loco_spec import names
@@ -22,12 +23,15 @@ KEPT_IMAGES = 2
 """How many of an app's deployments that once were live keep their image."""
 EVERY = 10.0
 COLLECT_EVERY = 600.0
+TOKENS_KEPT = timedelta(days=30)
+"""After its end a token is told from an unknown one for so long; then it is forgotten."""
 
 
 class Housekeeping:
     def __init__(
         self,
         *,
+        people: People,
         apps: Apps,
         deployments: Deployments,
         facts: Facts,
@@ -36,6 +40,7 @@ class Housekeeping:
         closed: ClosedDeployments,
         collect_garbage: Callable[[], Awaitable[int]],
     ) -> None:
+        self._people = people
         self._apps = apps
         self._deployments = deployments
         self._facts = facts
@@ -58,10 +63,11 @@ class Housekeeping:
 
     async def once(self) -> None:
         await self.expire()
+        await self._people.forget_tokens(ended_before=datetime.now(UTC) - TOKENS_KEPT)
         for app in await self._apps.all():
             if not app.destroying:
                 await self.retain(app)
-        if time.monotonic() - self._collected_at > COLLECT_EVERY and await self._facts.has_garbage():
+        if time.monotonic() - self._collected_at > COLLECT_EVERY and await self._facts.garbage() is not None:
             await self.collect()
 
     async def expire(self) -> None:
@@ -90,7 +96,7 @@ class Housekeeping:
         repository = names.repository(app.team, app.name, app.id)
         unneeded = [digest for digest in await self._registry.manifests(repository) if digest not in keep]
         if unneeded:
-            await self._facts.set_garbage(there=True)
+            await self._facts.add_garbage()
         for digest in unneeded:
             await self._registry.delete(repository, digest)
         return len(unneeded)
@@ -99,7 +105,9 @@ class Housekeeping:
         """Give the space of deleted images back; pushes wait a moment meanwhile. Not while one is under way."""
         if await self._deployments.in_state("created", "checking"):
             return 0
-        await self._facts.set_garbage(there=False)  # before: what is deleted meanwhile is for the next time
+        mark = await self._facts.garbage()
+        self._collected_at = time.monotonic()  # before: one that fails is tried again in its time, not at once
         freed = await self._collect_garbage()
-        self._collected_at = time.monotonic()
+        if mark is not None:
+            await self._facts.clear_garbage(mark)
         return freed

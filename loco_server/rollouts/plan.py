@@ -42,6 +42,7 @@ class Planner:
             item.spec,
             image=f"{self._settings.registry_host}/{repository}@{item.digest}",
             user=item.user_id,
+            group=item.group_id,
             routes=item.routes,
             injected=injected.variables(
                 app=app.name,

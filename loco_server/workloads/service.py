@@ -8,7 +8,13 @@ from loco_spec.values import cpu_millis, memory_bytes, seconds
 
 
 def unit(
-    spec: Service, *, image: str, user: int | None, routes: Sequence[UnitRoute], injected: Sequence[tuple[str, str]]
+    spec: Service,
+    *,
+    image: str,
+    user: int | None,
+    group: int | None,
+    routes: Sequence[UnitRoute],
+    injected: Sequence[tuple[str, str]],
 ) -> Unit:
     """Make the one Unit of a service. What loco injects gives way to what the spec sets."""
     env = dict(injected) | spec.env
@@ -31,6 +37,7 @@ def unit(
             failures=spec.health.failures,
         ),
         user=user,
+        group=group,
         read_only=spec.security.read_only,
         drain_seconds=seconds(spec.deploy.drain),
     )

@@ -12,7 +12,7 @@ BUDGETS = {
     **dict.fromkeys(
         [f"loco_spec/{name}.py" for name in ("positions", "faults", "toml", "suspicious", "schema", "references")], 250
     ),
-    "loco_spec/": 1500,
+    "loco_spec/": 2000,
     "loco_cli/build/builders/": 1500,
     "loco_cli/": 6000,
     **dict.fromkeys([f"loco_server/{part}/" for part in ("engines", "registries", "identity", "scanners")], 4000),

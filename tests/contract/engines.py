@@ -63,6 +63,7 @@ def unit(image: str, **changes: object) -> Unit:
         memory_bytes=64 * MIB,
         probe=PROBE,
         user=None,
+        group=None,
         read_only=False,
         drain_seconds=2,
     )

@@ -227,7 +227,7 @@ async def test_a_later_attempt_is_never_touched_by_an_earlier_one(world: World) 
 
 
 async def test_containers_are_fenced_in_limited_and_labelled(world: World) -> None:
-    await world.roll(world.rollout(1, attempt=4, read_only=True, user=4242, cpu_millis=500))
+    await world.roll(world.rollout(1, attempt=4, read_only=True, user=4242, group=77, cpu_millis=500))
     container = world.container("v1-1")
     host, config = container.attrs["HostConfig"], container.attrs["Config"]
     assert (host["CapDrop"], host["SecurityOpt"], host["Privileged"]) == (["ALL"], ["no-new-privileges:true"], False)
@@ -236,13 +236,13 @@ async def test_containers_are_fenced_in_limited_and_labelled(world: World) -> No
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
     assert host["RestartPolicy"]["Name"] == "no", "nothing starts before the fence, not even after a reboot"
     assert not host["PortBindings"]
-    assert (config["User"], "GREETING=hello" in config["Env"]) == ("4242", True)
+    assert (config["User"], "GREETING=hello" in config["Env"]) == ("4242:77", True)
     labels = config["Labels"]
     assert (labels["loco/installation"], labels["loco/app-id"]) == (world.installation, world.app.app_id)
     assert (labels["loco/deployment"], labels["loco/attempt"], labels["loco/number"]) == ("1", "4", "1")
-    script = "id -u; touch /tmp/ok && echo tmp; touch /x || echo closed"
+    script = "id -u; id -g; touch /tmp/ok && echo tmp; touch /x || echo closed"
     _, (output, _) = container.exec_run(["sh", "-c", script], demux=True)  # both in one come in either order
-    assert output.decode().split() == ["4242", "tmp", "closed"]
+    assert output.decode().split() == ["4242", "77", "tmp", "closed"]
 
 
 # ---- cancelled: within two seconds, also in the middle of a wait, and nothing is left

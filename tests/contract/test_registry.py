@@ -111,7 +111,8 @@ def test_a_layer_that_is_lost_or_cut_makes_the_image_missing(filled: Filled) -> 
 
 
 def test_the_newest_passwd_counts(filled: Filled) -> None:
-    old, new = layer({"etc/passwd": PASSWD}), layer({"etc/passwd": PASSWD.replace(b"10001", b"20002"), "x": b"1"})
+    old = layer({"etc/passwd": PASSWD, "etc/group": b"root:x:0:\nstaff:x:50:app\n"})
+    new = layer({"etc/passwd": PASSWD.replace(b"10001", b"20002"), "x": b"1"})
     plain = layer({"./app/main": os.urandom(100_000)}, packed=False)
     facts_of = {}
     for name, layers in {"one": [old, plain], "two": [old, new, plain]}.items():
@@ -121,6 +122,8 @@ def test_the_newest_passwd_counts(filled: Filled) -> None:
     assert filled.stack.run(filled.registry.user_id(*facts_of["one"], "app")) == 10001
     assert filled.stack.run(filled.registry.user_id(*facts_of["two"], "app")) == 20002
     assert filled.stack.run(filled.registry.user_id(*facts_of["two"], "nobody")) is None
+    assert filled.stack.run(filled.registry.group_id(*facts_of["two"], "staff")) == 50
+    assert filled.stack.run(filled.registry.group_id(*facts_of["two"], "app")) is None
 
 
 def test_a_removed_passwd_has_no_users_and_none_at_all_neither(filled: Filled) -> None:

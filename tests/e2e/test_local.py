@@ -1,7 +1,7 @@
 """`loco-server local` as the operator sees it: started, killed, restarted, stopped, reset."""
 
-import getpass
 import os
+import pwd
 import random
 import signal
 import socket
@@ -20,7 +20,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.engine
 
-HELLO = f"/v1/teams/{getpass.getuser()}/apps/hello"
+HELLO = f"/v1/teams/{pwd.getpwuid(os.geteuid()).pw_name}/apps/hello"
 
 
 def processes(stack: Stack, *, program: str = "") -> list[int]:

@@ -299,6 +299,32 @@ async def test_without_a_fence_a_second_team_is_refused(monkeypatch: pytest.Monk
 
 
 @pytest.mark.anyio
+async def test_a_fence_that_cannot_be_set_is_told_once_and_so_is_its_return(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine, reason = _engine(new_id(), "10.217.12.0/22"), "Permission denied"
+
+    async def not_allowed(*argv: str, text: str = "") -> str:
+        raise fences.FenceError(reason)
+
+    try:
+        await engine.prepare(new_app())
+        with monkeypatch.context() as patch:
+            patch.setattr(fences, "_run", not_allowed)
+            for _ in range(3):
+                await engine.reconcile([], frozenset())
+            reason = "iptables is gone"
+            await engine.reconcile([], frozenset())
+        for _ in range(2):
+            await engine.reconcile([], frozenset())
+        said = [line.removeprefix("the fence between teams is ") for line in caplog.messages if "fence" in line]
+        assert said == ["not in place: Permission denied", "not in place: iptables is gone", "in place again"]
+    finally:
+        await engine.remove_all()
+        await engine.close()
+
+
+@pytest.mark.anyio
 async def test_reconcile_sets_a_fence_that_was_flushed_again(docker_client: docker.DockerClient) -> None:
     engine = _engine(new_id(), "10.217.8.0/22")
 

@@ -7,6 +7,7 @@ import pytest
 from loco_cli.context import Context, Target, opened
 from loco_spec.errors import ConfigError, NotFound, NotSignedIn, UsageError
 from tests.loco_cli.samples import me
+from tests.loco_cli.screen import LINE_GONE, at_a_terminal
 from tests.loco_cli.server import TOKEN, Server
 
 
@@ -49,6 +50,20 @@ def test_the_connection_is_closed_with_the_command_also_when_it_fails(server: Se
         found[0].delete("/v1/session")
 
 
+def test_the_moving_line_is_gone_before_an_error_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = at_a_terminal(monkeypatch)
+
+    def fail() -> None:
+        with opened() as context:
+            context.ui.working("reading the folder")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert "reading the folder" in screen.getvalue()
+    assert screen.getvalue().endswith(LINE_GONE)
+
+
 def test_the_team_is_the_one_that_was_named_or_the_persons_own(server: Server, context: Context) -> None:
     assert context.team("acme") == "acme"
     assert server.asked == []
@@ -60,7 +75,7 @@ def test_who_is_in_no_team_is_told_to_be_invited(server: Server, context: Contex
     server.answers("GET /v1/me", me(teams=(), default_team=""))
     with pytest.raises(NotFound, match="you are in no team") as caught:
         context.team(None)
-    assert "invite" in caught.value.hint
+    assert caught.value.hint == "ask an owner of one to invite you"
 
 
 @pytest.mark.parametrize("name", ["", "Acme", "a/b", "../x", "a" * 41, "a?x=1"])
@@ -111,3 +126,16 @@ def test_the_faults_of_loco_toml_are_told_before_anybody_is_asked(
     with pytest.raises(ConfigError):
         context.target(folder, app=None, team=None)
     assert server.asked == []
+
+
+@pytest.mark.parametrize("app", [None, "shop"])
+def test_a_folder_that_is_none_is_refused_and_its_word_is_not_taken_for_an_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Context, app: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="shop is not a folder; an app is named with --app shop"):
+        context.target(Path("shop"), app=app, team="acme")
+    with pytest.raises(UsageError, match=r"^\.\./No Such is not a folder$"):
+        context.target(Path("../No Such"), app=app, team="acme")
+    (tmp_path / "shop").mkdir()
+    assert context.target(Path("shop"), app=app, team="acme").app == "shop"

@@ -111,6 +111,7 @@ class FakeRegistry:
     def __init__(self) -> None:
         self.images: dict[tuple[str, str], ImageFacts] = {}
         self.users: dict[str, int] = {}
+        self.groups: dict[str, int] = {}
         self.down = False
         self.on_read: Callable[[], None] = lambda: None
 
@@ -141,6 +142,10 @@ class FakeRegistry:
     async def user_id(self, repository: str, facts: ImageFacts, name: str) -> int | None:
         del repository, facts
         return self.users.get(name)
+
+    async def group_id(self, repository: str, facts: ImageFacts, name: str) -> int | None:
+        del repository, facts
+        return self.groups.get(name)
 
     async def delete(self, repository: str, digest: str) -> None:
         self.images.pop((repository, digest), None)

@@ -1,3 +1,5 @@
+import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -26,3 +28,21 @@ def test_what_is_not_such_a_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.pem").write_text("nonsense")
     with pytest.raises(ValueError):
         keys.signing_key(tmp_path / "a.pem")
+
+
+def test_a_secret_is_made_once_synced_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    path = tmp_path / "keys" / "server.key"
+    first = keys.secret(path, lambda: secrets.token_bytes(32), length=32)
+    assert keys.secret(path, lambda: secrets.token_bytes(32), length=32) == first
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(synced) == 1
+
+
+@pytest.mark.parametrize("left", [b"", b"x" * 31, b"x" * 33])
+def test_a_secret_that_was_cut_is_refused_and_not_made_anew(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "server.key").write_bytes(left)
+    with pytest.raises(ValueError, match="should have 32"):
+        keys.secret(tmp_path / "server.key", lambda: secrets.token_bytes(32), length=32)
+    assert (tmp_path / "server.key").read_bytes() == left

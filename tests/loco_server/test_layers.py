@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from loco_server.layers import UnreadableLayerError, Verdict, find, user_id
+from loco_server.layers import UnreadableLayerError, Verdict, find, number_of
 
 PASSWD = b"root:x:0:0::/:\napp:x:10001:10001::/:\n"
 
@@ -123,6 +123,6 @@ def test_sizes_past_eight_gigabytes_are_understood() -> None:
 
 
 def test_a_name_is_looked_up_in_the_text() -> None:
-    assert user_id(PASSWD, "app") == 10001
-    assert user_id(PASSWD, "nobody") is None
-    assert user_id(b"app:x:none\napp:x\n\xff:x:1\napp:x:7:7\n", "app") == 7
+    assert number_of(PASSWD, "app") == 10001
+    assert number_of(PASSWD, "nobody") is None
+    assert number_of(b"app:x:none\napp:x\n\xff:x:1\napp:x:7:7\n", "app") == 7

@@ -73,3 +73,26 @@ def test_a_size_of_exactly_the_limit_passes_and_one_byte_more_does_not() -> None
         rule(1000, 1000)
         with pytest.raises(ImageRefused, match=r"1.0 KB (compressed|unpacked); the limit is 999 B"):
             rule(1000, 999)
+
+
+@pytest.mark.parametrize("number", ["2147483648", "99999999999999999999999"])
+def test_a_number_that_no_kernel_knows_is_refused(number: str) -> None:
+    with pytest.raises(ImageRefused, match=r"runs as user .* 2147483647 is the largest"):
+        image_rules.user_id(number, override=None, looked_up=None, built=True)
+    with pytest.raises(ImageRefused, match="runs as group"):
+        image_rules.group_id(f"1:{number}", looked_up=None)
+
+
+@pytest.mark.parametrize(
+    ("user", "looked_up", "group"),
+    [("10001:20002", None, 20002), ("1:0", None, 0), ("app:app", 812, 812), ("10001", None, None), ("1:", None, None)],
+)
+def test_a_group_is_kept_and_none_is_left_to_the_image(user: str, looked_up: int | None, group: int | None) -> None:
+    assert image_rules.group_id(user, looked_up=looked_up) == group
+
+
+def test_a_named_group_that_the_image_does_not_know_is_refused_by_name() -> None:
+    assert image_rules.named_group("10001:staff") == "staff"
+    with pytest.raises(ImageRefused, match='group "staff"') as caught:
+        image_rules.group_id("10001:staff", looked_up=None)
+    assert "USER 10001:10001" in caught.value.hint

@@ -55,6 +55,8 @@ class Reconciler:
         self._edge = edge
         self._worked_on = worked_on
         self._lives: dict[tuple[str, str], Life] = {}
+        self._no_fence = ""
+        """Why the fence was not in place at the last look; empty: it was."""
 
     def life(self, found: Found) -> Life:
         return self._lives.setdefault((found.app.app_id, found.name), Life())
@@ -62,10 +64,7 @@ class Reconciler:
     async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
         """As `Engine.reconcile` promises. What cannot be mended for one app is logged, and keeps no other waiting."""
         began = time.monotonic()
-        try:
-            await self._networks.ensure_fence()
-        except FenceError as error:
-            _log.warning("the fence between teams is not in place: %s", error)
+        await self._fence()
 
         def skip(app_id: str) -> bool:
             # Rolled or destroyed since `wanted` was read: the records say something else by now.
@@ -88,6 +87,20 @@ class Reconciler:
             if app_id not in known and not skip(app_id):
                 await self._edge.retire(app_id)
         self._forget(there)
+
+    async def _fence(self) -> None:
+        """Set it again; say what stands in the way when that changes, not at each look."""
+        missing = ""
+        try:
+            await self._networks.ensure_fence()
+        except FenceError as error:
+            missing = str(error)
+        if missing != self._no_fence:
+            if missing:
+                _log.warning("the fence between teams is not in place: %s", missing)
+            else:
+                _log.warning("the fence between teams is in place again")
+        self._no_fence = missing
 
     async def _make_true(self, rollout: Rollout, there: Sequence[Found]) -> None:
         own = {found.number: found for found in there if found.deployment == rollout.deployment}

@@ -46,7 +46,7 @@ def container(
     if unit.read_only:
         config["HostConfig"]["Tmpfs"] = {"/tmp": TMP}  # noqa: S108  inside the container
     if unit.user is not None:
-        config["User"] = str(unit.user)
+        config["User"] = str(unit.user) if unit.group is None else f"{unit.user}:{unit.group}"
     chosen = command if command is not None else unit.command
     if chosen is not None:
         config["Cmd"] = list(chosen)

@@ -70,6 +70,38 @@ def test_generated_folders_are_listed_as_git_lists_them(size: Callable[[str], in
     assert any(differing)
 
 
+@pytest.mark.parametrize(
+    ("line", "path", "ignored"),
+    [
+        # Git compares bytes: an é has two of them.
+        ("?", "a", True),
+        ("?", "é", False),
+        ("??", "é", True),
+        ("[!a]", "é", False),
+        # Two stars after nothing but letters stand at the beginning of what git compares by wildcards.
+        ("/a**/b", "ab", True),
+        ("/a**/b", "axx/y/b", True),
+        ("/a?**/b", "axx/y/b", False),
+        ("x/**/b", "x/b", True),
+        ("x/**", "x", False),
+        ("a\\ ", "a ", True),
+        ("a ", "a", True),
+        ("[[:alpha:]]", "a", True),
+        ("[[:alpha:]]", "1", False),
+        ("[z-a]", "a", False),
+        ("[]-]", "-", True),
+        ("\\", "\\", False),
+    ],
+)
+def test_a_line_leaves_out_what_git_leaves_out(tmp_path: Path, line: str, path: str, *, ignored: bool) -> None:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).touch()
+    (tmp_path / ".gitignore").write_text(f"{line}\n", encoding="utf-8")
+    assert (path not in sent(tmp_path)) is ignored
+    assert (path not in git(tmp_path, "ls-files", "-coz", "--exclude-standard").split("\0")) is ignored
+
+
 def test_the_repository_itself_is_left_out_at_any_depth(tmp_path: Path) -> None:
     write(tmp_path, _git__HEAD="x", a_git="x", sub___git="gitdir: elsewhere", sub__kept="x")
     assert sent(tmp_path) == ["Dockerfile", "a.git", "sub/kept"]

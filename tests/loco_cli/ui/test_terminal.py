@@ -1,6 +1,5 @@
 """What is said on the way and in the end: to a person at a terminal, to a file, to a program."""
 
-import io
 import json
 import sys
 from collections.abc import Callable
@@ -11,26 +10,9 @@ from rich.cells import cell_len
 from loco_cli.ui.results import Opened
 from loco_cli.ui.terminal import Ui
 from tests.loco_cli.samples import event
-
-SHOW_CURSOR = "\x1b[?25h"
-HIDE_CURSOR = "\x1b[?25l"
+from tests.loco_cli.screen import HIDE_CURSOR, LINE_GONE, SHOW_CURSOR, at_a_terminal
 
 Capture = pytest.CaptureFixture[str]
-
-
-class Screen(io.StringIO):
-    """A terminal that takes everything down."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    """Give the terminal where stderr goes now."""
-    screen = Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    return screen
 
 
 def test_without_a_terminal_steps_go_to_stderr_and_the_result_to_stdout(capsys: Capture) -> None:
@@ -84,7 +66,7 @@ def test_on_a_terminal_the_moving_line_is_shown_and_taken_away(monkeypatch: pyte
     assert "building: �[2J[1/2] RUN make" in text
     assert "[bold]built[/bold]: 2 steps\n" in text
     assert text.rindex(SHOW_CURSOR) > text.rindex(HIDE_CURSOR)
-    assert text.endswith("\r\x1b[1A\x1b[2K")
+    assert text.endswith(LINE_GONE)
     ui.close()
     assert screen.getvalue() == text
 
@@ -99,7 +81,7 @@ def test_the_moving_line_is_one_line_however_long_it_is(monkeypatch: pytest.Monk
     assert shown.endswith("…")
     assert message.startswith(shown[2:-1].rstrip())
     assert 76 < cell_len(shown) <= 80
-    assert rest == f"{SHOW_CURSOR}\r\x1b[1A\x1b[2K"
+    assert rest == SHOW_CURSOR + LINE_GONE
 
 
 def test_the_result_comes_after_the_moving_line_is_gone(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

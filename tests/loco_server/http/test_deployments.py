@@ -68,6 +68,8 @@ async def test_the_tokens_are_closed_before_the_gates_read_the_image(server: Api
     [
         ({"user": ""}, "root"),
         ({"user": "nobody"}, "nobody"),
+        ({"user": "10001:nogroup"}, "nogroup"),
+        ({"user": "²"}, "²"),
         ({"size": 3_000_000_000}, "3.0 GB"),
     ],
 )
@@ -90,6 +92,22 @@ async def test_a_named_user_is_looked_up_in_the_image(server: Api, ann: httpx.As
     item = await server.records.deployments.get(app.id, 1)
     assert item is not None
     assert item.user_id == 812
+
+
+@pytest.mark.parametrize(("user", "group"), [("web:20002", 20002), ("812:staff", 50), ("web", None)])
+async def test_the_group_of_an_image_is_kept_for_a_redeploy_too(
+    server: Api, ann: httpx.AsyncClient, user: str, group: int | None
+) -> None:
+    server.registry.users["web"], server.registry.groups["staff"] = 812, 50
+    made = await created(ann)
+    await push(server, ann, made, user=user)
+    app = (await server.records.apps.all())[0]
+    [item] = await server.records.claims.claim("worker")
+    await server.records.deployments.move(app.id, 1, "rolling", of=("accepted",), message="rolling")
+    await server.records.claims.promote(item, message="live")
+    await ann.post("/v1/teams/ann/apps/shop/redeploy")
+    items = await server.records.deployments.of_app(app.id)
+    assert [(found.user_id, found.group_id) for found in items] == [(812, group)] * 2
 
 
 async def test_an_image_that_was_never_pushed_is_refused(server: Api, ann: httpx.AsyncClient) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from loco_server.identity.local import EXPIRES_IN, LocalIdentity
+from loco_server.identity.local import EXPIRES_IN, OPEN_AT_MOST, LocalIdentity
 
 pytestmark = pytest.mark.anyio
 
@@ -78,3 +78,10 @@ async def test_an_unknown_sign_in_touches_no_file(provider: LocalIdentity, tmp_p
     victim.touch()
     assert await provider.finish("../victim", "x") is None
     assert victim.exists()
+
+
+async def test_of_too_many_open_sign_ins_the_oldest_gives_way(provider: LocalIdentity, tmp_path: Path) -> None:
+    begun = [await start(provider, f"local-{number}") for number in range(OPEN_AT_MOST + 1)]
+    assert len(list((tmp_path / "login").iterdir())) == OPEN_AT_MOST
+    assert await provider.finish("local-0", begun[0][1]) is None
+    assert await provider.finish(f"local-{OPEN_AT_MOST}", begun[-1][1]) is not None

@@ -156,3 +156,20 @@ async def test_a_number_cannot_be_had_once_the_app_is_being_destroyed(records: R
     await records.apps.mark_destroying(app.id)
     with pytest.raises(Conflict, match="being destroyed"):
         await records.deployments.create(app, Service(name="shop"), [], action="deploy", created_by="ann")
+
+
+async def test_a_stale_attempt_cannot_say_that_the_release_command_ran(records: Records) -> None:
+    app = await records.app()
+    number = await records.accepted(app)
+    [stale] = await records.claims.claim("first")
+    await records.deployments.move(app.id, number, "rolling", of=("accepted",), message="rolling")
+    [heir] = await records.claims.take_over("second")
+    with pytest.raises(ClaimLostError):
+        await records.claims.set_released(stale)
+    item = await records.deployments.get(app.id, number)
+    assert item is not None
+    assert not item.released
+    await records.claims.set_released(heir)
+    item = await records.deployments.get(app.id, number)
+    assert item is not None
+    assert item.released

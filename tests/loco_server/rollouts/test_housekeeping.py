@@ -1,5 +1,6 @@
 """Which images stay, when space is given back, and what becomes of pushes that never came."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,11 +24,14 @@ class House:
         self.registry = FakeRegistry()
         self.closed = ClosedDeployments(keep_seconds=300)
         self.collected = 0
+        self.fails = 0
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.housekeeping = self.again()
 
     def again(self) -> Housekeeping:
         """As a restarted server makes it."""
         return Housekeeping(
+            people=self.records.people,
             apps=self.records.apps,
             deployments=self.records.deployments,
             facts=self.records.facts,
@@ -38,6 +42,11 @@ class House:
         )
 
     async def _collect(self) -> int:
+        if self.fails:
+            self.fails -= 1
+            raise RuntimeError("the registry did not come back")
+        if self.meanwhile is not None:
+            await self.meanwhile()
         self.collected += 1
         return 1000
 
@@ -105,6 +114,29 @@ async def test_space_is_given_back_once_images_went_also_by_a_server_that_starte
     assert house.collected == 1
 
 
+async def test_a_collection_that_failed_is_tried_again(
+    house: House, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await records.facts.add_garbage()
+    monkeypatch.setattr(housekeeping_module, "COLLECT_EVERY", 0)
+    house.fails = 1
+    with pytest.raises(RuntimeError, match="the registry did not come back"):
+        await house.housekeeping.once()
+    await house.again().once()
+    await house.housekeeping.once()
+    assert house.collected == 1
+
+
+async def test_what_is_deleted_while_space_is_given_back_is_for_the_next_time(house: House, records: Records) -> None:
+    await records.facts.add_garbage()
+    house.meanwhile = records.facts.add_garbage
+    await house.housekeeping.collect()
+    assert await records.facts.garbage() is not None
+    house.meanwhile = None
+    await house.housekeeping.collect()
+    assert await records.facts.garbage() is None
+
+
 async def test_space_waits_while_any_push_is_under_way(house: House, records: Records) -> None:
     app = await records.app()
     await records.deployments.create(app, Service(name="shop"), [], action="deploy", created_by="ann")
@@ -126,3 +158,24 @@ async def test_a_deployment_whose_image_never_came_expires_and_its_token_buys_no
     assert states == {1: "expired", 2: "created"}
     assert house.closed.is_closed(deployment_key(app.id, 1))
     assert not house.closed.is_closed(deployment_key(app.id, 2))
+
+
+@pytest.mark.parametrize("how", ["expired", "revoked"])
+async def test_a_session_that_ended_is_told_for_a_month_and_then_forgotten(
+    house: House, records: Records, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    user = await records.people.signed_in("local", "ann", "ann")
+    now = datetime.now(UTC)
+    ends = now + timedelta(days=1 if how == "revoked" else -1)
+    await records.people.add_token("ended", user.id, kind="session", sha256="0", expires_at=ends)
+    await records.people.add_token("lives", user.id, kind="session", sha256="0", expires_at=now + timedelta(days=1))
+    await records.people.add_token("for ever", user.id, kind="deploy", sha256="0", expires_at=None)
+    if how == "revoked":
+        await records.people.revoke("ended")
+    await house.housekeeping.once()
+    assert await records.people.token("ended") is not None
+    monkeypatch.setattr(housekeeping_module, "TOKENS_KEPT", timedelta(0))
+    await house.housekeeping.once()
+    assert await records.people.token("ended") is None
+    assert await records.people.token("lives") is not None
+    assert await records.people.token("for ever") is not None

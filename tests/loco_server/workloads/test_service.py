@@ -10,8 +10,8 @@ def app(**keys: object) -> Service:
 
 
 def test_an_empty_spec_becomes_one_replica_on_8080_with_a_tcp_probe() -> None:
-    unit = service.unit(app(), image="r/x@sha256:1", user=10001, routes=[ROUTE], injected=())
-    assert (unit.replicas, unit.image, unit.user, unit.command) == (1, "r/x@sha256:1", 10001, None)
+    unit = service.unit(app(), image="r/x@sha256:1", user=10001, group=20002, routes=[ROUTE], injected=())
+    assert (unit.replicas, unit.image, unit.user, unit.group, unit.command) == (1, "r/x@sha256:1", 10001, 20002, None)
     assert unit.ports == (UnitPort("http", 8080, "http"),)
     assert unit.routes == (ROUTE,)
     assert unit.probe == Probe(port=8080, path=None, interval=10, timeout=2, grace=30, failures=3)
@@ -20,7 +20,7 @@ def test_an_empty_spec_becomes_one_replica_on_8080_with_a_tcp_probe() -> None:
 
 def test_what_the_spec_sets_wins_over_what_is_injected() -> None:
     spec = app(env={"LOCO_APP": "mine", "B": "2"})
-    unit = service.unit(spec, image="i", user=1, routes=[], injected=[("LOCO_APP", "shop"), ("A", "1")])
+    unit = service.unit(spec, image="i", user=1, group=None, routes=[], injected=[("LOCO_APP", "shop"), ("A", "1")])
     assert unit.env == (("A", "1"), ("B", "2"), ("LOCO_APP", "mine"))
 
 

@@ -18,6 +18,14 @@ def test_an_instance_is_on_its_teams_network_at_its_address_under_its_apps_name(
     assert "User" not in config
 
 
+def test_the_user_is_given_with_its_group_where_the_image_says_one() -> None:
+    def user(**changes: int) -> object:
+        return render.container("inst", rollout(new_app(), 1, unit(IMAGE, **changes)), 1, "10.213.0.2")["User"]
+
+    assert user(user=10001) == "10001"
+    assert user(user=10001, group=0) == "10001:0"
+
+
 def test_the_release_command_has_no_alias_and_its_own_command() -> None:
     app = new_app("shop")
     config = render.container("inst", rollout(app, 12, unit(IMAGE)), 0, "10.213.0.2", command=("migrate",))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from loco_cli.build.engine import QUICK_SECONDS, Engine, records
+from loco_cli.build.engine import QUICK_SECONDS, Engine, SourceError, records
 from loco_spec.errors import EngineUnavailable
 
 _DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})")
@@ -56,8 +56,7 @@ class Podman(Engine):
         """
         query = {"reference": f"{registry}/{_PROBE}", **insecure(registry)}
         headers = self._credentials(registry, username, password)
-        api = self._quick
-        url = f"{api.base_url}/v{self._version}/libpod/images/pull"
+        api, url = self._quick, self._own("/images/pull")
         try:
             told = list(self._told(lambda: records(api, url, query, headers), "a look at the registry"))
         except EngineUnavailable as e:
@@ -67,6 +66,43 @@ class Podman(Engine):
         error = " ".join(str(record["error"]) for record in told if "error" in record)
         if _ON_THE_WAY.search(error):
             raise self._unreachable(registry, error)
+
+    def resolve(self, reference: str) -> dict[str, Any]:
+        """Give an image's digest. Podman tells of a registry's image nothing before it has pulled it: so it is pulled.
+
+        Raises:
+            SourceError: the registry does not give it.
+            EngineUnavailable: the engine went away.
+        """
+        self._fetch({"reference": reference})
+        found = self.inspect(reference) or {}
+        digests = [str(name).partition("@")[2] for name in found.get("RepoDigests") or ()]
+        if not digests:
+            raise SourceError(None, f"Podman pulled {reference} and tells no digest of it")
+        return {"Descriptor": {"digest": digests[0]}, "Platforms": []}
+
+    def pull(self, repository: str, digest: str, platform: str | None) -> Iterator[dict[str, Any]]:
+        """Pull an image by its digest, signed in as the person is (`podman login`). There are no records of it.
+
+        Raises:
+            SourceError: the registry does not give it.
+            EngineUnavailable: the engine went away.
+        """
+        system, _, architecture = (platform or "").partition("/")
+        chosen = {"OS": system, "Arch": architecture.partition("/")[0]} if platform else {}
+        self._fetch({"reference": f"{repository}@{digest}", **chosen})
+        return iter(())
+
+    def _fetch(self, query: dict[str, str]) -> None:
+        api, url = self._streams, self._own("/images/pull")
+        query |= insecure(query["reference"].partition("/")[0])
+        for record in self._told(lambda: records(api, url, query, {}), "the pull"):
+            if "error" in record:
+                raise SourceError(None, str(record["error"]))
+
+    def _own(self, path: str) -> str:
+        """Give the address of a request of Podman's own API."""
+        return f"{self._quick.base_url}/v{self._version}/libpod{path}"
 
     def _credentials(self, registry: str, username: str, password: str) -> dict[str, str]:
         from docker import auth

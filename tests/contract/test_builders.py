@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -130,11 +131,11 @@ def test_the_context_is_what_the_ignore_file_leaves(world: World) -> None:
 
 
 def test_an_archive_has_the_files_of_the_recipe_and_no_others(world: World) -> None:
-    recipe = world.recipe(BASE + f"COPY . /context\nRUN ls /context # {uuid4()}\n", {"wanted": b"1", "other": b"2"})
-    chosen = [entry for entry in recipe.files if entry.path != "other"]
-    build = world.build(
-        (world.folder / "Dockerfile").read_text(), {"wanted": b"1", "other": b"2"}, files=chosen, as_archive=True
-    )
+    found = world.recipe(BASE + f"COPY . /context\nRUN ls /context # {uuid4()}\n", {"wanted": b"1", "other": b"2"})
+    chosen = [entry for entry in found.files if entry.path != "other"]
+    build = Build()
+    assert world.builder.missing() == ""
+    world.builder.build(replace(found, files=chosen, as_archive=True), build.progress)
     (step,) = (step for step in build.steps if "RUN" in step.name)
     assert step.lines == ["Dockerfile", "wanted"]
 

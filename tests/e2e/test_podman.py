@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+import docker
 import pytest
 
-from tests.e2e.stack import Stack, httpd
+from tests import images
+from tests.e2e.stack import HTTPD, QUICK, Stack, httpd
 from tests.e2e.test_bad_input import BUILD, USAGE, fails
 from tests.podman import PodmanService, podman_service
+from tests.private_registry import private_registry
 
 pytestmark = pytest.mark.engine
 
@@ -49,3 +52,18 @@ def test_a_registry_that_podman_cannot_reach_is_told_before_the_build(stack: Sta
     with podman_service(apart=True) as away:
         fails(stack, folder, BUILD, "cannot reach the registry", "unset DOCKER_HOST", DOCKER_HOST=away.host)
     assert stack.json("status", cwd=folder)["latest"]["state"] == "cancelled"
+
+
+def test_an_existing_image_is_fetched_and_pushed_by_podman(
+    stack: Stack, podman: PodmanService, docker_client: docker.DockerClient
+) -> None:
+    web = images.build(docker_client, HTTPD, {"www/index.html": b"made elsewhere"})
+    folder = stack.folder / "apps" / "podman-existing"
+    folder.mkdir(parents=True)
+    with private_registry() as elsewhere:
+        elsewhere.push(docker_client, web, "acme/web", "1")
+        (folder / "loco.toml").write_text(f'image = "{elsewhere.host}/acme/web:1"\n{QUICK}')
+        stack.loco("deploy", cwd=folder, DOCKER_HOST=podman.host)
+        assert stack.get("podman-existing").text == "made elsewhere"
+        (folder / "loco.toml").write_text(f'image = "{elsewhere.host}/acme/nothing:1"\n{QUICK}')
+        fails(stack, folder, BUILD, "acme/nothing:1", "no such image", DOCKER_HOST=podman.host)

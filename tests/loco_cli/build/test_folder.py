@@ -52,7 +52,7 @@ def app(tmp_path: Path) -> Path:
 @pytest.fixture
 def builder(monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
     found = FakeBuilder()
-    monkeypatch.setattr(image, "_builder", lambda *_: found)
+    monkeypatch.setattr(image, "choose", lambda *_: found)
     return found
 
 

@@ -21,7 +21,7 @@ from loco_server.registries.base import ImageMissingError, ImageUnreadableError,
 from loco_server.scanners.base import Scanner
 from loco_server.settings import Settings
 from loco_server.units import UnitRoute
-from loco_spec import image_rules, names, references
+from loco_spec import image_rules, names
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
 from loco_spec.errors import (
     ConfigError,
@@ -323,19 +323,12 @@ def _checked(spec: Service | Planned, team: str, name: str) -> Service:
     """The spec as it is stored: its name and team are those of the address it was sent to.
 
     Raises:
-        LocoError: they are not, or `image` names no image.
+        LocoError: they are not.
     """
     if not isinstance(spec, Service):  # it refuses itself; said here for the type
         raise _not_yet("kind", f'"{spec.kind}" is not there yet')
     if spec.name != name or spec.team not in {None, team}:
         raise UsageError(f"the spec is of {spec.team or team}/{spec.name}, and was sent to {team}/{name}")
-    if spec.image is not None:
-        try:
-            references.parse(spec.image)
-        except ValueError as e:
-            raise ConfigError(
-                "image is no reference to an image", fields=[FieldFault(path="image", message=str(e))]
-            ) from e
     return spec.model_copy(update={"team": None})
 
 

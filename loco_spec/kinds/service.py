@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from loco_spec import names, rules
+from loco_spec import names, references, rules
 from loco_spec.build import Build
 from loco_spec.routes import Port, Route
 from loco_spec.runtime import Deploy, Health, Metrics, Resources, Scale, Security
@@ -44,6 +44,12 @@ def _env_name(text: str) -> str:
     return text
 
 
+def _image(text: str) -> str:
+    references.parse(text)
+    return text
+
+
+Image = Annotated[str, AfterValidator(_image)]
 Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern": r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"})]
 EnvName = Annotated[str, AfterValidator(_env_name)]
 
@@ -55,7 +61,7 @@ class Service(Table):
     """What kind of workload it is: containers that listen."""
     team: Slug | None = None
     """The team that owns it. Default: your own."""
-    image: str | None = Field(default=None, min_length=1)
+    image: Image | None = None
     """An image that is there already, instead of [build]."""
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
     """What the containers run. Default: the image's own command."""

@@ -64,7 +64,7 @@ def services(draw: st.DrawFn) -> Service:
     places = draw(st.lists(st.tuples(st.none() | hosts, paths), max_size=3, unique=True))
     name = draw(slugs)
     unlike = {(host or name, path): (host, path) for host, path in places}
-    image = draw(st.none() | some_text)
+    image = draw(st.none() | st.sampled_from(["shop:dev", "ghcr.io/acme/shop:1.4", f"postgres@sha256:{'a' * 64}"]))
     return Service(
         name=name,
         team=draw(st.none() | slugs),

@@ -13,7 +13,14 @@ from tests.loco_cli.server import END, Server, message
 ENGINE = ("--builder", "engine")
 V3 = f"{DEPLOYMENTS}/3"
 URL = "https://shop.example.com"
-ON_THE_WAY = "v3 of shop (team ann)\nbuilt: 0 steps, 0 cached\nimage ready (0.0 s)\npushing\npushed 0 B, 1 of 1 layer new (0.0 s)\nv3: rolling out\n"
+ON_THE_WAY = """\
+v3 of shop (team ann)
+built: 0 steps, 0 cached
+image ready (0.0 s)
+pushing
+pushed 0 B, 1 of 1 layer new (0.0 s)
+v3: rolling out
+"""
 
 
 def use(monkeypatch: pytest.MonkeyPatch, docker: Docker) -> Docker:

@@ -78,8 +78,8 @@ def test_without_an_engine_no_number_is_taken(server: Server, loco: Loco, monkey
         (Docker(builds=[{"error": "dockerfile parse error on line 1"}]), 3, "dockerfile parse error on line 1"),
         (Docker(builds=[OSError("gone")]), 3, "broke off the build: gone"),
         (Docker(pushes=[[{"error": "denied"}]]), 3, "the push to 127.0.0.1:7081 failed: denied"),
-        (Docker(builds=[KeyboardInterrupt()]), 130, "v3 cancelled; nothing was changed"),
-        (Docker(pushes=[[KeyboardInterrupt()]]), 130, "v3 cancelled; nothing was changed"),
+        (Docker(builds=[KeyboardInterrupt()]), 130, "error: v3 cancelled; nothing was changed\nnext: loco deploy\n"),
+        (Docker(pushes=[[KeyboardInterrupt()]]), 130, "error: v3 cancelled; nothing was changed\nnext: loco deploy\n"),
     ],
     ids=["build", "engine", "push", "ctrl-c in the build", "ctrl-c in the push"],
 )

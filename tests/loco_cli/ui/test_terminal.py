@@ -80,7 +80,7 @@ def test_the_moving_line_is_one_line_however_long_it_is(monkeypatch: pytest.Monk
     shown, rest = screen.getvalue().removeprefix(HIDE_CURSOR).split("\n")
     assert shown.endswith("…")
     assert message.startswith(shown[2:-1].rstrip())
-    assert 76 < cell_len(shown) <= 80
+    assert 78 < cell_len(shown) <= 80
     assert rest == SHOW_CURSOR + LINE_GONE
 
 

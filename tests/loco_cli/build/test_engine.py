@@ -101,7 +101,10 @@ def test_without_an_engine_its_address_and_what_to_install_are_told(monkeypatch:
     assert caught.value.hint == "install or start Docker (Debian: apt-get install docker.io), then: loco deploy"
 
 
-def test_the_current_context_of_the_docker_cli_is_the_engine_and_is_named(private_home: Path) -> None:
+def test_the_current_context_of_the_docker_cli_is_the_engine_and_is_named(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     config = private_home / ".docker"
     meta = config / "contexts/meta" / hashlib.sha256(b"far").hexdigest() / "meta.json"
     meta.parent.mkdir(parents=True)

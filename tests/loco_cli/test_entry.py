@@ -116,9 +116,15 @@ def test_the_package_can_be_run_and_gives_its_exit_code_to_the_shell(folder: Pat
 
 
 @pytest.mark.parametrize(
-    ("args", "exit_code"), [("--help", 0), ("version --json", 0), ("apps --team X --json", 2), ("x --json", 2)]
+    ("args", "exit_code", "unbuffered"),
+    [
+        ("--help", 0, ""),
+        ("--help", 0, "1"),
+        ("version --json", 0, ""),
+        ("apps --team X --json", 2, "1"),
+        ("x --json", 2, ""),
+    ],
 )
-@pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_has_enough_is_no_failure(args: str, exit_code: int, unbuffered: str) -> None:
     """As in `loco apps | head -1`: the pipe is closed before anything is written."""
     reader, writer = os.pipe()

@@ -16,6 +16,7 @@ from loco_spec.errors import (
     Conflict,
     EngineUnavailable,
     ImageRefused,
+    InvalidRequest,
     NotFound,
     Refused,
     RegistryUnreachable,
@@ -316,9 +317,10 @@ async def test_a_spec_of_another_app_is_refused(server: Api, ann: httpx.AsyncCli
 
 
 async def test_image_in_the_spec_is_a_reference_or_the_fault_names_it(server: Api, ann: httpx.AsyncClient) -> None:
-    error = refused(await create(ann, spec={"image": "ghcr.io/acme/Shop:1"}))
-    assert isinstance(error, ConfigError)
-    assert [fault.path for fault in error.fields] == ["image"]
+    spec = {"name": "shop", "image": "ghcr.io/acme/Shop:1"}
+    error = refused(await ann.post("/v1/teams/ann/apps/shop/deployments", json={"spec": spec}))
+    assert isinstance(error, InvalidRequest)
+    assert [fault.path for fault in error.fields] == ["spec.image"]
     assert "lower case" in error.fields[0].message
 
 

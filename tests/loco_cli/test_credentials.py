@@ -188,10 +188,13 @@ def test_a_keyring_that_fails_is_passed_over(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("locked")
-def test_a_keyring_that_waits_for_ever_is_waited_for_a_while() -> None:
+def test_a_keyring_that_waits_for_ever_is_waited_for_a_while_and_not_at_the_end() -> None:
     found = Credentials()
     assert found.find(SERVER) is None
     assert found.keep(SERVER, "loco_a") == str(found.path)
+    waiting = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    assert waiting
+    assert all(thread.daemon for thread in waiting)
 
 
 def test_a_keyring_that_was_asked_for_by_name_must_work(monkeypatch: pytest.MonkeyPatch) -> None:

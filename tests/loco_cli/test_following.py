@@ -20,6 +20,7 @@ from loco_spec.errors import (
 )
 from tests.loco_cli.conftest import Clock
 from tests.loco_cli.samples import DEPLOYMENTS, DIAGNOSIS, deployment, event
+from tests.loco_cli.screen import at_a_terminal
 from tests.loco_cli.server import END, PING, Part, Server, message
 
 V3 = f"{DEPLOYMENTS}/3"
@@ -55,6 +56,18 @@ def test_what_happens_is_shown_as_it_comes_and_the_end_is_the_result(
     clock.now += 7
     assert started.follow(ROLLING) == Deployed(deployment=deployment(), unchanged=False, seconds=7)
     assert capsys.readouterr() == ("", "v3: rolling out\nv3: live\n")
+
+
+def test_while_nothing_happens_a_person_sees_how_long_it_takes(
+    server: Server, context: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = at_a_terminal(monkeypatch)
+    ends(server, deployment(), PING)
+    follower = Follower(context, wait_timeout="10m")
+    clock.now += 7
+    follower.follow(ROLLING)
+    context.close()
+    assert "v3: waiting (7 s)" in screen.getvalue()
 
 
 def test_what_is_known_already_and_what_the_end_tells_is_not_shown(

@@ -12,6 +12,9 @@ from pathlib import Path
 import docker
 import httpx
 
+from loco_cli.build import engine as engines
+from loco_cli.build.image import Folder, Options
+from loco_spec.build import Build
 from tests import images
 from tests.e2e.stack import HTTPD, QUICK, Stack, httpd
 
@@ -78,7 +81,19 @@ def loco(stack: Stack, *args: str, folder: Path | None = None) -> Callable[[], N
     return run
 
 
+def build_step(folder: Path) -> Callable[[], None]:
+    """Give the build step of a deploy alone, in this process: listing, fingerprint, and a build where one is due."""
+    engine = engines.connect()
+
+    def run() -> None:
+        found = Folder(folder, Build(), Options(args={}))
+        found.image(engine, tag="loco-bench/step:latest", say=lambda _: None, working=lambda _: None)
+
+    return run
+
+
 def main(stack: Stack) -> None:
+    os.environ["XDG_CACHE_HOME"] = str(stack.folder / "cache")
     client = docker.DockerClient(base_url="unix:///var/run/docker.sock", version="auto")
     images.base_image(client)
     stack.start()
@@ -120,6 +135,23 @@ def main(stack: Stack) -> None:
         loco(stack, "deploy", folder=folder_large),
         build_large,
     )
+    step = build_step(folder_large)
+    step()
+    compare(f"nothing changed in {LARGE * 10} MB, 10,000 files: build step / build", step, build_large)
+
+    def changed(work: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            (folder_large / "src/0/0.js").write_text(str(next(count)))
+            work()
+
+        return run
+
+    compare(
+        f"one file changed in {LARGE * 10} MB, 10,000 files: build step / build",
+        changed(step),
+        changed(build_large),
+    )
+    client.images.remove("loco-bench/step:latest", force=True)
     compare("loco --help / python -c pass", loco(stack, "--help"), bare)
     for tag in ("loco-bench/hello", "loco-bench/large"):
         client.images.remove(tag, force=True)

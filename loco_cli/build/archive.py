@@ -7,8 +7,10 @@ from loco_cli.build import content
 from loco_cli.build.files import Entry
 
 _BLOCK = 512
-_PIECE = 1 << 16
-"""Small files are given together, in pieces of about this size."""
+_PIECE = 1 << 15
+"""Small files are given together, in pieces of about this size: a pipe or socket has room for one, so that the next is
+made while this one is taken. With 64 KB, which fill a pipe, both sides wait for one another.
+"""
 _NAME = 100
 _PADDING = [b"\0" * (-size % _BLOCK) for size in range(_BLOCK)]
 _TYPES = {"file": b"0", "folder": b"5", "link": b"2"}

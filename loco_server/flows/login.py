@@ -1,16 +1,16 @@
 """Signing in and out, and who a token stands for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from loco_server.identity.base import IdentityProvider
 from loco_server.policy import tokens
-from loco_server.records.people import People
+from loco_server.records.people import People, TokenRecord
 from loco_server.records.values import UserRecord
 from loco_spec import names
 from loco_spec.api import LoginPrompt, Me, SignedIn, Team
-from loco_spec.errors import NotSignedIn, UsageError
+from loco_spec.errors import NotAllowed, NotSignedIn, UsageError
 
 SESSION = timedelta(days=30)
 _SLIDE_AFTER = timedelta(days=1)
@@ -21,8 +21,19 @@ class Caller:
     """Who asks, by which token."""
 
     user: UserRecord
-    token_id: str
-    expires_at: datetime | None
+    token: TokenRecord
+    address: str = ""
+    """From where: the client's address."""
+    request_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """How events call it: the login; for a machine's token also the token's name."""
+        return self.user.login if self.token.can is None else f"{self.user.login} ({self.token.name or self.token.id})"
+
+    @property
+    def expires_at(self) -> datetime | None:
+        return self.token.expires_at
 
 
 class Login:
@@ -67,13 +78,17 @@ class Login:
         token = tokens.new("session")
         expires_at = datetime.now(UTC) + SESSION
         await self._people.add_token(token.id, user.id, kind="session", sha256=token.sha256, expires_at=expires_at)
-        return SignedIn(token=token.text, me=await self.me(Caller(user, token.id, expires_at)))
+        record = TokenRecord(
+            id=token.id, user=user, kind="session", sha256=token.sha256, expires_at=expires_at, revoked_at=None
+        )
+        return SignedIn(token=token.text, me=await self.me(Caller(user, record)))
 
-    async def caller(self, text: str) -> Caller:
+    async def caller(self, text: str, *, address: str = "", request_id: str = "") -> Caller:
         """Give the person behind a token.
 
         Raises:
             NotSignedIn: no such token, or it ended.
+            NotAllowed: the person is suspended.
         """
         token_id = tokens.token_id(text)
         found = None if token_id is None else await self._people.token(token_id)
@@ -86,10 +101,12 @@ class Login:
         if found.kind == "session" and expires_at is not None and expires_at - now < SESSION - _SLIDE_AFTER:
             expires_at = now + SESSION
             await self._people.slide(found.id, expires_at)
-        return Caller(found.user, found.id, expires_at)
+        if found.user.suspended is not None:
+            raise NotAllowed(f"{found.user.login} is suspended: {found.user.suspended}", hint="ask the operator")
+        return Caller(found.user, replace(found, expires_at=expires_at), address, request_id)
 
     async def end(self, caller: Caller) -> None:
-        await self._people.revoke(caller.token_id)
+        await self._people.revoke(caller.token.id)
 
     async def me(self, caller: Caller) -> Me:
         """Give the person's name and teams."""

@@ -5,7 +5,8 @@ from starlette.requests import Request
 from loco_server.flows.login import Caller
 from loco_server.http.call import Call, Services
 from loco_server.http.endpoint import Endpoint
-from loco_server.policy.permissions import Permission, allows
+from loco_server.policy.permissions import Permission, allows, token_allows
+from loco_spec import names
 from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
 from loco_spec.version import VERSION, VERSION_HEADER, version_tuple
 
@@ -22,6 +23,8 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services) ->
     if endpoint.permission is Permission.PUBLIC:
         return Call(request=request, services=services)
     caller = await _caller(request, services)
+    if endpoint.permission is Permission.ACCOUNT and caller.token.can is not None:
+        raise NotAllowed("this is for the person, and the token is a machine's", hint="loco login")
     team_name = request.path_params.get("team")
     if team_name is None:
         return Call(request=request, services=services, caller=caller)
@@ -29,10 +32,17 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services) ->
     if membership is None:
         raise NotFound(f"there is no team {team_name}, or you are not in it", hint="loco whoami")
     team, role = membership
+    token = caller.token
+    if token.team_id not in {None, team.id}:
+        raise NotFound(f"there is no team {team_name}, or you are not in it", hint="loco whoami")
+    if not token_allows(token.can, endpoint.permission):
+        raise NotAllowed(f"this token can {token.can}, and may not do this ({endpoint.permission})", hint="loco login")
     if not allows(role, endpoint.permission):
         raise NotAllowed(f"a {role} of team {team.name} may not do this ({endpoint.permission})", hint="loco whoami")
     app_name = request.path_params.get("app")
     app = None if app_name is None else await services.apps.find(team.id, app_name)
+    if token.app_id is not None and (app is None or app.id != token.app_id):
+        raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
     if app is None and app_name is not None and not endpoint.makes_app:
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
     return Call(request=request, services=services, caller=caller, team=team, app=app)
@@ -61,4 +71,5 @@ async def _caller(request: Request, services: Services) -> Caller:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NotSignedIn("you are not signed in", hint="loco login")
-    return await services.login.caller(token.strip())
+    address = "" if request.client is None else request.client.host
+    return await services.login.caller(token.strip(), address=address, request_id=names.new_id())

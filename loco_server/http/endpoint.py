@@ -22,5 +22,7 @@ class Endpoint:
     response: type[BaseModel] | None = None
     """None: a stream, or nothing."""
     status: int = 200
+    action: str = ""
+    """What the event is called that a change leaves: `app.destroy`."""
     makes_app: bool = False
     """The app in the path need not be there yet."""

@@ -7,19 +7,68 @@ class Permission(StrEnum):
     PUBLIC = "public"
     """Anybody, signed in or not."""
     SIGNED_IN = "signed-in"
+    """Any good token."""
+    ACCOUNT = "account"
+    """The person, by a session: no token that a machine holds."""
     APP_READ = "app:read"
+    """Look at apps, deployments, events and logs."""
     APP_DEPLOY = "app:deploy"
+    """Build, push, roll out, cancel, roll again."""
     APP_DESTROY = "app:destroy"
+    VARIABLES_READ = "variables:read"
+    """Names, who set them and when; values never come back to anybody."""
+    VARIABLES_WRITE = "variables:write"
+    TEAM_READ = "team:read"
+    """Members and invitations."""
+    TEAM_MANAGE = "team:manage"
+    """Invite, change roles, remove; nobody gives what they do not have."""
+    TEAM_OWN = "team:own"
+    """Delete the team."""
+    TOKENS_MANAGE = "tokens:manage"
+    """Make and revoke the team's access tokens."""
+    POLICY_READ = "policy:read"
+    """Trust rules, and from where an app may be deployed."""
+    POLICY_WRITE = "policy:write"
 
+
+_READ = frozenset(
+    {
+        Permission.APP_READ,
+        Permission.VARIABLES_READ,
+        Permission.TEAM_READ,
+        Permission.POLICY_READ,
+    }
+)
+_DEPLOY = _READ | {Permission.APP_DEPLOY, Permission.VARIABLES_WRITE, Permission.TOKENS_MANAGE}
+_ADMIN = _DEPLOY | {Permission.APP_DESTROY, Permission.TEAM_MANAGE, Permission.POLICY_WRITE}
+_OWN = _ADMIN | {Permission.TEAM_OWN}
 
 ROLES: dict[str, frozenset[Permission]] = {
-    "owner": frozenset({Permission.APP_READ, Permission.APP_DEPLOY, Permission.APP_DESTROY}),
-    "admin": frozenset({Permission.APP_READ, Permission.APP_DEPLOY, Permission.APP_DESTROY}),
-    "developer": frozenset({Permission.APP_READ, Permission.APP_DEPLOY}),
-    "viewer": frozenset({Permission.APP_READ}),
+    "owner": _OWN,
+    "admin": _ADMIN,
+    "developer": _DEPLOY,
+    "viewer": _READ,
 }
+"""From the most to the least."""
+
+CAN: dict[str, frozenset[Permission]] = {
+    "read": frozenset({Permission.APP_READ, Permission.VARIABLES_READ}),
+    "deploy": frozenset({Permission.APP_READ, Permission.VARIABLES_READ, Permission.APP_DEPLOY}),
+    "admin": _ADMIN - {Permission.TEAM_MANAGE, Permission.TOKENS_MANAGE, Permission.POLICY_WRITE},
+}
+"""What a machine's token may do at the most. None of them makes tokens, invites people or trusts jobs."""
 
 
 def allows(role: str, permission: Permission) -> bool:
     """Whether a role in a team carries a permission. An unknown role carries none."""
     return permission in ROLES.get(role, frozenset())
+
+
+def token_allows(can: str | None, permission: Permission) -> bool:
+    """Whether a token lets its holder use a permission of their role. None: a session, which holds nothing back."""
+    return can is None or permission in CAN.get(can, frozenset())
+
+
+def at_most(role: str, other: str) -> bool:
+    """Whether a role has nothing that the other has not."""
+    return ROLES.get(role, frozenset()) <= ROLES.get(other, frozenset())

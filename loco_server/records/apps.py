@@ -25,6 +25,9 @@ def _record(row: Row[tuple[object, ...]]) -> AppRecord:
         pull_generation=row.pull_generation,
         created_at=row.created_at,
         destroying=row.destroying_at is not None,
+        suspended=None if row.suspended_at is None else str(row.suspended_reason or ""),
+        source=row.source,
+        deployers=tuple(row.deployers),
     )
 
 

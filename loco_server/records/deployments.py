@@ -48,6 +48,7 @@ def record(row: Row[Any]) -> DeploymentRecord:
         cancel_requested=row.cancel_requested,
         owner=row.owner,
         attempt=row.attempt,
+        variables=dict(row.variables),
         ticket_sha256=row.ticket_sha256,
         ticket_expires_at=row.ticket_expires_at,
     )

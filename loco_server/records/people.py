@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, update
 
@@ -19,6 +20,11 @@ class TokenRecord:
     sha256: str
     expires_at: datetime | None
     revoked_at: datetime | None
+    name: str | None = None
+    team_id: str | None = None
+    app_id: str | None = None
+    can: str | None = None
+    """None: a session, which is its person whole."""
 
 
 class People:
@@ -33,13 +39,13 @@ class People:
         async with self._database.write() as db:
             row = (
                 await db.execute(
-                    select(USERS.c.id, USERS.c.login)
+                    select(USERS.c.id, USERS.c.login, USERS.c.suspended_at, USERS.c.suspended_reason)
                     .join(IDENTITIES, IDENTITIES.c.user_id == USERS.c.id)
                     .where(IDENTITIES.c.provider == provider, IDENTITIES.c.subject == subject)
                 )
             ).first()
             if row is not None:
-                return UserRecord(id=row.id, login=row.login)
+                return _user(row, id_=row.id)
             taken = set((await db.execute(select(USERS.c.login))).scalars())
             taken |= set((await db.execute(select(TEAMS.c.name))).scalars())
             name = names.slugify(login, fallback="user")
@@ -73,15 +79,25 @@ class People:
         async with self._database.read() as db:
             row = (
                 await db.execute(
-                    select(TEAMS.c.id, TEAMS.c.name, MEMBERSHIPS.c.role)
+                    select(TEAMS.c.id, TEAMS.c.name, TEAMS.c.suspended_at, TEAMS.c.suspended_reason, MEMBERSHIPS.c.role)
                     .join(MEMBERSHIPS, MEMBERSHIPS.c.team_id == TEAMS.c.id)
                     .where(MEMBERSHIPS.c.user_id == user_id, TEAMS.c.name == team)
                 )
             ).first()
-        return None if row is None else (TeamRecord(id=row.id, name=row.name), str(row.role))
+        return None if row is None else (_team(row), str(row.role))
 
     async def add_token(
-        self, token_id: str, user_id: str, *, kind: str, sha256: str, expires_at: datetime | None
+        self,
+        token_id: str,
+        user_id: str,
+        *,
+        kind: str,
+        sha256: str,
+        expires_at: datetime | None,
+        name: str | None = None,
+        team_id: str | None = None,
+        app_id: str | None = None,
+        can: str | None = None,
     ) -> None:
         async with self._database.write() as db:
             await db.execute(
@@ -90,6 +106,10 @@ class People:
                     user_id=user_id,
                     kind=kind,
                     sha256=sha256,
+                    name=name,
+                    team_id=team_id,
+                    app_id=app_id,
+                    can=can,
                     created_at=datetime.now(UTC),
                     expires_at=expires_at,
                     revoked_at=None,
@@ -100,7 +120,7 @@ class People:
         async with self._database.read() as db:
             row = (
                 await db.execute(
-                    select(TOKENS, USERS.c.login)
+                    select(TOKENS, USERS.c.login, USERS.c.suspended_at, USERS.c.suspended_reason)
                     .join(USERS, USERS.c.id == TOKENS.c.user_id)
                     .where(TOKENS.c.id == token_id)
                 )
@@ -109,11 +129,15 @@ class People:
             return None
         return TokenRecord(
             id=row.id,
-            user=UserRecord(id=row.user_id, login=row.login),
+            user=_user(row, id_=row.user_id),
             kind=row.kind,
             sha256=row.sha256,
             expires_at=row.expires_at,
             revoked_at=row.revoked_at,
+            name=row.name,
+            team_id=row.team_id,
+            app_id=row.app_id,
+            can=row.can,
         )
 
     async def revoke(self, token_id: str) -> None:
@@ -130,3 +154,15 @@ class People:
         """A session that is used lives on."""
         async with self._database.write() as db:
             await db.execute(update(TOKENS).where(TOKENS.c.id == token_id).values(expires_at=expires_at))
+
+
+def _user(row: Any, *, id_: str) -> UserRecord:
+    return UserRecord(id=id_, login=row.login, suspended=_suspension(row))
+
+
+def _team(row: Any) -> TeamRecord:
+    return TeamRecord(id=row.id, name=row.name, suspended=_suspension(row))
+
+
+def _suspension(row: Any) -> str | None:
+    return None if row.suspended_at is None else str(row.suspended_reason or "")

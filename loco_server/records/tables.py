@@ -72,8 +72,12 @@ USERS = Table(
     METADATA,
     Column("id", _ID, primary_key=True),
     Column("login", String(40), nullable=False, unique=True),
+    Column("email", String(254), nullable=True),
     _at("created_at"),
+    _at("suspended_at", nullable=True),
+    Column("suspended_reason", Text, nullable=True),
 )
+"""`email`: only one that the provider has verified."""
 
 IDENTITIES = Table(
     "identities",
@@ -89,8 +93,12 @@ TEAMS = Table(
     Column("id", _ID, primary_key=True),
     Column("name", String(40), nullable=False, unique=True),
     Column("personal_of", _ID, ForeignKey("users.id", ondelete="SET NULL"), nullable=True),
+    Column("quota", JSON, nullable=False, server_default="{}"),
     _at("created_at"),
+    _at("suspended_at", nullable=True),
+    Column("suspended_reason", Text, nullable=True),
 )
+"""`quota`: what the operator allows this team beside or below the defaults, by the quota's name."""
 
 MEMBERSHIPS = Table(
     "memberships",
@@ -107,10 +115,18 @@ TOKENS = Table(
     Column("user_id", _ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("kind", String(20), nullable=False),
     Column("sha256", String(64), nullable=False),
+    Column("name", String(80), nullable=True),
+    Column("team_id", _ID, ForeignKey("teams.id", ondelete="CASCADE"), nullable=True, index=True),
+    Column("app_id", _ID, ForeignKey("apps.id", ondelete="CASCADE"), nullable=True),
+    Column("can", String(10), nullable=True),
     _at("created_at"),
     _at("expires_at", nullable=True),
     _at("revoked_at", nullable=True),
+    _at("used_at", nullable=True),
+    Column("used_from", String(60), nullable=True),
 )
+"""`kind`: session, access (made by a person for a machine) or ci (bought with a job's identity). The last two have a
+scope: one team, perhaps one app, and `can` (read, deploy or admin); they never have more than their user has."""
 
 APPS = Table(
     "apps",
@@ -120,10 +136,15 @@ APPS = Table(
     Column("name", String(40), nullable=False),
     Column("last_number", Integer, nullable=False),
     Column("pull_generation", Integer, nullable=False),
+    Column("source", String(10), nullable=False, server_default="any"),
+    Column("deployers", JSON, nullable=False, server_default="[]"),
     _at("created_at"),
     _at("destroying_at", nullable=True),
+    _at("suspended_at", nullable=True),
+    Column("suspended_reason", Text, nullable=True),
     UniqueConstraint("team_id", "name"),
 )
+"""`source`: any, or ci: then only trusted jobs deploy, and the users (ids) in `deployers`."""
 
 DEPLOYMENTS = Table(
     "deployments",
@@ -138,6 +159,7 @@ DEPLOYMENTS = Table(
     Column("digest", String(71), nullable=True),
     Column("user_id", Integer, nullable=True),
     Column("group_id", Integer, nullable=True),
+    Column("variables", JSON, nullable=False, server_default="{}"),
     Column("release", Boolean, nullable=False),
     Column("force", Boolean, nullable=False),
     Column("released", Boolean, nullable=False),
@@ -156,7 +178,7 @@ DEPLOYMENTS = Table(
     Index("ix_deployments_state", "state"),
 )
 """`user_id` and `group_id` are the numbers inside the container, as the gate resolved them
-(no group: the user's own); `routes` the full hosts."""
+(no group: the user's own); `routes` the full hosts; `variables` the version of each variable that it has."""
 
 EVENTS = Table(
     "events",

@@ -1,5 +1,6 @@
 """What the records hand out: frozen values, never rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,12 +13,16 @@ from loco_spec.kinds.service import Service
 class UserRecord:
     id: str
     login: str
+    suspended: str | None = None
+    """The reason, where an operator has suspended the user."""
 
 
 @dataclass(frozen=True)
 class TeamRecord:
     id: str
     name: str
+    suspended: str | None = None
+    """The reason, where an operator has suspended the team."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,12 @@ class AppRecord:
     pull_generation: int
     created_at: datetime
     destroying: bool = False
+    suspended: str | None = None
+    """The reason, where an operator has suspended the app itself."""
+    source: str = "any"
+    """From where it may be deployed: `any`, or `ci` (trusted jobs, and the users in `deployers`)."""
+    deployers: tuple[str, ...] = ()
+    """Ids of users."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,7 @@ class DeploymentRecord:
     routes: tuple[UnitRoute, ...]
     digest: str | None
     user_id: int | None
+    """The numeric user inside the container."""
     group_id: int | None
     release: bool
     """The release command is asked for even where image and command did not change."""
@@ -57,5 +69,7 @@ class DeploymentRecord:
     cancel_requested: bool
     owner: str | None
     attempt: int
+    variables: Mapping[str, int] = field(default_factory=dict)
+    """The version of each variable that it has."""
     ticket_sha256: str | None = field(default=None, repr=False)
     ticket_expires_at: datetime | None = None

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from loco_server.records import tables_access  # noqa: F401  its tables belong to the metadata too
 from loco_server.records.tables import METADATA
 
 connection = context.config.attributes["connection"]

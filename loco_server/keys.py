@@ -15,6 +15,8 @@ GATEWAY_KEY = "registry-tokens.pem"
 UPSTREAM_KEY = "registry-upstream.pem"
 """Signs what the gateway and the server show to the registry itself."""
 UPSTREAM_CERTIFICATE = "registry-upstream.crt"
+VARIABLES = "variables.keys"
+"""Seal the values of variables."""
 
 
 def signing_key(path: Path) -> ec.EllipticCurvePrivateKey:
@@ -25,7 +27,7 @@ def signing_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """
     if not path.exists():
         key = ec.generate_private_key(ec.SECP256R1())
-        _write(
+        write(
             path,
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -56,7 +58,7 @@ def certificate(path: Path, key: ec.EllipticCurvePrivateKey, name: str) -> x509.
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    _write(path, made.public_bytes(serialization.Encoding.PEM))
+    write(path, made.public_bytes(serialization.Encoding.PEM))
     return made
 
 
@@ -67,14 +69,15 @@ def secret(path: Path, make: Callable[[], bytes], *, length: int) -> bytes:
         ValueError: the file holds something of another length: half of one, after a crash, would be a weak one.
     """
     if not path.exists():
-        _write(path, make())
+        write(path, make())
     found = path.read_bytes()
     if len(found) != length:
         raise ValueError(f"{path} has {len(found)} bytes and should have {length}: put it back from a backup")
     return found
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone. When this returns it outlives a power cut; until then the old one is there."""
     path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -82,3 +85,8 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -56,6 +56,8 @@ class Settings:
     scanner: str = "none"
     base_images: Path | None = None
     """`LOCO_BASE_IMAGES`: a file with the base images that are allowed. None: any."""
+    secret_keys: Path | None = None
+    """`LOCO_SECRET_KEYS_FILE`: the keys of variables, where the operator keeps them. None: in the data folder."""
     address: str = "127.0.0.1"
 
     @property
@@ -138,6 +140,7 @@ def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] 
                 raise ValueError(f"{name} is a number of {unit}, not {environment[name]!r}")
             number[name] = int(environment[name])
     bases = environment.get("LOCO_BASE_IMAGES")
+    secret_keys = environment.get("LOCO_SECRET_KEYS_FILE")
     try:
         network = IPv4Network(subnets) if subnets else Settings.subnets
     except ValueError as e:
@@ -160,4 +163,5 @@ def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] 
             ticket_seconds=number["LOCO_TICKET_SECONDS"],
         ),
         base_images=Path(bases).expanduser().absolute() if bases else None,
+        secret_keys=Path(secret_keys).expanduser().absolute() if secret_keys else None,
     )

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from loco_server.records.apps import claim_routes
 from loco_server.records.database import Database
 from loco_server.records.events import append_event
+from loco_server.records.pins import newest_pins
 from loco_server.records.tables import APPS, DEPLOYMENTS, TEAMS
 from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.records.wake import Wake
@@ -169,6 +170,17 @@ class Deployments:
             ).first()
         return None if row is None else record(row)
 
+    async def newest_ahead(self, app_id: str) -> DeploymentRecord | None:
+        """The newest that is live or about to be: what a new number without an image of its own stands on."""
+        async with self._database.read() as db:
+            row = (await db.execute(_newest_ahead(app_id))).first()
+        return None if row is None else record(row)
+
+    async def pins(self, app_id: str) -> dict[str, int]:
+        """The version of each variable that the next deployment gets."""
+        async with self._database.read() as db:
+            return await newest_pins(db, app_id)
+
     async def live_of_team(self, team_id: str) -> dict[str, DeploymentRecord]:
         """The live deployments of a team's apps, by the app's name."""
         async with self._database.read() as db:
@@ -246,8 +258,12 @@ class Deployments:
         user_id: int | None,
         group_id: int | None = None,
         of: str = "checking",
+        base: int | None = None,
     ) -> str:
-        """Let the image through to the worker, unless a newer deployment is ahead; give the new state.
+        """Let the image through to the worker, with the newest variables; give the new state.
+
+        Superseded when a newer deployment is ahead. Where it stands on another one (`base`) that is not the newest
+        ahead any more, it ends as `cancelled`: what came in between would be undone.
 
         Raises:
             RouteTakenError: one of its routes is somebody else's by now; the state is as it was.
@@ -257,6 +273,11 @@ class Deployments:
             if row is None or row.state != of:
                 return "" if row is None else str(row.state)
             mine = record(row)
+            if base is not None:
+                ahead = (await db.execute(_newest_ahead(app.id))).first()
+                if ahead is None or ahead.number != base:
+                    await end(db, app.id, number, "cancelled", f"v{base} is not the newest any more")
+                    return "cancelled"
             newer = (
                 await db.execute(
                     select(DEPLOYMENTS.c.number, DEPLOYMENTS.c.created_by)
@@ -287,7 +308,13 @@ class Deployments:
                 await db.execute(
                     update(DEPLOYMENTS)
                     .where(this(app.id, number))
-                    .values(state="accepted", digest=digest, user_id=user_id, group_id=group_id)
+                    .values(
+                        state="accepted",
+                        digest=digest,
+                        user_id=user_id,
+                        group_id=group_id,
+                        variables=await newest_pins(db, app.id),
+                    )
                 )
                 await append_event(db, app.id, number, "state", "the image was accepted", {"state": "accepted"})
                 state = "accepted"
@@ -304,6 +331,15 @@ class Deployments:
             )
         self.wake.all()
         return bool(found.rowcount)
+
+
+def _newest_ahead(app_id: str) -> Any:
+    return (
+        select(DEPLOYMENTS)
+        .where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.state.in_(AHEAD))
+        .order_by(DEPLOYMENTS.c.number.desc())
+        .limit(1)
+    )
 
 
 async def end(db: AsyncConnection, app_id: str, number: int, state: str, message: str, *, reason: bool = True) -> None:

@@ -15,7 +15,9 @@ from loco_server.records.events import Events
 from loco_server.records.facts import Facts
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord
+from loco_server.records.variables import Variables
 from loco_server.records.wake import Wake
+from loco_server.sealing import Keyring, new_key
 from loco_server.units import UnitRoute
 from loco_spec import names
 from loco_spec.kinds.service import Service
@@ -31,6 +33,8 @@ class Records:
         self.claims = Claims(self.database, self.wake)
         self.events = Events(self.database, self.wake)
         self.facts = Facts(self.database)
+        self.keyring = Keyring([new_key()])
+        self.variables = Variables(self.database, self.keyring, digest_key=b"d" * 32)
 
     async def team(self, login: str = "ann") -> TeamRecord:
         user = await self.people.signed_in("local", login, login)

@@ -1,6 +1,6 @@
 """The engine-neutral Unit. Kinds become Units (`workloads/`), engines render Units (`engines/`)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loco_spec.routes import Protocol
 
@@ -44,7 +44,8 @@ class Unit:
     image: str
     """By digest: `127.0.0.1:7050/acme/shop-abcdefghij@sha256:…`."""
     command: tuple[str, ...] | None
-    env: tuple[tuple[str, str], ...]
+    env: tuple[tuple[str, str], ...] = field(repr=False)
+    """Secrets among it: a Unit that is shown, in a log or a trace, is shown without."""
     ports: tuple[UnitPort, ...]
     routes: tuple[UnitRoute, ...]
     replicas: int

@@ -5,15 +5,17 @@ import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from loco_server import engines, identity, registries, scanners, seam
+from loco_server import engines, identity, registries, scanners, sealing, seam
 from loco_server.edge.base import Edge
 from loco_server.engines.base import Engine
 from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
+from loco_server.flows.rotation import Rotation
 from loco_server.flows.status import Status
 from loco_server.flows.tickets import Tickets
+from loco_server.flows.variables import VariablesFlow
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key
 from loco_server.policy.base_images import BaseImage
@@ -26,12 +28,14 @@ from loco_server.records.events import Events
 from loco_server.records.facts import Facts
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.records.people import People
+from loco_server.records.variables import Variables
 from loco_server.records.wake import Wake
 from loco_server.registries.base import Registry
 from loco_server.rollouts.housekeeping import Housekeeping
 from loco_server.rollouts.plan import Planner
 from loco_server.rollouts.worker import Worker
 from loco_server.settings import Settings
+from loco_server.variable_keys import KeyFile
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -53,6 +57,8 @@ class Parts:
     status: Status
     build_logs: BuildLogs
     tickets: Tickets
+    variables: VariablesFlow
+    rotation: Rotation
     worker: Worker
     housekeeping: Housekeeping
 
@@ -96,7 +102,22 @@ async def wire(
     )
     scanner = seam.load(scanners.MEMBERS, settings.scanner, seam="scanner")()
     local = seam.load(identity.MEMBERS, "local", seam="identity provider")(settings.login_dir, user=user)
-    planner = Planner(settings=settings, apps=apps, deployments=deployments, pull_tickets=pull_tickets)
+    keyring = sealing.Keyring()  # empty until `rotation.unlock`: `stop` and `reset` need no keys
+    variables = Variables(database, keyring, digest_key=sealing.digest_key(server_key))
+    planner = Planner(
+        settings=settings, apps=apps, deployments=deployments, variables=variables, pull_tickets=pull_tickets
+    )
+    deploy = Deploy(
+        settings=settings,
+        host=Host(platform=_platform(), free_bytes=lambda: shutil.disk_usage(settings.data_dir).free),
+        apps=apps,
+        deployments=deployments,
+        engine=engine,
+        registry=registry,
+        scanner=scanner,
+        closed=closed,
+        base_images=base_images,
+    )
     return Parts(
         database=database,
         people=people,
@@ -106,17 +127,7 @@ async def wire(
         registry=registry,
         closed=closed,
         login=Login(people, {"local": local}),
-        deploy=Deploy(
-            settings=settings,
-            host=Host(platform=_platform(), free_bytes=lambda: shutil.disk_usage(settings.data_dir).free),
-            apps=apps,
-            deployments=deployments,
-            engine=engine,
-            registry=registry,
-            scanner=scanner,
-            closed=closed,
-            base_images=base_images,
-        ),
+        deploy=deploy,
         destroy=Destroy(
             apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed
         ),
@@ -128,6 +139,8 @@ async def wire(
             pull_tickets=pull_tickets,
             ticket_seconds=settings.limits.ticket_seconds,
         ),
+        variables=VariablesFlow(apps=apps, deployments=deployments, variables=variables, deploy=deploy),
+        rotation=Rotation(variables=variables, keyring=keyring, key_file=KeyFile(settings)),
         worker=Worker(
             engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
         ),

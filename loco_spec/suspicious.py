@@ -35,10 +35,7 @@ def found(app: Service) -> Iterator[tuple[Loc, str]]:
     """Give place and message of each warning."""
     for name, value in app.env.items():
         if looks_secret(name, value):
-            yield (
-                ("env", name),
-                "this looks like a secret, and does not belong here: use loco variables set, as soon as it is there",
-            )
+            yield ("env", name), "this looks like a secret, and does not belong here: use loco variables set"
     for name, value in app.build.args.items():
         if looks_secret(name, value):
             yield (

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
 
 from loco_server.engines.base import AppRef, CapacityError, Engine, EngineDownError
 from loco_server.flows import routing, view
+from loco_server.flows import spec as spec_of
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.policy import gates, hosts, tokens
@@ -27,16 +28,13 @@ from loco_spec.errors import (
     ConfigError,
     Conflict,
     EngineUnavailable,
-    FieldFault,
     ImageRefused,
     LocoError,
     NotFound,
     Refused,
     RegistryUnreachable,
-    UsageError,
 )
 from loco_spec.events import ENDED
-from loco_spec.kinds.planned import Planned
 from loco_spec.kinds.service import Service
 
 log = logging.getLogger("loco.deploy")
@@ -90,10 +88,10 @@ class Deploy:
         Raises:
             LocoError: no room, a host that is taken, a spec that does not fit the address it was sent to.
         """
-        spec = _checked(request.spec, team.name, name)
+        spec = spec_of.checked(request.spec, team.name, name)
         limits = self._settings.limits
-        gates.room(self._host.free_bytes(), limits.free_space_bytes, where="the server")
-        app = await self._apps.find(team.id, name) or await self._draft(team, name)
+        self.room()
+        app = await self._apps.find(team.id, name) or await self.draft(team, name)
         if app.destroying:
             raise Conflict(f"{name} is being destroyed; wait a moment", hint="loco apps")
         routes, notes = await routing.routes(self._apps, app, spec, domain=self._settings.domain)
@@ -103,7 +101,7 @@ class Deploy:
             live is not None
             and not request.force
             and request.digest is not None
-            and _same(live, spec, routes, request.digest)
+            and _same(live, spec, routes, request.digest, await self._deployments.pins(app.id))
         ):
             return DeploymentCreated(deployment=self._view(app, live), unchanged=True, notes=notes)
         app = await self._apps.create(app)
@@ -164,28 +162,39 @@ class Deploy:
                     log.exception("v%d of %s/%s: checking its image stumbled", item.number, app.team, app.name)
 
     async def redeploy(self, app: AppRecord, by: str) -> Deployment:
-        """Roll the live deployment's image and spec again, as a new number.
+        """Roll the newest image and spec again, as a new number, with the newest variables.
 
         Raises:
             NotFound: nothing is live.
         """
-        live = await self._deployments.live(app.id)
-        if live is None or live.digest is None:
-            raise NotFound(f"{app.name} has no live deployment to roll again", hint="loco deploy")
-        gates.room(self._host.free_bytes(), self._settings.limits.free_space_bytes, where="the server")
-        item = await self._deployments.create(
-            app,
-            live.spec,
-            live.routes,
-            action="redeploy",
-            created_by=by,
-            digest=live.digest,
-            user_id=live.user_id,
-            group_id=live.group_id,
-            ticket_expires_at=datetime.now(UTC) + timedelta(seconds=60),
-        )
-        await self._accept(app, item.number, live.digest, (live.user_id, live.group_id), of="created")
-        return self._view(app, await self._get(app, item.number))
+        return await self.again(app, by, action="redeploy")
+
+    async def again(self, app: AppRecord, by: str, *, action: str) -> Deployment:
+        """A new number without an image of its own: it has that of what is live, or about to be.
+
+        Raises:
+            NotFound: nothing is.
+        """
+        self.room()
+        while True:
+            base = await self._deployments.newest_ahead(app.id)
+            if base is None or base.digest is None:
+                raise NotFound(f"{app.name} has no live deployment to roll again", hint="loco deploy")
+            item = await self._deployments.create(
+                app,
+                base.spec,
+                base.routes,
+                action=action,
+                created_by=by,
+                digest=base.digest,
+                user_id=base.user_id,
+                group_id=base.group_id,
+                ticket_expires_at=datetime.now(UTC) + timedelta(seconds=60),
+            )
+            runs_as = (base.user_id, base.group_id)
+            state = await self._accept(app, item.number, base.digest, runs_as, of="created", base=base.number)
+            if state != "cancelled":  # else another came in between: once more, on that one
+                return self._view(app, await self._get(app, item.number))
 
     async def cancel(self, app: AppRecord, number: int) -> Deployment:
         """Stop a deployment that is not live yet; the worker undoes what a rollout has begun.
@@ -208,7 +217,8 @@ class Deploy:
         """Take a deployment that is `checking` out of that state, whatever happens."""
         number = item.number
         live = await self._deployments.live(app.id)
-        if live is not None and not item.force and _same(live, item.spec, item.routes, digest):
+        pins = await self._deployments.pins(app.id)
+        if live is not None and not item.force and _same(live, item.spec, item.routes, digest, pins):
             message = f"v{live.number} is live, nothing changed"
             await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
             return self._view(app, live)
@@ -269,11 +279,14 @@ class Deploy:
         runs_as: tuple[int | None, int | None],
         *,
         of: str = "checking",
-    ) -> None:
+        base: int | None = None,
+    ) -> str:
         user_id, group_id = runs_as
         try:
             hosts.refuse_reserved((await self._get(app, number)).routes, domain=self._settings.domain)
-            await self._deployments.accept(app, number, digest=digest, user_id=user_id, group_id=group_id, of=of)
+            return await self._deployments.accept(
+                app, number, digest=digest, user_id=user_id, group_id=group_id, of=of, base=base
+            )
         except RouteTakenError as e:
             message = f"{e.host}{e.path} belongs to another app by now"
             await self._deployments.move(app.id, number, "failed", of=(of,), message=message)
@@ -282,7 +295,15 @@ class Deploy:
             await self._deployments.move(app.id, number, "failed", of=(of,), message=e.message)
             raise
 
-    async def _draft(self, team: TeamRecord, name: str) -> AppRecord:
+    def room(self) -> None:
+        """Refuse where the disk is all but full.
+
+        Raises:
+            Refused: it is.
+        """
+        gates.room(self._host.free_bytes(), self._settings.limits.free_space_bytes, where="the server")
+
+    async def draft(self, team: TeamRecord, name: str) -> AppRecord:
         """Give an app that is not written down yet, so that a refusal leaves nothing behind."""
         most = self._settings.limits.apps_per_team
         if len(await self._apps.of_team(team.id)) >= most:
@@ -319,22 +340,7 @@ class Deploy:
         return view.deployment(app, item, edge_url=self._settings.edge_url)
 
 
-def _checked(spec: Service | Planned, team: str, name: str) -> Service:
-    """The spec as it is stored: its name and team are those of the address it was sent to.
-
-    Raises:
-        LocoError: they are not.
-    """
-    if not isinstance(spec, Service):  # it refuses itself; said here for the type
-        raise _not_yet("kind", f'"{spec.kind}" is not there yet')
-    if spec.name != name or spec.team not in {None, team}:
-        raise UsageError(f"the spec is of {spec.team or team}/{spec.name}, and was sent to {team}/{name}")
-    return spec.model_copy(update={"team": None})
-
-
-def _not_yet(path: str, message: str) -> LocoError:
-    return ConfigError(f"{path}: {message}", fields=[FieldFault(path=path, message=message)])
-
-
-def _same(live: DeploymentRecord, spec: Service, routes: tuple[UnitRoute, ...], digest: str) -> bool:
-    return live.digest == digest and live.spec == spec and live.routes == routes
+def _same(
+    live: DeploymentRecord, spec: Service, routes: tuple[UnitRoute, ...], digest: str, variables: Mapping[str, int]
+) -> bool:
+    return (live.digest, live.spec, live.routes, live.variables) == (digest, spec, routes, variables)

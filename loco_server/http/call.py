@@ -12,6 +12,7 @@ from loco_server.flows.deploy import Deploy
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Caller, Login
 from loco_server.flows.status import Status
+from loco_server.flows.variables import VariablesFlow
 from loco_server.records.apps import Apps
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord
@@ -34,6 +35,7 @@ class Services:
     destroy: Destroy
     status: Status
     build_logs: BuildLogs
+    variables: VariablesFlow
     engine: Engine
 
 

@@ -1,9 +1,10 @@
 """Every endpoint, with who may call it. What does not stand here does not exist."""
 
-from loco_server.http import account, apps, build_logs, deployments, documents
+from loco_server.http import account, apps, build_logs, deployments, documents, variables
 from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
 from loco_spec import api, paths
+from loco_spec import variables as wire
 
 _DEPLOY = Permission.APP_DEPLOY
 _READ = Permission.APP_READ
@@ -39,4 +40,26 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.BUILD_LOG, _READ, build_logs.read, response=api.BuildLog),
     Endpoint("GET", paths.NEWEST_BUILD_LOG, _READ, build_logs.newest, response=api.BuildLog),
     Endpoint("POST", paths.REDEPLOY, _DEPLOY, deployments.redeploy, response=api.Deployment, status=201),
+    Endpoint("GET", paths.VARIABLES, Permission.VARIABLES_READ, variables.current, response=wire.Variables),
+    Endpoint(
+        "POST",
+        paths.VARIABLES,
+        Permission.VARIABLES_WRITE,
+        variables.change,
+        wire.VariablesChange,
+        wire.VariablesChanged,
+        action="variables.change",
+        makes_app=True,
+    ),
+    Endpoint(
+        "GET", paths.VARIABLES_HISTORY, Permission.VARIABLES_READ, variables.history, response=wire.VariablesHistory
+    ),
+    Endpoint(
+        "POST",
+        paths.VARIABLES_PURGE,
+        Permission.VARIABLES_WRITE,
+        variables.purge,
+        response=wire.VariablePurged,
+        action="variables.purge",
+    ),
 )

@@ -84,6 +84,7 @@ class LocalServer:
         stack.push_async_callback(parts.engine.close)
         tokens = RegistryTokens(keys.signing_key(settings.keys_dir / keys.GATEWAY_KEY), settings.tokens)
         await parts.remember_closed()
+        await parts.rotation.unlock()
 
         internal = Listener(self._internal_app(parts, tokens, registry), internal_socket)
         await internal.start()
@@ -181,6 +182,7 @@ def _services(settings: Settings, parts: Parts) -> Services:
         destroy=parts.destroy,
         status=parts.status,
         build_logs=parts.build_logs,
+        variables=parts.variables,
         engine=parts.engine,
     )
 

@@ -24,6 +24,7 @@ from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.events import Events
 from loco_server.records.values import DeploymentRecord
 from loco_server.rollouts.plan import Planner
+from loco_server.sealing import UnreadableError
 from loco_spec import names
 from loco_spec.errors import Cause, Diagnosis
 from loco_spec.values import seconds
@@ -92,9 +93,9 @@ class Worker:
         """Let the engine repair what differs from the records."""
         async with self._reconcile_lock:
             busy = {item.app_id for item in await self._deployments.in_state(*ROLLING, "accepted")}
-            wanted = await self._planner.live()
+            wanted, unreadable = await self._planner.live()
             try:
-                await self._engine.reconcile(wanted, frozenset(busy | set(self._tasks)))
+                await self._engine.reconcile(wanted, frozenset(busy | unreadable | set(self._tasks)))
             except EngineDownError as e:
                 if not self._engine_was_down:
                     log.warning("the container engine does not answer: %s", e)
@@ -142,6 +143,10 @@ class Worker:
             except CapacityError as e:
                 await self._end(item, "failed", str(e), _diagnosis("no-room", str(e), "ask the operator"))
                 return
+            except UnreadableError as e:
+                hint = "set it again, or ask the operator for the key: loco variables set"
+                await self._end(item, "failed", str(e), _diagnosis("server-fault", str(e), hint))
+                return
             except EngineDownError as e:
                 waited_since = waited_since or time.monotonic()
                 if time.monotonic() - waited_since > ENGINE_DOWN_LIMIT:
@@ -183,12 +188,12 @@ class Worker:
 
     async def _withdraw(self, item: DeploymentRecord) -> None:
         """Before the app's next rollout begins, which would run beside a release command. Else reconcile does it."""
-        rollout = await self._planner.rollout(item)
-        if rollout is not None:
-            try:
+        try:
+            rollout = await self._planner.rollout(item)
+            if rollout is not None:
                 await self._engine.withdraw(rollout)
-            except (EngineDownError, StaleAttemptError) as e:
-                log.info("v%d of %s waits for reconcile: %s", item.number, rollout.app.app, e)
+        except (EngineDownError, StaleAttemptError, UnreadableError) as e:
+            log.info("v%d of app %s waits for reconcile: %s", item.number, item.app_id, e)
 
     async def _release(self, item: DeploymentRecord, rollout: Rollout) -> None:
         command = item.spec.deploy.release_command

@@ -1,6 +1,6 @@
 """kind = "service": containers that listen, behind routes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from loco_server.units import Probe, Unit, UnitPort, UnitRoute
 from loco_spec.kinds.service import Service
@@ -15,9 +15,10 @@ def unit(
     group: int | None,
     routes: Sequence[UnitRoute],
     injected: Sequence[tuple[str, str]],
+    variables: Mapping[str, str],
 ) -> Unit:
-    """Make the one Unit of a service. What loco injects gives way to what the spec sets."""
-    env = dict(injected) | spec.env
+    """Make the one Unit of a service. What loco injects gives way to what the spec sets, and that to variables."""
+    env = dict(injected) | spec.env | dict(variables)
     return Unit(
         name="web",
         image=image,

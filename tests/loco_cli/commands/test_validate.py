@@ -22,7 +22,7 @@ def test_a_doubt_is_a_warning_and_no_fault(loco: Loco, folder: Path) -> None:
     assert said.code == 0
     assert said.out == (
         "loco.toml:2:13: warning: env.API_TOKEN: this looks like a secret, and does not belong here: use loco variables"
-        " set, as soon as it is there\n"
+        " set\n"
         "    2 | API_TOKEN = ••••••••\n"
         "      |             ^^^^^^^^\n"
         "loco.toml is valid, with 1 warning\n"

@@ -13,6 +13,7 @@ from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
 from loco_server.flows.status import Status
+from loco_server.flows.variables import VariablesFlow
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.http.app import api_app
 from loco_server.http.call import Services
@@ -42,22 +43,23 @@ class Api:
         self.free = 10**12
         self.kept_logs = KeptLogs(records.database)
         self.login = Login(records.people, {"local": LocalIdentity(settings.run_dir / "login", user="ann")})
+        deploy = Deploy(
+            settings=settings,
+            host=Host(platform="linux/amd64", free_bytes=lambda: self.free),
+            apps=records.apps,
+            deployments=records.deployments,
+            engine=self.engine,
+            registry=self.registry,
+            scanner=NoScanner(),
+            closed=self.closed,
+            base_images=bases,
+        )
         self.services = Services(
             settings=settings,
             login=self.login,
             people=records.people,
             apps=records.apps,
-            deploy=Deploy(
-                settings=settings,
-                host=Host(platform="linux/amd64", free_bytes=lambda: self.free),
-                apps=records.apps,
-                deployments=records.deployments,
-                engine=self.engine,
-                registry=self.registry,
-                scanner=NoScanner(),
-                closed=self.closed,
-                base_images=bases,
-            ),
+            deploy=deploy,
             destroy=Destroy(
                 apps=records.apps,
                 deployments=records.deployments,
@@ -74,6 +76,9 @@ class Api:
                 engine=self.engine,
             ),
             build_logs=BuildLogs(deployments=records.deployments, logs=build_logs.BuildLogs(records.database)),
+            variables=VariablesFlow(
+                apps=records.apps, deployments=records.deployments, variables=records.variables, deploy=deploy
+            ),
             engine=self.engine,
         )
         self.app = api_app(self.services)

@@ -9,6 +9,7 @@ from loco_server.records.values import AppRecord
 from loco_server.rollouts import worker as worker_module
 from loco_server.rollouts.plan import Planner
 from loco_server.rollouts.worker import Worker
+from loco_server.sealing import Key
 from loco_server.settings import Settings
 from loco_spec.kinds.service import Service
 from tests.loco_server.fakes import DIAGNOSIS, FakeEngine
@@ -25,7 +26,11 @@ def engine() -> FakeEngine:
 
 def make(records: Records, engine: FakeEngine, settings: Settings) -> Worker:
     planner = Planner(
-        settings=settings, apps=records.apps, deployments=records.deployments, pull_tickets=PullTickets(b"k" * 32)
+        settings=settings,
+        apps=records.apps,
+        deployments=records.deployments,
+        variables=records.variables,
+        pull_tickets=PullTickets(b"k" * 32),
     )
     return Worker(
         engine=engine,
@@ -243,3 +248,65 @@ async def test_a_reconcile_that_takes_its_time_keeps_no_deployment_waiting(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await found.close()
+
+
+async def test_containers_get_the_pinned_values_and_not_the_newer_ones(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    await records.variables.change(app.id, {"A": "sesame", "LOCO_APP": "mine"}, (), by="ann")
+    number = await records.accepted(app, spec=Service.model_validate({"name": "shop", "env": {"A": "plain"}}))
+    await records.variables.change(app.id, {"A": "newer"}, (), by="ann")
+    await until(records, app, number, "live")
+    env = dict(engine.running[app.id].unit.env)
+    assert (env["A"], env["LOCO_APP"]) == ("sesame", "mine")
+    assert "sesame" not in repr(engine.running[app.id])
+
+
+async def lost(records: Records) -> None:
+    """As if the key had gone from the file."""
+    records.keyring._known.clear()
+    records.keyring.adopt([Key("k9", b"9" * 32)])
+
+
+async def test_a_deployment_whose_variables_cannot_be_opened_fails_and_says_which(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    await records.variables.change(app.id, {"A": "sesame"}, (), by="ann")
+    await lost(records)
+    number = await records.accepted(app)
+    await until(records, app, number, "failed")
+    item = await records.deployments.get(app.id, number)
+    assert item is not None
+    assert item.reason is not None
+    assert item.reason.startswith("variable A, version 1")
+    assert engine.rolled == []
+
+
+async def test_an_app_whose_variables_cannot_be_opened_is_left_as_it_is_and_keeps_no_other_from_repair(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    broken, fine = await records.app("broken"), await records.app("fine")
+    await records.variables.change(broken.id, {"A": "sesame"}, (), by="ann")
+    for app in (broken, fine):
+        await until(records, app, await records.accepted(app), "live")
+    await lost(records)
+    await worker.reconcile()
+    wanted, busy = engine.reconciled[-1]
+    assert (len(wanted), busy) == (1, frozenset({broken.id}))
+
+
+async def test_a_cancelled_rollout_whose_variables_cannot_be_opened_is_cancelled_all_the_same(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    await records.variables.change(app.id, {"A": "sesame"}, (), by="ann")
+    engine.hold = asyncio.Event()
+    number = await records.accepted(app)
+    await until(records, app, number, "rolling")
+    await lost(records)
+    assert await records.deployments.request_cancel(app.id, number)
+    engine.hold.set()
+    await until(records, app, number, "cancelled")
+    assert engine.rolled == []

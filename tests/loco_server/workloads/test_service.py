@@ -10,7 +10,7 @@ def app(**keys: object) -> Service:
 
 
 def test_an_empty_spec_becomes_one_replica_on_8080_with_a_tcp_probe() -> None:
-    unit = service.unit(app(), image="r/x@sha256:1", user=10001, group=20002, routes=[ROUTE], injected=())
+    unit = service.unit(app(), image="r/x@sha256:1", user=10001, group=20002, routes=[ROUTE], injected=(), variables={})
     assert (unit.replicas, unit.image, unit.user, unit.group, unit.command) == (1, "r/x@sha256:1", 10001, 20002, None)
     assert unit.ports == (UnitPort("http", 8080, "http"),)
     assert unit.routes == (ROUTE,)
@@ -20,7 +20,7 @@ def test_an_empty_spec_becomes_one_replica_on_8080_with_a_tcp_probe() -> None:
 
 def test_what_the_spec_sets_wins_over_what_is_injected() -> None:
     spec = app(env={"LOCO_APP": "mine", "B": "2"})
-    unit = service.unit(spec, image="i", user=1, group=None, routes=[], injected=[("LOCO_APP", "shop"), ("A", "1")])
+    unit = service.unit(spec, image="i", user=1, group=None, routes=[], injected=[("LOCO_APP", "shop"), ("A", "1")], variables={})
     assert unit.env == (("A", "1"), ("B", "2"), ("LOCO_APP", "mine"))
 
 
@@ -40,3 +40,10 @@ def test_an_app_is_told_who_it_is_and_where_the_others_answer_and_not_itself() -
 def test_an_app_without_routes_is_told_no_url() -> None:
     found = injected.variables(app="shop", team="acme", deployment=1, url=None, others={})
     assert "LOCO_URL" not in dict(found)
+
+
+def test_a_variable_wins_over_the_spec_and_what_is_shown_of_a_unit_has_none_of_them() -> None:
+    spec = app(env={"A": "plain", "B": "2"})
+    unit = service.unit(spec, image="i", user=1, routes=[], injected=[("LOCO_APP", "shop")], variables={"A": "sesame"})
+    assert unit.env == (("A", "sesame"), ("B", "2"), ("LOCO_APP", "shop"))
+    assert "sesame" not in repr(unit)

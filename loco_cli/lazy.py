@@ -14,6 +14,8 @@ class LazyGroup(TyperGroup):
 
     table: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """name → (module, one line of help)."""
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Other names, which help does not list."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         del ctx
@@ -21,6 +23,7 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Give a stand-in with name and help, or the real one when it is going to be used."""
+        cmd_name = self.aliases.get(cmd_name, cmd_name)
         if cmd_name not in self.table:
             return None
         if cmd_name not in self.commands:
@@ -29,6 +32,8 @@ class LazyGroup(TyperGroup):
         return self.commands[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in self.aliases:
+            args = [self.aliases[args[0]], *args[1:]]
         if args and args[0] in self.table:
             self.commands[args[0]] = _real(args[0], self.table[args[0]][0])
         else:  # Typer names the nearest of those that it holds
@@ -52,6 +57,13 @@ def _stand_in(name: str, line: str) -> Any:
 
 
 def _real(name: str, module: str) -> Any:
+    """Give the module's `command`, or its `group` of several."""
+    found = import_module(module)
+    group = getattr(found, "group", None)
+    if group is not None:
+        made = get_command(group)
+        made.name = name
+        return made
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name)(import_module(module).command)
+    app.command(name)(found.command)
     return get_command(app)

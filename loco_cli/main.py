@@ -17,6 +17,7 @@ COMMANDS = {
     "config": ("loco_cli.commands.config", "Show the whole configuration, and where each value comes from."),
     "deploy": ("loco_cli.commands.deploy", "Build the folder, push the image, roll it out."),
     "redeploy": ("loco_cli.commands.redeploy", "Roll the live image again: new containers, nothing built."),
+    "variables": ("loco_cli.commands.variables", "Set, list and unset environment variables and secrets."),
     "logs": ("loco_cli.commands.logs", "Show an app's log lines, and follow them."),
     "status": ("loco_cli.commands.status", "Show what runs of an app, and its newest deployment."),
     "apps": ("loco_cli.commands.apps", "List a team's apps."),
@@ -27,8 +28,12 @@ COMMANDS = {
 }
 
 
+ALIASES = {"env": "variables"}
+
+
 class Commands(LazyGroup):
     table = COMMANDS
+    aliases = ALIASES
 
 
 def _print_version(value: bool) -> None:

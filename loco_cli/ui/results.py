@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from loco_spec import api
 from loco_spec.errors import FieldFault
+from loco_spec.variables import VariablePurged, VariablesChanged
 
 
 class _Result(BaseModel):
@@ -36,6 +37,12 @@ class Deployed(_Result):
     deployment: api.Deployment
     unchanged: bool
     seconds: float
+
+
+class VariablesDone(_Result):
+    change: VariablesChanged
+    deployed: Deployed | None = None
+    purged: tuple[VariablePurged, ...] = ()
 
 
 class Validated(_Result):

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from loco_cli.ui import render_variables  # noqa: F401  it registers how variables are shown
 from loco_cli.ui.errors import pointed
 from loco_cli.ui.render import human
 from loco_cli.ui.results import Page
@@ -101,6 +102,13 @@ class Ui:
     def line(self, text: str) -> None:
         """Give one line of the result, as it comes."""
         print(text, flush=True)
+
+    def ask_secret(self, question: str) -> str:
+        """Ask a person for what nobody else should see."""
+        import getpass
+
+        self.close()
+        return getpass.getpass(f"{safe(question)} ", stream=sys.stderr)
 
     def ask(self, question: str) -> str:
         """Ask a person, who sees stderr: stdout may be a file."""

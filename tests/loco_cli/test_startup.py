@@ -101,7 +101,15 @@ def test_every_command_explains_itself_in_its_own_words(loco: Loco, name: str) -
     found = loco(name, "--help")
     assert (found.code, found.err) == (0, "")
     assert found.out.startswith(f"Usage: loco {name} ")
-    first_words = import_module(COMMANDS[name][0]).command.__doc__.split()[:3]
-    assert " ".join(first_words) in found.out
-    assert "--json" in found.out
+    module = import_module(COMMANDS[name][0])
+    group = getattr(module, "group", None)
+    words = module.command.__doc__ if group is None else group.info.help
+    assert " ".join(words.split()[:3]) in found.out
+    for below in [()] if group is None else [(each.name,) for each in group.registered_commands if each.name]:
+        assert "--json" in loco(name, *below, "--help").out
     assert loco(name, "-h").out == found.out
+
+
+def test_an_alias_is_the_command_under_another_name_and_not_in_the_list(loco: Loco) -> None:
+    assert loco("env", "list", "--help").out == loco("variables", "list", "--help").out
+    assert "  env " not in loco("--help").out

@@ -7,7 +7,7 @@
     command = ["gunicorn", "app"]    # default: the image's
     port = 8080                      # short for one [[ports]]
 
-    [env]                            # plain values; secrets do not belong here
+    [env]                            # plain values; secrets: loco variables, which win
     LOG_LEVEL = "info"
 
 The tables stand in `build.py`, `routes.py` and `runtime.py`.

@@ -20,7 +20,9 @@ def test_an_empty_spec_becomes_one_replica_on_8080_with_a_tcp_probe() -> None:
 
 def test_what_the_spec_sets_wins_over_what_is_injected() -> None:
     spec = app(env={"LOCO_APP": "mine", "B": "2"})
-    unit = service.unit(spec, image="i", user=1, group=None, routes=[], injected=[("LOCO_APP", "shop"), ("A", "1")], variables={})
+    unit = service.unit(
+        spec, image="i", user=1, group=None, routes=[], injected=[("LOCO_APP", "shop"), ("A", "1")], variables={}
+    )
     assert unit.env == (("A", "1"), ("B", "2"), ("LOCO_APP", "mine"))
 
 
@@ -44,6 +46,8 @@ def test_an_app_without_routes_is_told_no_url() -> None:
 
 def test_a_variable_wins_over_the_spec_and_what_is_shown_of_a_unit_has_none_of_them() -> None:
     spec = app(env={"A": "plain", "B": "2"})
-    unit = service.unit(spec, image="i", user=1, routes=[], injected=[("LOCO_APP", "shop")], variables={"A": "sesame"})
+    unit = service.unit(
+        spec, image="i", user=1, group=None, routes=[], injected=[("LOCO_APP", "shop")], variables={"A": "sesame"}
+    )
     assert unit.env == (("A", "sesame"), ("B", "2"), ("LOCO_APP", "shop"))
     assert "sesame" not in repr(unit)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from loco_server.identity_settings import IdentitySettings, identity_settings
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -58,6 +60,7 @@ class Settings:
     """`LOCO_BASE_IMAGES`: a file with the base images that are allowed. None: any."""
     secret_keys: Path | None = None
     """`LOCO_SECRET_KEYS_FILE`: the keys of variables, where the operator keeps them. None: in the data folder."""
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
     address: str = "127.0.0.1"
 
     @property
@@ -162,6 +165,7 @@ def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] 
             free_space_bytes=number["LOCO_FREE_SPACE_FLOOR"],
             ticket_seconds=number["LOCO_TICKET_SECONDS"],
         ),
+        identity=identity_settings(environment),
         base_images=Path(bases).expanduser().absolute() if bases else None,
         secret_keys=Path(secret_keys).expanduser().absolute() if secret_keys else None,
     )

@@ -44,7 +44,10 @@ class LoginStart(Request):
 
 
 class LoginPrompt(Response):
-    """What the CLI must show or do. `local`: read the file at `file` and send its text as the proof."""
+    """What the CLI must show or do. `local`: read the file at `file` and send its text as the proof.
+
+    With a `user_code`: show it and `verification_uri`, and finish every `interval` seconds while it is `SignInPending`.
+    """
 
     login: str
     provider: str
@@ -57,6 +60,8 @@ class LoginPrompt(Response):
 
 class LoginFinish(Request):
     proof: str | None = Field(default=None, repr=False)
+    invitation: str | None = Field(default=None, repr=False, max_length=200)
+    """The code of one, for a newcomer; nobody else needs it."""
 
 
 class Team(Response):

@@ -11,6 +11,12 @@
     │   ├── ImageUnavailable       3   the image that loco.toml names cannot be had
     │   └── SecretFilesFound       3   the build context holds what looks like a secret
     ├── NotSignedIn                4
+    │   ├── SignInPending          4   the person has not confirmed yet: ask again after `retry_after`
+    │   │   └── SignInSlowDown     4   asked too soon: from now on after `retry_after`
+    │   ├── SignInDenied           4   the person said no
+    │   ├── SignInExpired          4   over time
+    │   ├── SignInDisabled         4   the provider does not take the server's client
+    │   └── ProviderDown           7   the provider gives no answer
     ├── NotAllowed                 4
     ├── NotFound                   5   also: another team's thing
     ├── Conflict                   1   what was asked does not fit the state it is asked of
@@ -207,6 +213,37 @@ class NotSignedIn(LocoError):
     code = "not-signed-in"
     http_status = 401
     exit_code = Exit.NOT_ALLOWED
+
+
+class SignInPending(NotSignedIn):
+    code = "sign-in-pending"
+    http_status = 428
+
+
+class SignInSlowDown(SignInPending):
+    code = "sign-in-slow-down"
+    http_status = 429
+
+
+class SignInDenied(NotSignedIn):
+    code = "sign-in-denied"
+    http_status = 403
+
+
+class SignInExpired(NotSignedIn):
+    code = "sign-in-expired"
+    http_status = 410
+
+
+class SignInDisabled(NotSignedIn):
+    code = "sign-in-disabled"
+    http_status = 403
+
+
+class ProviderDown(NotSignedIn):
+    code = "provider-down"
+    http_status = 503
+    exit_code = Exit.SERVER_UNREACHABLE
 
 
 class NotAllowed(LocoError):

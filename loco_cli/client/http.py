@@ -74,6 +74,12 @@ class Http:
     def put_text(self, path: str, text: str) -> None:
         self._send("PUT", path, body=text.encode(errors="replace"), timeout=PUT_SECONDS)
 
+    def put(self, path: str, model: type[Model], body: BaseModel) -> Model:
+        return self._read(self._send("PUT", path, body=body), model)
+
+    def delete_for(self, path: str, model: type[Model]) -> Model:
+        return self._read(self._send("DELETE", path), model)
+
     def delete(self, path: str, *, timeout: float = DESTROY_SECONDS) -> None:
         self._send("DELETE", path, timeout=timeout)
 
@@ -140,12 +146,20 @@ class Http:
         if not _TOKEN.fullmatch(self._token.text):
             # Said here: further down the header would be refused, and shown.
             raise NotSignedIn(f"what {self._token.source} holds is no token of loco", hint="loco login")
+        self.refuse_plain("a token")
+        return {"authorization": f"Bearer {self._token.text}"}
+
+    def refuse_plain(self, what: str) -> None:
+        """Keep secrets off the open network.
+
+        Raises:
+            UsageError: the server is elsewhere, and the way there is not encrypted.
+        """
         if self._client.base_url.scheme != "https" and not is_loopback(self.server):
             raise UsageError(
-                f"{self.server} is not encrypted, and a token would be readable on the way",
+                f"{self.server} is not encrypted, and {what} would be readable on the way",
                 hint="use https://, or a tunnel to 127.0.0.1",
             )
-        return {"authorization": f"Bearer {self._token.text}"}
 
     def _read(self, answer: httpx.Response, model: type[Model]) -> Model:
         try:
@@ -164,7 +178,7 @@ class Http:
             error = from_problem(problem, status=answer.status_code)
         except (ValueError, AttributeError, TypeError):
             return self._of_somebody_else(answer)
-        if isinstance(error, NotSignedIn) and self._token is not None:
+        if type(error) is NotSignedIn and self._token is not None:
             return NotSignedIn(f"{error.message} (it came from {self._token.source})", hint=error.hint)
         return error
 

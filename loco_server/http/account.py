@@ -28,7 +28,8 @@ async def login(call: Call) -> api.LoginPrompt:
 
 
 async def login_finish(call: Call) -> api.SignedIn:
-    return await call.services.login.finish(call.request.path_params["login"], call.body.proof)
+    body = call.body
+    return await call.services.login.finish(call.request.path_params["login"], body.proof, body.invitation)
 
 
 async def logout(call: Call) -> Response:

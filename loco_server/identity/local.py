@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from loco_server.identity.base import Identity, Prompt
+from loco_server.identity.base import Done, Expired, Identity, Outcome, Prompt, Wrong
 
 EXPIRES_IN = 60
 OPEN_AT_MOST = 100
@@ -36,15 +36,15 @@ class LocalIdentity:
         self._open[login] = (proof, self._clock() + EXPIRES_IN)
         return Prompt(expires_in=EXPIRES_IN, file=str(path))
 
-    async def finish(self, login: str, proof: str | None) -> Identity | None:
+    async def finish(self, login: str, proof: str | None) -> Outcome:
         self._forget_old()
         expected = self._open.pop(login, None)
         if expected is None:
-            return None  # `login` is the caller's word: no path is made of it before it is known
+            return Expired()  # `login` is the caller's word: no path is made of it before it is known
         (self._folder / login).unlink(missing_ok=True)
         if proof is None or not hmac.compare_digest(expected[0].encode(), proof.encode()):
-            return None
-        return Identity(provider="local", subject=self._user, login=self._user)
+            return Wrong()
+        return Done(Identity(provider="local", subject=self._user, login=self._user))
 
     def _forget_old(self) -> None:
         now = self._clock()

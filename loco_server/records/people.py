@@ -31,10 +31,37 @@ class People:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def signed_in(self, provider: str, subject: str, login: str) -> UserRecord:
+    async def known(self, provider: str, subject: str) -> UserRecord | None:
+        """Give the user behind an identity; None for a newcomer."""
+        async with self._database.read() as db:
+            row = (
+                await db.execute(
+                    select(USERS.c.id, USERS.c.login, USERS.c.suspended_at, USERS.c.suspended_reason)
+                    .join(IDENTITIES, IDENTITIES.c.user_id == USERS.c.id)
+                    .where(IDENTITIES.c.provider == provider, IDENTITIES.c.subject == subject)
+                )
+            ).first()
+        return None if row is None else _user(row, id_=row.id)
+
+    async def logins_of(self, team_id: str) -> dict[str, str]:
+        """Give the members of a team: login → id."""
+        async with self._database.read() as db:
+            rows = await db.execute(
+                select(USERS.c.login, USERS.c.id)
+                .join(MEMBERSHIPS, MEMBERSHIPS.c.user_id == USERS.c.id)
+                .where(MEMBERSHIPS.c.team_id == team_id)
+            )
+            return {str(row.login): str(row.id) for row in rows}
+
+    async def user(self, user_id: str) -> UserRecord | None:
+        async with self._database.read() as db:
+            row = (await db.execute(select(USERS).where(USERS.c.id == user_id))).first()
+        return None if row is None else _user(row, id_=row.id)
+
+    async def signed_in(self, provider: str, subject: str, login: str, email: str | None = None) -> UserRecord:
         """Find the user behind an identity, or make one with a personal team named after the login.
 
-        A login or team name that is taken gets a number behind it.
+        A login or team name that is taken gets a number behind it. `email`: only one that the provider has verified.
         """
         async with self._database.write() as db:
             row = (
@@ -45,6 +72,8 @@ class People:
                 )
             ).first()
             if row is not None:
+                if email is not None:
+                    await db.execute(update(USERS).where(USERS.c.id == row.id).values(email=email))
                 return _user(row, id_=row.id)
             taken = set((await db.execute(select(USERS.c.login))).scalars())
             taken |= set((await db.execute(select(TEAMS.c.name))).scalars())
@@ -56,7 +85,7 @@ class People:
                 free = f"{name[: names.APP_NAME_MAX - 5]}-{count}"
             now = datetime.now(UTC)
             user, team = names.new_id(), names.new_id()
-            await db.execute(insert(USERS).values(id=user, login=free, created_at=now))
+            await db.execute(insert(USERS).values(id=user, login=free, email=email, created_at=now))
             await db.execute(insert(IDENTITIES).values(provider=provider, subject=subject, user_id=user))
             await db.execute(insert(TEAMS).values(id=team, name=free, personal_of=user, created_at=now))
             await db.execute(insert(MEMBERSHIPS).values(team_id=team, user_id=user, role="owner"))

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from loco_server.identity.base import Done, Expired, Identity, Wrong
 from loco_server.identity.local import EXPIRES_IN, OPEN_AT_MOST, LocalIdentity
 
 pytestmark = pytest.mark.anyio
@@ -34,9 +35,7 @@ async def start(provider: LocalIdentity, login: str) -> tuple[Path, str]:
 
 async def test_who_reads_the_file_is_the_administrator(provider: LocalIdentity) -> None:
     path, proof = await start(provider, "local-a")
-    identity = await provider.finish("local-a", proof)
-    assert identity is not None
-    assert (identity.provider, identity.subject, identity.login) == ("local", "ann", "ann")
+    assert await provider.finish("local-a", proof) == Done(Identity(provider="local", subject="ann", login="ann"))
     assert not path.exists()
 
 
@@ -49,39 +48,39 @@ async def test_the_file_is_for_the_servers_user_alone(provider: LocalIdentity) -
 @pytest.mark.parametrize("proof", ["", "wrong", "ü", None])
 async def test_a_wrong_proof_ends_the_sign_in(provider: LocalIdentity, proof: str | None) -> None:
     path, right = await start(provider, "local-a")
-    assert await provider.finish("local-a", proof) is None
-    assert await provider.finish("local-a", right) is None
+    assert await provider.finish("local-a", proof) == Wrong()
+    assert await provider.finish("local-a", right) == Expired()
     assert not path.exists()
 
 
 async def test_a_proof_works_once(provider: LocalIdentity) -> None:
     _, proof = await start(provider, "local-a")
-    assert await provider.finish("local-a", proof) is not None
-    assert await provider.finish("local-a", proof) is None
+    assert isinstance(await provider.finish("local-a", proof), Done)
+    assert await provider.finish("local-a", proof) == Expired()
 
 
 async def test_a_proof_is_of_no_use_for_another_sign_in(provider: LocalIdentity) -> None:
     _, proof = await start(provider, "local-a")
     await start(provider, "local-b")
-    assert await provider.finish("local-b", proof) is None
+    assert await provider.finish("local-b", proof) == Wrong()
 
 
 async def test_a_sign_in_is_over_after_its_time_and_its_file_goes(provider: LocalIdentity, clock: Clock) -> None:
     path, proof = await start(provider, "local-a")
     clock.now = EXPIRES_IN
-    assert await provider.finish("local-a", proof) is None
+    assert await provider.finish("local-a", proof) == Expired()
     assert not path.exists()
 
 
 async def test_an_unknown_sign_in_touches_no_file(provider: LocalIdentity, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.touch()
-    assert await provider.finish("../victim", "x") is None
+    assert await provider.finish("../victim", "x") == Expired()
     assert victim.exists()
 
 
 async def test_of_too_many_open_sign_ins_the_oldest_gives_way(provider: LocalIdentity, tmp_path: Path) -> None:
     begun = [await start(provider, f"local-{number}") for number in range(OPEN_AT_MOST + 1)]
     assert len(list((tmp_path / "login").iterdir())) == OPEN_AT_MOST
-    assert await provider.finish("local-0", begun[0][1]) is None
-    assert await provider.finish(f"local-{OPEN_AT_MOST}", begun[-1][1]) is not None
+    assert await provider.finish("local-0", begun[0][1]) == Expired()
+    assert isinstance(await provider.finish(f"local-{OPEN_AT_MOST}", begun[-1][1]), Done)

@@ -1,0 +1,132 @@
+"""What the operator decides about signing in: by whom people are known, who may sign up, whose jobs are believed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+ISSUERS: Mapping[str, str] = MappingProxyType(
+    {"https://token.actions.githubusercontent.com": "github", "https://gitlab.com": "gitlab"}
+)
+"""Who signs the identities of CI jobs, and what kind of tokens they are."""
+SIGN_UP_MODES = ("open", "invited", "domain", "organization")
+
+
+@dataclass(frozen=True)
+class GitHubSettings:
+    client_id: str
+    url: str = "https://github.com"
+    api_url: str = "https://api.github.com"
+
+
+@dataclass(frozen=True)
+class GoogleSettings:
+    client_id: str
+    client_secret: str = field(repr=False)
+    url: str = "https://oauth2.googleapis.com"
+    issuer: str = "https://accounts.google.com"
+
+
+@dataclass(frozen=True)
+class SignUp:
+    """Who may have an account, besides those who have one. An invitation opens every mode."""
+
+    mode: str = "invited"
+    """One of `SIGN_UP_MODES`."""
+    domains: tuple[str, ...] = ()
+    organizations: tuple[str, ...] = ()
+    """GitHub's: names, or numeric ids, which nobody else can take over."""
+
+
+@dataclass(frozen=True)
+class IdentitySettings:
+    github: GitHubSettings | None = None
+    google: GoogleSettings | None = None
+    sign_up: SignUp = field(default_factory=SignUp)
+    issuers: Mapping[str, str] = field(default_factory=lambda: ISSUERS)
+    """URL of an issuer → `github` or `gitlab`."""
+
+
+def identity_settings(environment: Mapping[str, str]) -> IdentitySettings:
+    """Read the variables.
+
+    Raises:
+        ValueError: one does not have the form it needs; the message names it.
+    """
+    github = google = None
+    if environment.get("LOCO_GITHUB_CLIENT_ID"):
+        url = _url(environment, "LOCO_GITHUB_URL", GitHubSettings.url)
+        # A GitHub of one's own has its API under its own host.
+        api_url = GitHubSettings.api_url if url == GitHubSettings.url else f"{url}/api/v3"
+        github = GitHubSettings(
+            environment["LOCO_GITHUB_CLIENT_ID"], url, _url(environment, "LOCO_GITHUB_API_URL", api_url)
+        )
+    if environment.get("LOCO_GOOGLE_CLIENT_ID"):
+        google = GoogleSettings(
+            environment["LOCO_GOOGLE_CLIENT_ID"],
+            _secret(environment, "LOCO_GOOGLE_CLIENT_SECRET_FILE"),
+            _url(environment, "LOCO_GOOGLE_URL", GoogleSettings.url),
+            _url(environment, "LOCO_GOOGLE_ISSUER", GoogleSettings.issuer),
+        )
+    return IdentitySettings(github, google, _sign_up(environment), _issuers(environment))
+
+
+def _sign_up(environment: Mapping[str, str]) -> SignUp:
+    mode = environment.get("LOCO_SIGN_UP") or SignUp.mode
+    if mode not in SIGN_UP_MODES:
+        raise ValueError(f"LOCO_SIGN_UP is {mode!r}; it is one of {', '.join(SIGN_UP_MODES)}")
+    found = SignUp(
+        mode,
+        domains=_list(environment, "LOCO_SIGN_UP_DOMAINS"),
+        organizations=_list(environment, "LOCO_SIGN_UP_ORGANIZATIONS"),
+    )
+    for name, values in (("domain", found.domains), ("organization", found.organizations)):
+        if mode == name and not values:
+            raise ValueError(f"LOCO_SIGN_UP_{name.upper()}S is empty, and LOCO_SIGN_UP={name} asks for it")
+    return found
+
+
+def _issuers(environment: Mapping[str, str]) -> Mapping[str, str]:
+    found = dict(ISSUERS)
+    for text in (environment.get("LOCO_OIDC_ISSUERS") or "").split(","):
+        kind, _, url = text.strip().partition("=")
+        if not kind:
+            continue
+        if kind not in ISSUERS.values():
+            raise ValueError(f"LOCO_OIDC_ISSUERS is a list of github=URL and gitlab=URL, and has {text.strip()!r}")
+        found[_checked("LOCO_OIDC_ISSUERS", url)] = kind
+    return found
+
+
+def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(each.strip().lower() for each in environment.get(name, "").split(",") if each.strip())
+
+
+def _url(environment: Mapping[str, str], name: str, default: str) -> str:
+    return _checked(name, environment.get(name) or default)
+
+
+def _checked(name: str, url: str) -> str:
+    """Without TLS anybody on the way could be the one who says who people are."""
+    parts = urlsplit(url)
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+        raise ValueError(f"{name} is not an https:// URL: {url!r}")
+    return url.rstrip("/")
+
+
+def _secret(environment: Mapping[str, str], name: str) -> str:
+    path = Path(environment.get(name) or "")
+    if not environment.get(name):
+        raise ValueError(f"{name} is not set: Google asks for the client's secret, in a file of its own")
+    try:
+        mode = path.stat().st_mode
+        if mode & 0o077:
+            raise ValueError(f"{name}: {path} can be read by others (mode {mode & 0o777:o}); chmod 600")
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError as e:
+        raise ValueError(f"{name}: {path} cannot be read: {e.strerror}") from e
+    if not text:
+        raise ValueError(f"{name}: {path} is empty")
+    return text

@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from loco_server.identity_settings import (
+    ISSUERS,
+    GitHubSettings,
+    GoogleSettings,
+    IdentitySettings,
+    SignUp,
+    identity_settings,
+)
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.touch(mode=0o600)
+    path.write_text("the secret\n")
+    return path
+
+
+def test_nothing_is_configured_and_only_the_invited_sign_up_by_default() -> None:
+    assert identity_settings({}) == IdentitySettings(None, None, SignUp("invited"), ISSUERS)
+
+
+def test_github_is_on_with_its_clients_id() -> None:
+    assert identity_settings({"LOCO_GITHUB_CLIENT_ID": "c"}).github == GitHubSettings("c")
+
+
+def test_a_github_of_ones_own_has_its_api_under_its_own_host() -> None:
+    given = {"LOCO_GITHUB_CLIENT_ID": "c", "LOCO_GITHUB_URL": "https://github.acme.com/"}
+    found = GitHubSettings("c", "https://github.acme.com", "https://github.acme.com/api/v3")
+    assert identity_settings(given).github == found
+    other = identity_settings({**given, "LOCO_GITHUB_API_URL": "https://api.acme.com"}).github
+    assert other == GitHubSettings("c", "https://github.acme.com", "https://api.acme.com")
+
+
+def test_google_is_on_with_its_clients_id_and_secret_which_is_not_shown(secret: Path) -> None:
+    given = {"LOCO_GOOGLE_CLIENT_ID": "c", "LOCO_GOOGLE_CLIENT_SECRET_FILE": str(secret)}
+    found = identity_settings(given)
+    assert found.google == GoogleSettings("c", "the secret")
+    assert "the secret" not in repr(found)
+    tested = identity_settings({**given, "LOCO_GOOGLE_URL": "http://127.0.0.1:9", "LOCO_GOOGLE_ISSUER": "https://i"})
+    assert tested.google == GoogleSettings("c", "the secret", "http://127.0.0.1:9", "https://i")
+
+
+def readable(path: Path) -> None:
+    path.chmod(0o640)
+
+
+def empty(path: Path) -> None:
+    path.write_text(" \n")
+
+
+@pytest.mark.parametrize("spoil", [readable, empty, Path.unlink])
+def test_a_secret_that_others_can_read_or_that_is_none_stops_the_start(secret: Path, spoil: object) -> None:
+    spoil(secret)  # type: ignore[operator]
+    with pytest.raises(ValueError, match="LOCO_GOOGLE_CLIENT_SECRET_FILE"):
+        identity_settings({"LOCO_GOOGLE_CLIENT_ID": "c", "LOCO_GOOGLE_CLIENT_SECRET_FILE": str(secret)})
+
+
+def test_the_sign_up_policy_is_one_of_four_with_its_list() -> None:
+    assert identity_settings({"LOCO_SIGN_UP": "open"}).sign_up == SignUp("open")
+    domains = {"LOCO_SIGN_UP": "domain", "LOCO_SIGN_UP_DOMAINS": "Acme.com, acme.org,"}
+    assert identity_settings(domains).sign_up == SignUp("domain", domains=("acme.com", "acme.org"))
+    organizations = {"LOCO_SIGN_UP": "organization", "LOCO_SIGN_UP_ORGANIZATIONS": "Acme,123"}
+    assert identity_settings(organizations).sign_up == SignUp("organization", organizations=("acme", "123"))
+
+
+def test_issuers_of_ones_own_stand_beside_the_public_ones() -> None:
+    found = identity_settings({"LOCO_OIDC_ISSUERS": "gitlab=https://gitlab.acme.com/, github=https://g.acme.com"})
+    assert found.issuers == {**ISSUERS, "https://gitlab.acme.com": "gitlab", "https://g.acme.com": "github"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOCO_SIGN_UP", "everybody"),
+        ("LOCO_SIGN_UP", "domain"),
+        ("LOCO_SIGN_UP", "organization"),
+        ("LOCO_OIDC_ISSUERS", "https://gitlab.acme.com"),
+        ("LOCO_OIDC_ISSUERS", "bitbucket=https://bitbucket.acme.com"),
+        ("LOCO_OIDC_ISSUERS", "gitlab=http://gitlab.acme.com"),
+        ("LOCO_OIDC_ISSUERS", "gitlab="),
+        ("LOCO_GITHUB_URL", "http://github.acme.com"),
+        ("LOCO_GITHUB_API_URL", "github.acme.com"),
+        ("LOCO_GOOGLE_CLIENT_SECRET_FILE", ""),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_by_the_variables_name(name: str, value: str) -> None:
+    given = {"LOCO_GITHUB_CLIENT_ID": "c"} | ({"LOCO_GOOGLE_CLIENT_ID": "c"} if "GOOGLE" in name else {})
+    with pytest.raises(ValueError, match=name):
+        identity_settings({**given, name: value})

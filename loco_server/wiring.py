@@ -4,6 +4,7 @@ import platform
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from loco_server import engines, identity, registries, scanners, sealing, seam
 from loco_server.edge.base import Edge
@@ -16,8 +17,11 @@ from loco_server.flows.rotation import Rotation
 from loco_server.flows.status import Status
 from loco_server.flows.tickets import Tickets
 from loco_server.flows.variables import VariablesFlow
+from loco_server.flows.trust import Trust
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key
+from loco_server.identity.base import IdentityProvider
+from loco_server.identity_settings import IdentitySettings
 from loco_server.policy.base_images import BaseImage
 from loco_server.records import build_logs
 from loco_server.records.apps import Apps
@@ -29,6 +33,7 @@ from loco_server.records.facts import Facts
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.records.people import People
 from loco_server.records.variables import Variables
+from loco_server.records.trust import TrustRules
 from loco_server.records.wake import Wake
 from loco_server.registries.base import Registry
 from loco_server.rollouts.housekeeping import Housekeeping
@@ -52,6 +57,7 @@ class Parts:
     registry: Registry
     closed: ClosedDeployments
     login: Login
+    trust: Trust
     deploy: Deploy
     destroy: Destroy
     status: Status
@@ -101,7 +107,9 @@ async def wire(
         socket=settings.registry_socket, keys_dir=settings.keys_dir
     )
     scanner = seam.load(scanners.MEMBERS, settings.scanner, seam="scanner")()
-    local = seam.load(identity.MEMBERS, "local", seam="identity provider")(settings.login_dir, user=user)
+    local = _identity("local")(settings.login_dir, user=user)
+    login = Login(people, {"local": local, **_providers(settings.identity)}, sign_up=settings.identity.sign_up)
+    issuers = settings.identity.issuers
     keyring = sealing.Keyring()  # empty until `rotation.unlock`: `stop` and `reset` need no keys
     variables = Variables(database, keyring, digest_key=sealing.digest_key(server_key))
     planner = Planner(
@@ -126,7 +134,15 @@ async def wire(
         engine=engine,
         registry=registry,
         closed=closed,
-        login=Login(people, {"local": local}),
+        login=login,
+        trust=Trust(
+            issuers=issuers,
+            identity_tokens=_identity("oidc")({url: url for url in issuers}),
+            login=login,
+            people=people,
+            apps=apps,
+            rules=TrustRules(database),
+        ),
         deploy=deploy,
         destroy=Destroy(
             apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed
@@ -155,6 +171,24 @@ async def wire(
             collect_garbage=collect_garbage,
         ),
     )
+
+
+def _identity(name: str) -> Any:
+    return seam.load(identity.MEMBERS, name, seam="identity provider")
+
+
+def _providers(settings: IdentitySettings) -> dict[str, IdentityProvider]:
+    """Those that the operator has configured."""
+    found: dict[str, IdentityProvider] = {}
+    if settings.github is not None:
+        organizations = settings.sign_up.mode == "organization"
+        found["github"] = _identity("github")(settings.github, organizations=organizations)
+    if settings.google is not None:
+        url = settings.google.issuer
+        # Google's tokens name their issuer with and without the scheme.
+        tokens = _identity("oidc")({url: url, url.removeprefix("https://"): url})
+        found["google"] = _identity("google")(settings.google, tokens=tokens)
+    return found
 
 
 def _platform() -> str:

@@ -2,6 +2,8 @@
 
 SERVER = "/v1/server"
 LOGIN = "/v1/login"
+LOGIN_CI = "/v1/login/ci"
+"""Stands before LOGIN_FINISH in the endpoint table; a sign-in's id has a dash."""
 LOGIN_FINISH = "/v1/login/{login}"
 SESSION = "/v1/session"
 ME = "/v1/me"
@@ -19,6 +21,9 @@ LOGS = "/v1/teams/{team}/apps/{app}/logs"
 VARIABLES = "/v1/teams/{team}/apps/{app}/variables"
 VARIABLES_HISTORY = "/v1/teams/{team}/apps/{app}/variables/history"
 VARIABLES_PURGE = "/v1/teams/{team}/apps/{app}/variables/{name}/purge"
+SOURCE = "/v1/teams/{team}/apps/{app}/source"
+TRUST = "/v1/teams/{team}/trust"
+TRUST_RULE = "/v1/teams/{team}/trust/{rule}"
 SCHEMA = "/v1/loco.schema.json"
 DOCS = "/docs/{name}"
 REGISTRY_TOKEN = "/registry/token"  # noqa: S105  a path

@@ -11,6 +11,8 @@ from weakref import WeakValueDictionary
 from loco_server.engines.base import AppRef, CapacityError, Engine, EngineDownError
 from loco_server.flows import routing, view
 from loco_server.flows import spec as spec_of
+from loco_server.flows.login import Caller
+from loco_server.flows.source import refuse_source
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.policy import gates, hosts, tokens
@@ -82,7 +84,7 @@ class Deploy:
     def platform(self) -> str:
         return self._host.platform
 
-    async def create(self, team: TeamRecord, name: str, by: str, request: DeploymentCreate) -> DeploymentCreated:
+    async def create(self, team: TeamRecord, name: str, by: Caller, request: DeploymentCreate) -> DeploymentCreated:
         """Give out a number and a push ticket, or say that nothing changed.
 
         Raises:
@@ -92,6 +94,7 @@ class Deploy:
         limits = self._settings.limits
         self.room()
         app = await self._apps.find(team.id, name) or await self.draft(team, name)
+        refuse_source(app, by)
         if app.destroying:
             raise Conflict(f"{name} is being destroyed; wait a moment", hint="loco apps")
         routes, notes = await routing.routes(self._apps, app, spec, domain=self._settings.domain)
@@ -112,7 +115,7 @@ class Deploy:
             spec,
             routes,
             action="deploy",
-            created_by=by,
+            created_by=by.user.login,
             release=request.release,
             force=request.force,
             ticket_sha256=tokens.digest(password),
@@ -128,7 +131,7 @@ class Deploy:
         )
         return DeploymentCreated(deployment=self._view(app, item), ticket=ticket, notes=notes)
 
-    async def image(self, app: AppRecord, number: int, digest: str) -> Deployment:
+    async def image(self, app: AppRecord, number: int, digest: str, *, by: Caller | None = None) -> Deployment:
         """Take the pushed image through the gates to the worker.
 
         An image, spec and routes equal to what is live end the number as `cancelled`, and the live deployment is
@@ -138,6 +141,8 @@ class Deploy:
             ImageRefused: a gate said no; the deployment has failed.
             Conflict: it is not waiting for an image.
         """
+        if by is not None:  # None: the server goes on with what it took before
+            refuse_source(app, by)
         if await self._deployments.move(
             app.id, number, "checking", of=("created",), message="the image was pushed; checking it", digest=digest
         ):
@@ -161,7 +166,7 @@ class Deploy:
                 except Exception:
                     log.exception("v%d of %s/%s: checking its image stumbled", item.number, app.team, app.name)
 
-    async def redeploy(self, app: AppRecord, by: str) -> Deployment:
+    async def redeploy(self, app: AppRecord, by: Caller) -> Deployment:
         """Roll the newest image and spec again, as a new number, with the newest variables.
 
         Raises:
@@ -169,12 +174,13 @@ class Deploy:
         """
         return await self.again(app, by, action="redeploy")
 
-    async def again(self, app: AppRecord, by: str, *, action: str) -> Deployment:
+    async def again(self, app: AppRecord, by: Caller, *, action: str) -> Deployment:
         """A new number without an image of its own: it has that of what is live, or about to be.
 
         Raises:
             NotFound: nothing is.
         """
+        refuse_source(app, by)
         self.room()
         while True:
             base = await self._deployments.newest_ahead(app.id)
@@ -185,7 +191,7 @@ class Deploy:
                 base.spec,
                 base.routes,
                 action=action,
-                created_by=by,
+                created_by=by.name,
                 digest=base.digest,
                 user_id=base.user_id,
                 group_id=base.group_id,

@@ -13,6 +13,7 @@ from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Caller, Login
 from loco_server.flows.status import Status
 from loco_server.flows.variables import VariablesFlow
+from loco_server.flows.trust import Trust
 from loco_server.records.apps import Apps
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord
@@ -37,6 +38,7 @@ class Services:
     build_logs: BuildLogs
     variables: VariablesFlow
     engine: Engine
+    trust: Trust
 
 
 @dataclass(frozen=True)

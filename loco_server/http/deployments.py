@@ -11,11 +11,11 @@ from loco_spec import api
 
 async def create(call: Call) -> api.DeploymentCreated:
     name = call.request.path_params["app"]
-    return await call.services.deploy.create(call.of_team, name, call.who.user.login, call.body)
+    return await call.services.deploy.create(call.of_team, name, call.who, call.body)
 
 
 async def image(call: Call) -> api.Deployment:
-    return await call.services.deploy.image(call.of_app, call.number, call.body.digest)
+    return await call.services.deploy.image(call.of_app, call.number, call.body.digest, by=call.who)
 
 
 async def cancel(call: Call) -> api.Deployment:
@@ -23,7 +23,7 @@ async def cancel(call: Call) -> api.Deployment:
 
 
 async def redeploy(call: Call) -> api.Deployment:
-    return await call.services.deploy.redeploy(call.of_app, call.who.user.login)
+    return await call.services.deploy.redeploy(call.of_app, call.who)
 
 
 async def deployments(call: Call) -> api.Deployments:

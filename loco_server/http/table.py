@@ -1,19 +1,25 @@
 """Every endpoint, with who may call it. What does not stand here does not exist."""
 
-from loco_server.http import account, apps, build_logs, deployments, documents, variables
+from loco_server.http import account, apps, build_logs, deployments, documents, trust, variables
 from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
 from loco_spec import api, paths
+from loco_spec import trust as trust_api
 from loco_spec import variables as wire
 
 _DEPLOY = Permission.APP_DEPLOY
 _READ = Permission.APP_READ
+_POLICY = Permission.POLICY_READ
+_RULE = Permission.POLICY_WRITE
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.SERVER, Permission.PUBLIC, account.server, response=api.Server),
     Endpoint("GET", paths.SCHEMA, Permission.PUBLIC, documents.loco_schema),
     Endpoint("GET", paths.DOCS, Permission.PUBLIC, documents.page),
     Endpoint("POST", paths.LOGIN, Permission.PUBLIC, account.login, api.LoginStart, api.LoginPrompt),
+    Endpoint(
+        "POST", paths.LOGIN_CI, Permission.PUBLIC, trust.login_ci, trust_api.CiLogin, api.SignedIn, action="login.ci"
+    ),
     Endpoint("POST", paths.LOGIN_FINISH, Permission.PUBLIC, account.login_finish, api.LoginFinish, api.SignedIn),
     Endpoint("DELETE", paths.SESSION, Permission.SIGNED_IN, account.logout),
     Endpoint("GET", paths.ME, Permission.SIGNED_IN, account.me, response=api.Me),
@@ -62,4 +68,20 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         response=wire.VariablePurged,
         action="variables.purge",
     ),
+    Endpoint("GET", paths.TRUST, _POLICY, trust.rules, response=trust_api.TrustRules),
+    Endpoint(
+        "POST",
+        paths.TRUST,
+        _RULE,
+        trust.add,
+        trust_api.TrustRuleAdd,
+        trust_api.TrustRule,
+        status=201,
+        action="trust.add",
+    ),
+    Endpoint(
+        "DELETE", paths.TRUST_RULE, _RULE, trust.remove, response=trust_api.TrustRuleRemoved, action="trust.remove"
+    ),
+    Endpoint("GET", paths.SOURCE, _POLICY, trust.source, response=trust_api.Source),
+    Endpoint("PUT", paths.SOURCE, _RULE, trust.require, trust_api.SourceSet, trust_api.Source, action="trust.require"),
 )

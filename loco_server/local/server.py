@@ -184,6 +184,7 @@ def _services(settings: Settings, parts: Parts) -> Services:
         build_logs=parts.build_logs,
         variables=parts.variables,
         engine=parts.engine,
+        trust=parts.trust,
     )
 
 

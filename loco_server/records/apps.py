@@ -78,6 +78,11 @@ class Apps:
             raise LookupError(f"app {app.name} went away while it was made")
         return found
 
+    async def set_source(self, app_id: str, source: str, deployers: Sequence[str]) -> None:
+        """Decide from where it may be deployed, and by which users (ids) all the same."""
+        async with self._database.write() as db:
+            await db.execute(update(APPS).where(APPS.c.id == app_id).values(source=source, deployers=list(deployers)))
+
     async def mark_destroying(self, app_id: str) -> None:
         async with self._database.write() as db:
             await db.execute(

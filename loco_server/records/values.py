@@ -1,6 +1,6 @@
 """What the records hand out: frozen values, never rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -73,3 +73,24 @@ class DeploymentRecord:
     """The version of each variable that it has."""
     ticket_sha256: str | None = field(default=None, repr=False)
     ticket_expires_at: datetime | None = None
+
+
+Wanted = str | Sequence[str]
+
+
+@dataclass(frozen=True)
+class TrustRuleRecord:
+    id: str
+    team_id: str
+    app_id: str | None
+    app: str | None
+    issuer: str
+    audience: str
+    repository: str
+    """Only what people call it."""
+    claims: Mapping[str, Wanted]
+    """What the job's token must say; of a list one will do, and `refs/tags/*` is every tag."""
+    created_by: str
+    """The user (id) as whom the job acts."""
+    creator: str
+    created_at: datetime

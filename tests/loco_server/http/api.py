@@ -1,8 +1,8 @@
 """The API in process: real records, flows and endpoints; the engine and the registry in memory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,20 @@ import httpx
 from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
-from loco_server.flows.login import Login
+from loco_server.flows.login import Invitations, Login
 from loco_server.flows.status import Status
 from loco_server.flows.variables import VariablesFlow
+from loco_server.flows.trust import Trust
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.http.app import api_app
 from loco_server.http.call import Services
+from loco_server.identity.base import IdentityProvider, IdentityTokens
 from loco_server.identity.local import LocalIdentity
+from loco_server.identity.oidc import Oidc
 from loco_server.policy.base_images import BaseImage
 from loco_server.records import build_logs
 from loco_server.records.kept_logs import KeptLogs
+from loco_server.records.trust import TrustRules
 from loco_server.scanners.none import NoScanner
 from loco_server.settings import Settings
 from loco_spec import api
@@ -31,10 +35,24 @@ from tests.loco_server.fakes import FakeEngine, FakeRegistry
 from tests.loco_server.records.databases import DIGEST, Records
 
 
+@dataclass(frozen=True)
+class Outside:
+    """Who is asked over the internet: strict stand-ins, where a test is about them."""
+
+    providers: Mapping[str, IdentityProvider] = field(default_factory=dict)
+    identity_tokens: IdentityTokens | None = None
+    invitations: Invitations | None = None
+
+
+NOBODY = Outside()
+
+
 class Api:
     """One server, and clients that are signed in to it."""
 
-    def __init__(self, records: Records, settings: Settings, bases: Sequence[BaseImage] = ()) -> None:
+    def __init__(
+        self, records: Records, settings: Settings, bases: Sequence[BaseImage] = (), outside: Outside = NOBODY
+    ) -> None:
         self.records = records
         self.settings = settings
         self.engine = FakeEngine()
@@ -42,7 +60,6 @@ class Api:
         self.closed = ClosedDeployments(keep_seconds=300)
         self.free = 10**12
         self.kept_logs = KeptLogs(records.database)
-        self.login = Login(records.people, {"local": LocalIdentity(settings.run_dir / "login", user="ann")})
         deploy = Deploy(
             settings=settings,
             host=Host(platform="linux/amd64", free_bytes=lambda: self.free),
@@ -54,6 +71,14 @@ class Api:
             closed=self.closed,
             base_images=bases,
         )
+        local = LocalIdentity(settings.run_dir / "login", user="ann")
+        self.login = Login(
+            records.people,
+            {"local": local, **outside.providers},
+            sign_up=settings.identity.sign_up,
+            invitations=outside.invitations,
+        )
+        issuers = settings.identity.issuers
         self.services = Services(
             settings=settings,
             login=self.login,
@@ -80,6 +105,14 @@ class Api:
                 apps=records.apps, deployments=records.deployments, variables=records.variables, deploy=deploy
             ),
             engine=self.engine,
+            trust=Trust(
+                issuers=issuers,
+                identity_tokens=outside.identity_tokens or Oidc({url: url for url in issuers}),
+                login=self.login,
+                people=records.people,
+                apps=records.apps,
+                rules=TrustRules(records.database),
+            ),
         )
         self.app = api_app(self.services)
         self._stack = AsyncExitStack()
@@ -100,9 +133,9 @@ class Api:
 
 @asynccontextmanager
 async def running(
-    records: Records, folder: Path, bases: Sequence[BaseImage] = (), **changes: Any
+    records: Records, folder: Path, bases: Sequence[BaseImage] = (), outside: Outside = NOBODY, **changes: Any
 ) -> AsyncIterator[Api]:
-    found = Api(records, replace(Settings(data_dir=folder), **changes), bases)
+    found = Api(records, replace(Settings(data_dir=folder), **changes), bases, outside)
     yield found
     await found.close()
 

@@ -18,7 +18,7 @@ OF_A_TEAM = [endpoint for endpoint in CLOSED if "{team}" in endpoint.path]
 
 
 def filled(path: str, team: str = "ann", app: str = "shop") -> str:
-    return path.format(team=team, app=app, number=1, name="KEY")
+    return path.format(team=team, app=app, number=1, name="KEY", rule="aaaaaaaaaa")
 
 
 @pytest.mark.parametrize("endpoint", CLOSED, ids=lambda e: f"{e.method} {e.path}")

@@ -23,6 +23,7 @@ COMMANDS = {
     "apps": ("loco_cli.commands.apps", "List a team's apps."),
     "open": ("loco_cli.commands.open", "Open an app in the browser."),
     "destroy": ("loco_cli.commands.destroy", "Remove an app: containers, routes, images, records."),
+    "trust": ("loco_cli.commands.trust", "Trust CI jobs: they deploy without a stored secret."),
     "docs": ("loco_cli.commands.docs", "Read the documentation, offline."),
     "version": ("loco_cli.commands.version", "Show the versions of this loco and of the server."),
 }

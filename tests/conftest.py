@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+CI = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "LOCO_ID_TOKEN", "LOCO_INVITATION", "ACTIONS_ID_TOKEN_REQUEST_URL")
+"""What a CI job is known by, and who it is."""
+
 pytest_plugins = ["tests.engine", "tests.sizing"]
 
 # Started in the background of a shell, this process would ignore Ctrl-C, and so would every command that a test starts.
@@ -22,7 +25,7 @@ def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing of the person who runs the tests is read or written."""
     home = tmp_path / "home"
     home.mkdir()
-    for name in ("LOCO_TOKEN", "LOCO_SERVER", "LOCO_DEBUG", "DOCKER_CONFIG", "DOCKER_CONTEXT", "CI"):
+    for name in ("LOCO_TOKEN", "LOCO_SERVER", "LOCO_DEBUG", "DOCKER_CONFIG", "DOCKER_CONTEXT", *CI):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):

@@ -12,9 +12,10 @@ def login_start(http: Http, provider: str) -> api.LoginPrompt:
     return http.post(paths.LOGIN, api.LoginPrompt, api.LoginStart(provider=provider), signed_in=False)
 
 
-def login_finish(http: Http, login: str, proof: str | None) -> api.SignedIn:
+def login_finish(http: Http, login: str, proof: str | None, invitation: str | None = None) -> api.SignedIn:
     path = paths.fill(paths.LOGIN_FINISH, login=login)
-    return http.post(path, api.SignedIn, api.LoginFinish(proof=proof), signed_in=False)
+    body = api.LoginFinish(proof=proof, invitation=invitation)
+    return http.post(path, api.SignedIn, body, signed_in=False)
 
 
 def logout(http: Http) -> None:

@@ -108,7 +108,14 @@ def loco(capsys: pytest.CaptureFixture[str]) -> Loco:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time that the CLI sees, wherever it waits or measures."""
     clock = Clock()
-    for module in ("following", "client.deployments", "commands.deploy", "commands.logs", "build.push"):
+    for module in (
+        "following",
+        "client.deployments",
+        "commands.deploy",
+        "commands.logs",
+        "commands.login",
+        "build.push",
+    ):
         monkeypatch.setattr(f"loco_cli.{module}.time", clock)
     return clock
 

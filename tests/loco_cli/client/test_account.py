@@ -31,7 +31,7 @@ def test_a_sign_in_is_started_with_a_provider_and_ended_with_a_proof_and_no_old_
     signed_in = api.SignedIn(token="loco_new", me=me())
     server.answers("POST /v1/login/local-7", signed_in)
     assert account.login_finish(http, "local-7", "the proof") == signed_in
-    assert server.body() == {"proof": "the proof"}
+    assert server.body() == {"proof": "the proof", "invitation": None}
     assert not sent_a_token(server)
 
 

@@ -12,7 +12,7 @@ from loco_spec import api
 from loco_spec.errors import NotSignedIn
 from loco_spec.names import new_id
 from tests.loco_cli.conftest import Loco
-from tests.loco_cli.samples import me
+from tests.loco_cli.samples import THE_SERVER, me
 from tests.loco_cli.server import URL, Server
 
 PROOF = "Zm9v-YmFy_" * 4 + "abc"
@@ -27,6 +27,7 @@ def proof(tmp_path: Path) -> Path:
 
 
 def prompts(server: Server, file: Path | None) -> None:
+    server.answers("GET /v1/server", THE_SERVER)
     prompt = api.LoginPrompt(login="local-7", provider="local", expires_in=60, file=None if file is None else str(file))
     server.answers("POST /v1/login", prompt)
 
@@ -50,7 +51,7 @@ def test_on_the_servers_machine_its_file_is_read_and_nothing_is_asked(server: Se
     found = loco("login")
     assert (found.code, found.err) == (0, "")
     assert found.out == f"signed in to {URL} as ann; the token is in {Credentials().path}\n"
-    assert server.body() == {"proof": PROOF}
+    assert server.body() == {"proof": PROOF, "invitation": None}
     assert is_remembered(URL, "loco_new")
 
 
@@ -118,12 +119,12 @@ def test_a_proof_that_is_refused_keeps_nothing(server: Server, loco: Loco, proof
 def test_a_file_that_somebody_elses_server_names_is_never_read(server: Server, loco: Loco, proof: Path) -> None:
     server.url = OTHER
     prompts(server, proof)
-    found = loco("login", "--server", OTHER)
+    found = loco("login", "--server", OTHER, "--provider", "local")
     assert found.code == 4
     assert found.err == (
         f"error: {OTHER} is not on this machine; its sign-in by file works there alone\nnext: loco login there\n"
     )
-    assert server.asked == ["POST /v1/login"]
+    assert server.asked == ["GET /v1/server", "POST /v1/login"]
 
 
 @pytest.mark.parametrize("name", [".netrc", "id_ed25519", "local-token", "x-local-aaaaaaaaaaaaaaaaaaaa"])
@@ -136,7 +137,7 @@ def test_a_file_that_is_no_servers_proof_is_not_read_for_whoever_listens_on_the_
     found = loco("login")
     assert (found.code, found.out) == (4, "")
     assert found.err == f"error: {secret} is not a file that a loco server writes, and is not sent to {URL}\n"
-    assert server.asked == ["POST /v1/login"]
+    assert server.asked == ["GET /v1/server", "POST /v1/login"]
 
 
 def test_a_link_with_the_name_of_a_proof_is_not_followed(
@@ -150,7 +151,7 @@ def test_a_link_with_the_name_of_a_proof_is_not_followed(
     found = loco("login")
     assert (found.code, found.out) == (4, "")
     assert f"{proof} cannot be read" in found.err
-    assert server.asked == ["POST /v1/login"]
+    assert server.asked == ["GET /v1/server", "POST /v1/login"]
 
 
 def test_a_sign_in_of_another_kind_is_told(server: Server, loco: Loco) -> None:
@@ -188,7 +189,7 @@ def test_a_large_file_is_not_what_a_server_writes(server: Server, loco: Loco, pr
     found = loco("login")
     assert found.code == 4
     assert f"{proof} is not what a loco server writes" in found.err
-    assert server.asked == ["POST /v1/login"]
+    assert server.asked == ["GET /v1/server", "POST /v1/login"]
 
 
 def test_a_second_sign_in_replaces_the_first(server: Server, loco: Loco, proof: Path) -> None:

@@ -16,8 +16,8 @@ from loco_server.flows.login import Login
 from loco_server.flows.rotation import Rotation
 from loco_server.flows.status import Status
 from loco_server.flows.tickets import Tickets
-from loco_server.flows.variables import VariablesFlow
 from loco_server.flows.trust import Trust
+from loco_server.flows.variables import VariablesFlow
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key
 from loco_server.identity.base import IdentityProvider
@@ -32,8 +32,8 @@ from loco_server.records.events import Events
 from loco_server.records.facts import Facts
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.records.people import People
-from loco_server.records.variables import Variables
 from loco_server.records.trust import TrustRules
+from loco_server.records.variables import Variables
 from loco_server.records.wake import Wake
 from loco_server.registries.base import Registry
 from loco_server.rollouts.housekeeping import Housekeeping

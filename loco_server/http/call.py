@@ -12,8 +12,8 @@ from loco_server.flows.deploy import Deploy
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Caller, Login
 from loco_server.flows.status import Status
-from loco_server.flows.variables import VariablesFlow
 from loco_server.flows.trust import Trust
+from loco_server.flows.variables import VariablesFlow
 from loco_server.records.apps import Apps
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord

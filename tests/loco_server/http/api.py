@@ -13,8 +13,8 @@ from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Invitations, Login
 from loco_server.flows.status import Status
-from loco_server.flows.variables import VariablesFlow
 from loco_server.flows.trust import Trust
+from loco_server.flows.variables import VariablesFlow
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.http.app import api_app
 from loco_server.http.call import Services

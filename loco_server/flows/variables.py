@@ -1,6 +1,8 @@
 """Variables: what people set becomes versions, and versions become a deployment. Values go in here and never out."""
 
 from loco_server.flows.deploy import Deploy
+from loco_server.flows.login import Caller
+from loco_server.flows.source import refuse_source
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
 from loco_server.records.values import AppRecord, TeamRecord
@@ -9,6 +11,8 @@ from loco_spec import names
 from loco_spec import variables as wire
 from loco_spec.errors import NotFound, Refused, UsageError
 from loco_spec.values import human_bytes
+
+SET_BY_MAX = 80
 
 
 class VariablesFlow:
@@ -19,7 +23,7 @@ class VariablesFlow:
         self._deploy = deploy
 
     async def change(
-        self, team: TeamRecord, name: str, app: AppRecord | None, change: wire.VariablesChange, *, by: str, login: str
+        self, team: TeamRecord, name: str, app: AppRecord | None, change: wire.VariablesChange, *, by: Caller
     ) -> wire.VariablesChanged:
         """Set and unset; then roll a deployment that has it, unless it is staged or nothing of the app is live.
 
@@ -28,23 +32,24 @@ class VariablesFlow:
             name: the app's.
             app: None: it is made, so that its variables are there before its first deployment.
             change: what is wanted.
-            by: who, as the history shows it.
-            login: who, as the deployment shows it.
+            by: who asks.
 
         Raises:
             LocoError: no room, too much, or no app can be made. Nothing was set.
         """
         if not change.stage:
             self._deploy.room()  # before anything is written: what is set should be rolled
+            if app is not None:
+                refuse_source(app, by)
         made = app is None
         if app is None:
             app = await self._made(team, name, change)
         done = await self._variables.change(
-            app.id, change.set, change.unset, by=by, check=lambda total: _fits(app.name, total)
+            app.id, change.set, change.unset, by=by.name[:SET_BY_MAX], check=lambda total: _fits(app.name, total)
         )
         waits, deployment = await self._waits(app), None
         if waits and not change.stage and await self._deployments.newest_ahead(app.id) is not None:
-            deployment, waits = await self._deploy.again(app, login, action="variables"), False
+            deployment, waits = await self._deploy.again(app, by, action="variables"), False
         return wire.VariablesChanged(
             set=done.set,
             unset=done.unset,

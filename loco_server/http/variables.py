@@ -3,8 +3,6 @@
 from loco_server.http.call import Call
 from loco_spec import variables as wire
 
-SET_BY_MAX = 80
-
 
 async def current(call: Call) -> wire.Variables:
     return await call.services.variables.current(call.of_app)
@@ -16,8 +14,7 @@ async def change(call: Call) -> wire.VariablesChanged:
         call.request.path_params["app"],
         call.app,
         call.body,
-        by=call.who.name[:SET_BY_MAX],
-        login=call.who.user.login,
+        by=call.who,
     )
 
 

@@ -40,6 +40,12 @@ class Limits:
     ticket_seconds: int = 3600
     """How long a build may take, and a push between two tokens, before the deployment expires."""
     apps_per_team: int = 100
+    teams_per_person: int = 20
+    """That one owns; what is limited by team would not be limited otherwise."""
+    tokens_per_team: int = 100
+    """Access tokens that are good."""
+    invitations_per_team: int = 100
+    """Open ones."""
 
 
 @dataclass(frozen=True)

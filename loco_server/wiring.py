@@ -10,30 +10,37 @@ from loco_server import engines, identity, registries, scanners, sealing, seam
 from loco_server.edge.base import Edge
 from loco_server.engines.base import Engine
 from loco_server.flows.build_logs import BuildLogs
+from loco_server.flows.account import ManageAccount
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
 from loco_server.flows.rotation import Rotation
 from loco_server.flows.status import Status
+from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tickets import Tickets
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
+from loco_server.flows.tokens import ManageTokens
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key
 from loco_server.identity.base import IdentityProvider
 from loco_server.identity_settings import IdentitySettings
 from loco_server.policy.base_images import BaseImage
 from loco_server.records import build_logs
+from loco_server.records.accounts import Accounts
 from loco_server.records.apps import Apps
 from loco_server.records.claims import Claims
 from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
 from loco_server.records.events import Events
 from loco_server.records.facts import Facts
+from loco_server.records.invitations import Invitations
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.records.people import People
 from loco_server.records.trust import TrustRules
 from loco_server.records.variables import Variables
+from loco_server.records.teams import Teams
+from loco_server.records.tokens import Tokens
 from loco_server.records.wake import Wake
 from loco_server.registries.base import Registry
 from loco_server.rollouts.housekeeping import Housekeeping
@@ -65,6 +72,9 @@ class Parts:
     tickets: Tickets
     variables: VariablesFlow
     rotation: Rotation
+    teams: ManageTeams
+    tokens: ManageTokens
+    account: ManageAccount
     worker: Worker
     housekeeping: Housekeeping
 
@@ -126,6 +136,8 @@ async def wire(
         closed=closed,
         base_images=base_images,
     )
+    destroy = Destroy(apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed)
+    teams, tokens = Teams(database), Tokens(database)
     return Parts(
         database=database,
         people=people,
@@ -143,10 +155,7 @@ async def wire(
             apps=apps,
             rules=TrustRules(database),
         ),
-        deploy=deploy,
-        destroy=Destroy(
-            apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed
-        ),
+        destroy=destroy,
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),
         tickets=Tickets(
@@ -157,6 +166,9 @@ async def wire(
         ),
         variables=VariablesFlow(apps=apps, deployments=deployments, variables=variables, deploy=deploy),
         rotation=Rotation(variables=variables, keyring=keyring, key_file=KeyFile(settings)),
+        teams=ManageTeams(limits=settings.limits, teams=teams, invitations=Invitations(database)),
+        tokens=ManageTokens(limits=settings.limits, people=people, apps=apps, tokens=tokens),
+        account=ManageAccount(accounts=Accounts(database), teams=teams, tokens=tokens, apps=apps, destroy=destroy),
         worker=Worker(
             engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
         ),

@@ -69,12 +69,27 @@ class Team(Response):
     role: str
 
 
+class TokenScope(Response):
+    """The token that was used, and what it is limited to."""
+
+    id: str
+    kind: str
+    """`session`: a person, whole; `access` or `ci`: a machine."""
+    name: str | None = None
+    team: str | None = None
+    app: str | None = None
+    can: str | None = None
+
+
 class Me(Response):
     user: str
     teams: tuple[Team, ...]
+    """A machine's token sees the one team that it is for."""
     default_team: str
     expires_at: datetime | None = None
     """When the token ends that was used."""
+    token: TokenScope | None = None
+    """None: an older server."""
 
 
 class SignedIn(Response):

@@ -26,6 +26,20 @@ TRUST = "/v1/teams/{team}/trust"
 TRUST_RULE = "/v1/teams/{team}/trust/{rule}"
 SCHEMA = "/v1/loco.schema.json"
 DOCS = "/docs/{name}"
+TEAMS = "/v1/teams"
+TEAM = "/v1/teams/{team}"
+LEAVE = "/v1/teams/{team}/leave"
+MEMBERS = "/v1/teams/{team}/members"
+MEMBER = "/v1/teams/{team}/members/{login}"
+INVITATIONS = "/v1/teams/{team}/invitations"
+INVITATION = "/v1/teams/{team}/invitations/{invitation}"
+JOIN = "/v1/join"
+TOKENS = "/v1/teams/{team}/tokens"
+TOKEN = "/v1/teams/{team}/tokens/{token}"  # noqa: S105  a path
+ACCOUNT = "/v1/account"
+ACCOUNT_DELETE = "/v1/account/delete"
+SESSIONS = "/v1/account/sessions"
+ACCOUNT_SESSION = "/v1/account/sessions/{session}"
 REGISTRY_TOKEN = "/registry/token"  # noqa: S105  a path
 
 

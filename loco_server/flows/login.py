@@ -23,7 +23,7 @@ from loco_server.policy import signup, tokens
 from loco_server.records.people import People, TokenRecord
 from loco_server.records.values import UserRecord
 from loco_spec import names
-from loco_spec.api import LoginPrompt, Me, SignedIn, Team
+from loco_spec.api import LoginPrompt, Me, SignedIn, Team, TokenScope
 from loco_spec.errors import (
     LocoError,
     NotAllowed,
@@ -40,6 +40,8 @@ from loco_spec.errors import (
 SESSION = timedelta(days=30)
 _INVITED = "ask the operator for an invitation, then: loco login --invitation"
 _SLIDE_AFTER = timedelta(days=1)
+_NOTED_EVERY = timedelta(minutes=1)
+"""When a token was used is kept to the minute: not a write for each request."""
 
 
 @dataclass(frozen=True)
@@ -176,26 +178,31 @@ class Login:
         now = datetime.now(UTC)
         if found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
             raise NotSignedIn("the token has ended", hint="loco login")
+        if found.user.suspended is not None:
+            raise NotAllowed(f"{found.user.login} is suspended: {found.user.suspended}", hint="ask the operator")
+        if found.used_at is None or now - found.used_at >= _NOTED_EVERY:
+            await self._people.used(found.id, address)
         expires_at = found.expires_at
         if found.kind == "session" and expires_at is not None and expires_at - now < SESSION - _SLIDE_AFTER:
             expires_at = now + SESSION
             await self._people.slide(found.id, expires_at)
-        refuse_suspended(found.user)
         return Caller(found.user, replace(found, expires_at=expires_at), address, request_id)
 
     async def end(self, caller: Caller) -> None:
         await self._people.revoke(caller.token.id)
 
     async def me(self, caller: Caller) -> Me:
-        """Give the person's name and teams."""
-        teams = await self._people.teams(caller.user.id)
-        if caller.token.team_id is not None:  # a machine's token knows no other team of its maker's
-            teams = [each for each in teams if each[0].id == caller.token.team_id]
+        """Give the person's name and teams, and what the token in use is limited to."""
+        token = caller.token
+        teams = [each for each in await self._people.teams(caller.user.id) if token.team_id in {None, each[0].id}]
         return Me(
             user=caller.user.login,
             teams=tuple(Team(name=team.name, role=role) for team, role, _ in teams),
             default_team=teams[0][0].name if teams else "",
             expires_at=caller.expires_at,
+            token=TokenScope(
+                id=token.id, kind=token.kind, name=token.name, team=token.team, app=token.app, can=token.can
+            ),
         )
 
 

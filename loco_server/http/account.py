@@ -1,10 +1,10 @@
-"""The server itself, signing in and out, and who one is."""
+"""The server itself, signing in and out, who one is, and one's account."""
 
 from starlette.responses import Response
 
 from loco_server.http.auth import MINIMUM_VERSION
 from loco_server.http.call import Call
-from loco_spec import api
+from loco_spec import account, api
 from loco_spec.version import VERSION
 
 
@@ -39,3 +39,24 @@ async def logout(call: Call) -> Response:
 
 async def me(call: Call) -> api.Me:
     return await call.services.login.me(call.who)
+
+
+async def show(call: Call) -> account.Account:
+    return await call.services.account.show(call.who)
+
+
+async def delete(call: Call) -> account.AccountDeleted:
+    return await call.services.account.delete(call.who, call.body)
+
+
+async def sessions(call: Call) -> account.Sessions:
+    return await call.services.account.sessions(call.who)
+
+
+async def revoke_others(call: Call) -> account.SessionsRevoked:
+    return await call.services.account.revoke_others(call.who)
+
+
+async def revoke_session(call: Call) -> Response:
+    await call.services.account.revoke(call.who, call.request.path_params["session"])
+    return Response(status_code=204)

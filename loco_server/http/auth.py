@@ -39,13 +39,17 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services) ->
         raise NotAllowed(f"this token can {token.can}, and may not do this ({endpoint.permission})", hint="loco login")
     if not allows(role, endpoint.permission):
         raise NotAllowed(f"a {role} of team {team.name} may not do this ({endpoint.permission})", hint="loco whoami")
+    if team.suspended is not None and endpoint.changes:
+        raise NotAllowed(f"team {team.name} is suspended: {team.suspended}", hint="ask the operator")
     app_name = request.path_params.get("app")
+    if token.app_id is not None and app_name is None:
+        raise NotAllowed(f"this token is for app {token.app} alone, and not for the whole team", hint="loco login")
     app = None if app_name is None else await services.apps.find(team.id, app_name)
     if token.app_id is not None and (app is None or app.id != token.app_id):
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
     if app is None and app_name is not None and not endpoint.makes_app:
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
-    return Call(request=request, services=services, caller=caller, team=team, app=app)
+    return Call(request=request, services=services, caller=caller, team=team, role=role, app=app)
 
 
 def check_version(text: str | None) -> None:

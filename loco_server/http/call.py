@@ -8,12 +8,15 @@ from starlette.requests import Request
 
 from loco_server.engines.base import Engine
 from loco_server.flows.build_logs import BuildLogs
+from loco_server.flows.account import ManageAccount
 from loco_server.flows.deploy import Deploy
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Caller, Login
 from loco_server.flows.status import Status
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
+from loco_server.flows.teams import ManageTeams
+from loco_server.flows.tokens import ManageTokens
 from loco_server.records.apps import Apps
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord
@@ -39,6 +42,9 @@ class Services:
     variables: VariablesFlow
     engine: Engine
     trust: Trust
+    teams: ManageTeams
+    tokens: ManageTokens
+    account: ManageAccount
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Call:
     services: Services
     caller: Caller | None = None
     team: TeamRecord | None = None
+    role: str = ""
+    """The caller's in the team."""
     app: AppRecord | None = None
     body: Any = None
 

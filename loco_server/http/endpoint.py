@@ -26,3 +26,8 @@ class Endpoint:
     """What the event is called that a change leaves: `app.destroy`."""
     makes_app: bool = False
     """The app in the path need not be there yet."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes anything; what only looks is a GET."""
+        return self.method != "GET"

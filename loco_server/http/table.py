@@ -1,16 +1,21 @@
 """Every endpoint, with who may call it. What does not stand here does not exist."""
 
-from loco_server.http import account, apps, build_logs, deployments, documents, trust, variables
+from loco_server.http import account, apps, build_logs, deployments, documents, teams, tokens, trust, variables
 from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
+from loco_spec import account as account_wire
 from loco_spec import api, paths
 from loco_spec import trust as trust_api
 from loco_spec import variables as wire
+from loco_spec import teams as teams_wire
+from loco_spec import tokens as tokens_wire
 
 _DEPLOY = Permission.APP_DEPLOY
 _READ = Permission.APP_READ
 _POLICY = Permission.POLICY_READ
 _RULE = Permission.POLICY_WRITE
+_ACCOUNT = Permission.ACCOUNT
+_TOKENS = Permission.TOKENS_MANAGE
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.SERVER, Permission.PUBLIC, account.server, response=api.Server),
@@ -84,4 +89,83 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", paths.SOURCE, _POLICY, trust.source, response=trust_api.Source),
     Endpoint("PUT", paths.SOURCE, _RULE, trust.require, trust_api.SourceSet, trust_api.Source, action="trust.require"),
+    # One's account.
+    Endpoint("GET", paths.ACCOUNT, _ACCOUNT, account.show, response=account_wire.Account),
+    Endpoint(
+        "POST",
+        paths.ACCOUNT_DELETE,
+        _ACCOUNT,
+        account.delete,
+        account_wire.AccountDelete,
+        account_wire.AccountDeleted,
+        action="account.delete",
+    ),
+    Endpoint("GET", paths.SESSIONS, _ACCOUNT, account.sessions, response=account_wire.Sessions),
+    Endpoint(
+        "DELETE",
+        paths.SESSIONS,
+        _ACCOUNT,
+        account.revoke_others,
+        response=account_wire.SessionsRevoked,
+        action="session.revoke-others",
+    ),
+    Endpoint("DELETE", paths.ACCOUNT_SESSION, _ACCOUNT, account.revoke_session, status=204, action="session.revoke"),
+    # Teams.
+    Endpoint("GET", paths.TEAMS, Permission.SIGNED_IN, teams.teams, response=teams_wire.Teams),
+    Endpoint(
+        "POST",
+        paths.TEAMS,
+        _ACCOUNT,
+        teams.create,
+        teams_wire.TeamCreate,
+        teams_wire.TeamSummary,
+        status=201,
+        action="team.create",
+    ),
+    Endpoint("POST", paths.JOIN, _ACCOUNT, teams.join, teams_wire.Join, teams_wire.TeamSummary, action="team.join"),
+    Endpoint("DELETE", paths.TEAM, Permission.TEAM_OWN, teams.delete, status=204, action="team.delete"),
+    Endpoint("POST", paths.LEAVE, Permission.TEAM_LEAVE, teams.leave, status=204, action="team.leave"),
+    Endpoint("GET", paths.MEMBERS, Permission.TEAM_READ, teams.members, response=teams_wire.Members),
+    Endpoint(
+        "PATCH",
+        paths.MEMBER,
+        Permission.TEAM_MANAGE,
+        teams.change,
+        teams_wire.RoleChange,
+        teams_wire.Member,
+        action="member.role",
+    ),
+    Endpoint("DELETE", paths.MEMBER, Permission.TEAM_MANAGE, teams.remove, status=204, action="member.remove"),
+    Endpoint("GET", paths.INVITATIONS, Permission.TEAM_READ, teams.invitations, response=teams_wire.Invitations),
+    Endpoint(
+        "POST",
+        paths.INVITATIONS,
+        Permission.TEAM_MANAGE,
+        teams.invite,
+        teams_wire.InvitationCreate,
+        teams_wire.InvitationCreated,
+        status=201,
+        action="invitation.create",
+    ),
+    Endpoint(
+        "DELETE",
+        paths.INVITATION,
+        Permission.TEAM_MANAGE,
+        teams.revoke_invitation,
+        status=204,
+        action="invitation.revoke",
+    ),
+    # Access tokens for machines.
+    Endpoint("GET", paths.TOKENS, _TOKENS, tokens.tokens, response=tokens_wire.AccessTokens),
+    Endpoint(
+        "POST",
+        paths.TOKENS,
+        _TOKENS,
+        tokens.create,
+        tokens_wire.TokenCreate,
+        tokens_wire.TokenCreated,
+        status=201,
+        action="token.create",
+    ),
+    Endpoint("DELETE", paths.TOKEN, _TOKENS, tokens.revoke, status=204, action="token.revoke"),
 )

@@ -185,6 +185,9 @@ def _services(settings: Settings, parts: Parts) -> Services:
         variables=parts.variables,
         engine=parts.engine,
         trust=parts.trust,
+        teams=parts.teams,
+        tokens=parts.tokens,
+        account=parts.account,
     )
 
 

@@ -15,11 +15,15 @@ class Permission(StrEnum):
     APP_DEPLOY = "app:deploy"
     """Build, push, roll out, cancel, roll again."""
     APP_DESTROY = "app:destroy"
+    """Remove an app with everything that goes with it."""
     VARIABLES_READ = "variables:read"
     """Names, who set them and when; values never come back to anybody."""
     VARIABLES_WRITE = "variables:write"
+    """Set and unset them."""
     TEAM_READ = "team:read"
     """Members and invitations."""
+    TEAM_LEAVE = "team:leave"
+    """Leave the team oneself."""
     TEAM_MANAGE = "team:manage"
     """Invite, change roles, remove; nobody gives what they do not have."""
     TEAM_OWN = "team:own"
@@ -29,6 +33,7 @@ class Permission(StrEnum):
     POLICY_READ = "policy:read"
     """Trust rules, and from where an app may be deployed."""
     POLICY_WRITE = "policy:write"
+    """Trust jobs, and say from where an app may be deployed."""
 
 
 _READ = frozenset(
@@ -36,6 +41,7 @@ _READ = frozenset(
         Permission.APP_READ,
         Permission.VARIABLES_READ,
         Permission.TEAM_READ,
+        Permission.TEAM_LEAVE,
         Permission.POLICY_READ,
     }
 )
@@ -54,7 +60,8 @@ ROLES: dict[str, frozenset[Permission]] = {
 CAN: dict[str, frozenset[Permission]] = {
     "read": frozenset({Permission.APP_READ, Permission.VARIABLES_READ}),
     "deploy": frozenset({Permission.APP_READ, Permission.VARIABLES_READ, Permission.APP_DEPLOY}),
-    "admin": _ADMIN - {Permission.TEAM_MANAGE, Permission.TOKENS_MANAGE, Permission.POLICY_WRITE},
+    "admin": _ADMIN
+    - {Permission.TEAM_LEAVE, Permission.TEAM_MANAGE, Permission.TOKENS_MANAGE, Permission.POLICY_WRITE},
 }
 """What a machine's token may do at the most. None of them makes tokens, invites people or trusts jobs."""
 
@@ -72,3 +79,8 @@ def token_allows(can: str | None, permission: Permission) -> bool:
 def at_most(role: str, other: str) -> bool:
     """Whether a role has nothing that the other has not."""
     return ROLES.get(role, frozenset()) <= ROLES.get(other, frozenset())
+
+
+def may_make(role: str, can: str) -> bool:
+    """Whether somebody in that role may make a token that can do this: they have all of it themselves."""
+    return can in CAN and CAN[can] <= ROLES.get(role, frozenset())

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, insert, or_, select, update
 
 from loco_server.records.database import Database
-from loco_server.records.tables import IDENTITIES, MEMBERSHIPS, TEAMS, TOKENS, USERS
+from loco_server.records.tables import APPS, IDENTITIES, MEMBERSHIPS, TEAMS, TOKENS, USERS
 from loco_server.records.values import TeamRecord, UserRecord
 from loco_spec import names
 
@@ -25,6 +25,10 @@ class TokenRecord:
     app_id: str | None = None
     can: str | None = None
     """None: a session, which is its person whole."""
+    team: str | None = None
+    app: str | None = None
+    """The names of what it is for."""
+    used_at: datetime | None = None
 
 
 class People:
@@ -74,7 +78,7 @@ class People:
             if row is not None:
                 if email is not None:
                     await db.execute(update(USERS).where(USERS.c.id == row.id).values(email=email))
-                return _user(row, id_=row.id)
+                return user_record(row, id_=row.id)
             taken = set((await db.execute(select(USERS.c.login))).scalars())
             taken |= set((await db.execute(select(TEAMS.c.name))).scalars())
             name = names.slugify(login, fallback="user")
@@ -113,7 +117,7 @@ class People:
                     .where(MEMBERSHIPS.c.user_id == user_id, TEAMS.c.name == team)
                 )
             ).first()
-        return None if row is None else (_team(row), str(row.role))
+        return None if row is None else (team_record(row), str(row.role))
 
     async def add_token(
         self,
@@ -127,7 +131,9 @@ class People:
         team_id: str | None = None,
         app_id: str | None = None,
         can: str | None = None,
-    ) -> None:
+    ) -> datetime:
+        """Keep a token's SHA-256; give when that was."""
+        now = datetime.now(UTC)
         async with self._database.write() as db:
             await db.execute(
                 insert(TOKENS).values(
@@ -139,18 +145,28 @@ class People:
                     team_id=team_id,
                     app_id=app_id,
                     can=can,
-                    created_at=datetime.now(UTC),
+                    created_at=now,
                     expires_at=expires_at,
                     revoked_at=None,
                 )
             )
+        return now
 
     async def token(self, token_id: str) -> TokenRecord | None:
         async with self._database.read() as db:
             row = (
                 await db.execute(
-                    select(TOKENS, USERS.c.login, USERS.c.suspended_at, USERS.c.suspended_reason)
+                    select(
+                        TOKENS,
+                        USERS.c.login,
+                        USERS.c.suspended_at,
+                        USERS.c.suspended_reason,
+                        TEAMS.c.name.label("team"),
+                        APPS.c.name.label("app"),
+                    )
                     .join(USERS, USERS.c.id == TOKENS.c.user_id)
+                    .outerjoin(TEAMS, TEAMS.c.id == TOKENS.c.team_id)
+                    .outerjoin(APPS, APPS.c.id == TOKENS.c.app_id)
                     .where(TOKENS.c.id == token_id)
                 )
             ).first()
@@ -158,7 +174,7 @@ class People:
             return None
         return TokenRecord(
             id=row.id,
-            user=_user(row, id_=row.user_id),
+            user=user_record(row, id_=row.user_id),
             kind=row.kind,
             sha256=row.sha256,
             expires_at=row.expires_at,
@@ -167,6 +183,9 @@ class People:
             team_id=row.team_id,
             app_id=row.app_id,
             can=row.can,
+            team=row.team,
+            app=row.app,
+            used_at=row.used_at,
         )
 
     async def revoke(self, token_id: str) -> None:
@@ -184,14 +203,25 @@ class People:
         async with self._database.write() as db:
             await db.execute(update(TOKENS).where(TOKENS.c.id == token_id).values(expires_at=expires_at))
 
+    async def used(self, token_id: str, address: str) -> None:
+        """Note when a token was used, and from where."""
+        async with self._database.write() as db:
+            await db.execute(
+                update(TOKENS)
+                .where(TOKENS.c.id == token_id)
+                .values(used_at=datetime.now(UTC), used_from=address[:60] or None)
+            )
 
-def _user(row: Any, *, id_: str) -> UserRecord:
-    return UserRecord(id=id_, login=row.login, suspended=_suspension(row))
+
+def user_record(row: Any, *, id_: str) -> UserRecord:
+    return UserRecord(id=id_, login=row.login, suspended=suspension(row))
 
 
-def _team(row: Any) -> TeamRecord:
-    return TeamRecord(id=row.id, name=row.name, suspended=_suspension(row))
+def team_record(row: Any) -> TeamRecord:
+    return TeamRecord(id=row.id, name=row.name, suspended=suspension(row))
 
 
-def _suspension(row: Any) -> str | None:
-    return None if row.suspended_at is None else str(row.suspended_reason or "")
+def suspension(row: Any, prefix: str = "") -> str | None:
+    """Give the reason of a suspension, from the columns that bear it; None: there is none."""
+    at, reason = getattr(row, f"{prefix}suspended_at"), getattr(row, f"{prefix}suspended_reason")
+    return None if at is None else str(reason or "")

@@ -25,13 +25,14 @@ INVITATIONS = Table(
     Column("role", String(20), nullable=True),
     Column("sha256", String(64), nullable=False),
     Column("note", String(200), nullable=True),
-    Column("invited_by", _ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("invited_by", _ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("used_at", UtcDateTime, nullable=True),
     Column("used_by", _ID, ForeignKey("users.id", ondelete="SET NULL"), nullable=True),
 )
-"""A code that lets somebody in: into a team with a role, or (without a team) only into the platform. Used once."""
+"""A code that lets somebody in: into a team with a role, or (without a team) only into the platform. Used once.
+`invited_by`: None where the operator gave it."""
 
 TRUST_RULES = Table(
     "trust_rules",

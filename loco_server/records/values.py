@@ -94,3 +94,53 @@ class TrustRuleRecord:
     """The user (id) as whom the job acts."""
     creator: str
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class MemberRecord:
+    user: UserRecord
+    role: str
+    personal: bool = False
+    """The team is this person's own."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a change in a team is judged by; read in the transaction that makes it."""
+
+    team: TeamRecord
+    actor: str | None
+    """The role of who asks; None: not in the team any more."""
+    subject: MemberRecord
+    """Whom it is about."""
+    owners: int
+    personal: bool = False
+    """The team is somebody's own."""
+
+
+@dataclass(frozen=True)
+class InvitationRecord:
+    id: str
+    team: TeamRecord | None
+    role: str | None
+    note: str | None
+    invited_by: UserRecord | None
+    """None: the operator."""
+    created_at: datetime
+    expires_at: datetime
+    used: bool
+    sha256: str = field(repr=False)
+    inviter_role: str | None = None
+    """What who gave it has in the team by now."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a person has in one team; read before the person's account goes."""
+
+    team: TeamRecord
+    personal: bool
+    owns: bool
+    members: int
+    owners: int
+    apps: tuple[str, ...]

@@ -9,12 +9,15 @@ from typing import Any
 import httpx
 
 from loco_server.flows.build_logs import BuildLogs
+from loco_server.flows.account import ManageAccount
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Invitations, Login
 from loco_server.flows.status import Status
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
+from loco_server.flows.teams import ManageTeams
+from loco_server.flows.tokens import ManageTokens
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.http.app import api_app
 from loco_server.http.call import Services
@@ -79,20 +82,21 @@ class Api:
             invitations=outside.invitations,
         )
         issuers = settings.identity.issuers
+        self.destroy = Destroy(
+            apps=records.apps,
+            deployments=records.deployments,
+            facts=records.facts,
+            engine=self.engine,
+            registry=self.registry,
+            closed=self.closed,
+        )
         self.services = Services(
             settings=settings,
             login=self.login,
             people=records.people,
             apps=records.apps,
             deploy=deploy,
-            destroy=Destroy(
-                apps=records.apps,
-                deployments=records.deployments,
-                facts=records.facts,
-                engine=self.engine,
-                registry=self.registry,
-                closed=self.closed,
-            ),
+            destroy=self.destroy,
             status=Status(
                 settings=settings,
                 apps=records.apps,
@@ -112,6 +116,17 @@ class Api:
                 people=records.people,
                 apps=records.apps,
                 rules=TrustRules(records.database),
+            ),
+            teams=ManageTeams(limits=settings.limits, teams=records.teams, invitations=records.invitations),
+            tokens=ManageTokens(
+                limits=settings.limits, people=records.people, apps=records.apps, tokens=records.tokens
+            ),
+            account=ManageAccount(
+                accounts=records.accounts,
+                teams=records.teams,
+                tokens=records.tokens,
+                apps=records.apps,
+                destroy=self.destroy,
             ),
         )
         self.app = api_app(self.services)

@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from loco_server.records import schema
+from loco_server.records.accounts import Accounts
 from loco_server.records.apps import Apps
 from loco_server.records.claims import Claims
 from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
 from loco_server.records.events import Events
 from loco_server.records.facts import Facts
+from loco_server.records.invitations import Invitations
 from loco_server.records.people import People
+from loco_server.records.teams import Teams
+from loco_server.records.tokens import Tokens
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_server.records.variables import Variables
 from loco_server.records.wake import Wake
@@ -35,6 +39,10 @@ class Records:
         self.facts = Facts(self.database)
         self.keyring = Keyring([new_key()])
         self.variables = Variables(self.database, self.keyring, digest_key=b"d" * 32)
+        self.teams = Teams(self.database)
+        self.invitations = Invitations(self.database)
+        self.tokens = Tokens(self.database)
+        self.accounts = Accounts(self.database)
 
     async def team(self, login: str = "ann") -> TeamRecord:
         user = await self.people.signed_in("local", login, login)

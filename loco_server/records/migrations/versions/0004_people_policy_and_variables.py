@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=20), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("note", sa.String(length=200), nullable=True),
-        sa.Column("invited_by", sa.String(length=10), nullable=False),
+        sa.Column("invited_by", sa.String(length=10), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),

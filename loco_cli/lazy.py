@@ -42,6 +42,13 @@ class LazyGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def group(line: str) -> typer.Typer:
+    """Give a group of sub-commands, for a module of commands that has several; it is called `group` there."""
+    return typer.Typer(
+        help=line, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+
+
 def _only_listed(ctx: Any) -> bool:
     """Whether the group's own help is being written: nothing after its name was asked for."""
     return not ctx.args and not ctx._protected_args  # noqa: SLF001  Typer's vendored click has no public word for it

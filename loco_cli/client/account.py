@@ -1,7 +1,9 @@
-"""The server itself, signing in and out, and who one is."""
+"""The server itself, signing in and out, who one is, and one's account."""
 
-from loco_cli.client.http import Http
-from loco_spec import api, paths
+from urllib.parse import quote
+
+from loco_cli.client.http import DESTROY_SECONDS, Http
+from loco_spec import account, api, paths
 
 
 def server(http: Http) -> api.Server:
@@ -24,3 +26,25 @@ def logout(http: Http) -> None:
 
 def me(http: Http) -> api.Me:
     return http.get(paths.ME, api.Me)
+
+
+def show(http: Http) -> account.Account:
+    return http.get(paths.ACCOUNT, account.Account)
+
+
+def sessions(http: Http) -> account.Sessions:
+    return http.get(paths.SESSIONS, account.Sessions)
+
+
+def revoke_session(http: Http, session: str) -> None:
+    http.delete(paths.fill(paths.ACCOUNT_SESSION, session=quote(session, safe="")))
+
+
+def revoke_other_sessions(http: Http) -> account.SessionsRevoked:
+    return http.delete_for(paths.SESSIONS, account.SessionsRevoked)
+
+
+def delete(http: Http, confirm: str, *, with_apps: bool) -> account.AccountDeleted:
+    """End the account; with apps it takes as long as their containers take to end."""
+    body = account.AccountDelete(confirm=confirm, with_apps=with_apps)
+    return http.post(paths.ACCOUNT_DELETE, account.AccountDeleted, body, timeout=DESTROY_SECONDS)

@@ -68,8 +68,27 @@ class Http:
     def get(self, path: str, model: type[Model], **query: str) -> Model:
         return self._read(self._send("GET", path, query=query), model)
 
-    def post(self, path: str, model: type[Model], body: BaseModel | None = None, *, signed_in: bool = True) -> Model:
-        return self._read(self._send("POST", path, body=body, signed_in=signed_in), model)
+    def post(
+        self,
+        path: str,
+        model: type[Model],
+        body: BaseModel | None = None,
+        *,
+        signed_in: bool = True,
+        timeout: float | None = None,
+    ) -> Model:
+        return self._read(self._send("POST", path, body=body, signed_in=signed_in, timeout=timeout), model)
+
+    def post_alone(self, path: str) -> None:
+        """Where the answer has nothing to read."""
+        self._send("POST", path)
+
+    def patch(self, path: str, model: type[Model], body: BaseModel) -> Model:
+        return self._read(self._send("PATCH", path, body=body), model)
+
+    def delete_for(self, path: str, model: type[Model]) -> Model:
+        """Where the answer tells what was deleted."""
+        return self._read(self._send("DELETE", path), model)
 
     def put_text(self, path: str, text: str) -> None:
         self._send("PUT", path, body=text.encode(errors="replace"), timeout=PUT_SECONDS)

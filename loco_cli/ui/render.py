@@ -20,7 +20,7 @@ from loco_cli.ui.results import (
     Validated,
     Versions,
 )
-from loco_cli.ui.text import ago, safe
+from loco_cli.ui.text import ago, safe, until
 from loco_spec import api
 from loco_spec.values import human_bytes
 
@@ -34,7 +34,15 @@ def human(value: BaseModel) -> list[str]:
 @human.register
 def _(value: api.Me) -> list[str]:
     teams = [f"  {safe(team.name)} ({safe(team.role)})" for team in value.teams]
-    return [f"{safe(value.user)}, in {len(teams)} team{'s' if len(teams) != 1 else ''}:", *teams]
+    found = [f"{safe(value.user)}, in {len(teams)} team{'s' if len(teams) != 1 else ''}:", *teams]
+    token = value.token
+    if token is not None and token.can is None:
+        found.append(f"signed in {until(value.expires_at)}, longer with each use")
+    elif token is not None:
+        place = "/".join(part for part in (token.team, token.app) if part)
+        words = f"{token.name or token.id}: {token.can} in {place}"
+        found.append(f"by token {safe(words)}, {until(value.expires_at)}")
+    return found
 
 
 @human.register

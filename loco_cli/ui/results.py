@@ -23,6 +23,20 @@ class LoggedOut(_Result):
     server: str
 
 
+class TeamChanged(_Result):
+    change: str
+    """created, joined, role, removed, left or deleted."""
+    team: str
+    user: str | None = None
+    role: str | None = None
+
+
+class Revoked(_Result):
+    kind: str
+    """invitation, access token or session."""
+    id: str
+
+
 class Versions(_Result):
     client: str
     server: str | None

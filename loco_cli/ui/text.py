@@ -52,3 +52,8 @@ def ago(moment: datetime | None, *, now: datetime | None = None) -> str:
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return f"{seconds} s ago"
+
+
+def until(moment: datetime | None) -> str:
+    """`until 2030-01-02 03:04 UTC`."""
+    return "without an end" if moment is None else f"until {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -101,13 +101,42 @@ def test_every_command_explains_itself_in_its_own_words(loco: Loco, name: str) -
     found = loco(name, "--help")
     assert (found.code, found.err) == (0, "")
     assert found.out.startswith(f"Usage: loco {name} ")
-    module = import_module(COMMANDS[name][0])
-    group = getattr(module, "group", None)
-    words = module.command.__doc__ if group is None else group.info.help
-    assert " ".join(words.split()[:3]) in found.out
-    for below in [()] if group is None else [(each.name,) for each in group.registered_commands if each.name]:
-        assert "--json" in loco(name, *below, "--help").out
     assert loco(name, "-h").out == found.out
+    module = import_module(COMMANDS[name][0])
+    if hasattr(module, "group"):
+        assert COMMANDS[name][1] in found.out
+        return
+    assert " ".join(module.command.__doc__.split()[:3]) in found.out
+    assert "--json" in found.out
+
+
+SUB_COMMANDS = [
+    (name, sub.name)
+    for name, (module, _) in COMMANDS.items()
+    for sub in getattr(getattr(import_module(module), "group", None), "registered_commands", ())
+]
+
+
+@pytest.mark.parametrize(("name", "sub"), SUB_COMMANDS)
+def test_every_sub_command_explains_itself_and_speaks_json(loco: Loco, name: str, sub: str) -> None:
+    assert f"  {sub} " in loco(name, "--help").out
+    found = loco(name, sub, "--help")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith(f"Usage: loco {name} {sub} ")
+    assert "--json" in found.out
+    assert "--server" in found.out
+
+
+def test_a_group_imports_itself_alone() -> None:
+    code, _, modules = start("teams", "create", "No Slug")
+    assert code == 2
+    assert commands_of(modules) == {"teams"}
+
+
+def test_completing_a_sub_commands_name_imports_that_group_alone() -> None:
+    code, out, modules = start(_LOCO_COMPLETE="complete_bash", COMP_WORDS="loco teams inv", COMP_CWORD="2")
+    assert (code, out.split()) == (0, ["invite", "invitations"])
+    assert commands_of(modules) == {"teams"}
 
 
 def test_an_alias_is_the_command_under_another_name_and_not_in_the_list(loco: Loco) -> None:

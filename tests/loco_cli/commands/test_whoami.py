@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from loco_spec import api
 from loco_spec.errors import NotSignedIn
 from tests.loco_cli.conftest import Loco
-from tests.loco_cli.samples import me
+from tests.loco_cli.samples import NOW, me
 from tests.loco_cli.server import URL, Server
 
 
@@ -15,6 +16,28 @@ def test_it_tells_who_is_signed_in_and_in_which_teams(server: Server, loco: Loco
     server.answers("GET /v1/me", me())
     found = loco("whoami")
     assert (found.code, found.out, found.err) == (0, "ann, in 1 team:\n  ann (owner)\n", "")
+
+
+@pytest.mark.usefixtures("signed_in")
+@pytest.mark.parametrize(
+    ("token", "line"),
+    [
+        (api.TokenScope(id="abc", kind="session"), "signed in until 2030-01-02 03:04 UTC, longer with each use"),
+        (
+            api.TokenScope(id="abc", kind="access", name="ci", team="acme", app="shop", can="deploy"),
+            "by token ci: deploy in acme/shop, until 2030-01-02 03:04 UTC",
+        ),
+        (
+            api.TokenScope(id="abc", kind="ci", team="acme", can="admin"),
+            "by token abc: admin in acme, until 2030-01-02 03:04 UTC",
+        ),
+    ],
+)
+def test_it_tells_the_scope_and_the_end_of_the_token_in_use(
+    server: Server, loco: Loco, token: api.TokenScope, line: str
+) -> None:
+    server.answers("GET /v1/me", me(token=token, expires_at=NOW))
+    assert loco("whoami").out.splitlines()[-1] == line
 
 
 @pytest.mark.usefixtures("signed_in")

@@ -9,8 +9,8 @@ from typing import Any
 from loco_server import engines, identity, registries, scanners, sealing, seam
 from loco_server.edge.base import Edge
 from loco_server.engines.base import Engine
-from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.account import ManageAccount
+from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
@@ -18,9 +18,9 @@ from loco_server.flows.rotation import Rotation
 from loco_server.flows.status import Status
 from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tickets import Tickets
+from loco_server.flows.tokens import ManageTokens
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
-from loco_server.flows.tokens import ManageTokens
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key
 from loco_server.identity.base import IdentityProvider
@@ -37,10 +37,10 @@ from loco_server.records.facts import Facts
 from loco_server.records.invitations import Invitations
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.records.people import People
-from loco_server.records.trust import TrustRules
-from loco_server.records.variables import Variables
 from loco_server.records.teams import Teams
 from loco_server.records.tokens import Tokens
+from loco_server.records.trust import TrustRules
+from loco_server.records.variables import Variables
 from loco_server.records.wake import Wake
 from loco_server.registries.base import Registry
 from loco_server.rollouts.housekeeping import Housekeeping

@@ -7,16 +7,16 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from loco_server.engines.base import Engine
-from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.account import ManageAccount
+from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Caller, Login
 from loco_server.flows.status import Status
-from loco_server.flows.trust import Trust
-from loco_server.flows.variables import VariablesFlow
 from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tokens import ManageTokens
+from loco_server.flows.trust import Trust
+from loco_server.flows.variables import VariablesFlow
 from loco_server.records.apps import Apps
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord

@@ -5,10 +5,10 @@ from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
 from loco_spec import account as account_wire
 from loco_spec import api, paths
-from loco_spec import trust as trust_api
-from loco_spec import variables as wire
 from loco_spec import teams as teams_wire
 from loco_spec import tokens as tokens_wire
+from loco_spec import trust as trust_api
+from loco_spec import variables as wire
 
 _DEPLOY = Permission.APP_DEPLOY
 _READ = Permission.APP_READ

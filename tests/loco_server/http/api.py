@@ -8,16 +8,16 @@ from typing import Any
 
 import httpx
 
-from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.account import ManageAccount
+from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Invitations, Login
 from loco_server.flows.status import Status
-from loco_server.flows.trust import Trust
-from loco_server.flows.variables import VariablesFlow
 from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tokens import ManageTokens
+from loco_server.flows.trust import Trust
+from loco_server.flows.variables import VariablesFlow
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.http.app import api_app
 from loco_server.http.call import Services

@@ -118,7 +118,6 @@ async def wire(
     )
     scanner = seam.load(scanners.MEMBERS, settings.scanner, seam="scanner")()
     local = _identity("local")(settings.login_dir, user=user)
-    login = Login(people, {"local": local, **_providers(settings.identity)}, sign_up=settings.identity.sign_up)
     issuers = settings.identity.issuers
     keyring = sealing.Keyring()  # empty until `rotation.unlock`: `stop` and `reset` need no keys
     variables = Variables(database, keyring, digest_key=sealing.digest_key(server_key))
@@ -138,6 +137,13 @@ async def wire(
     )
     destroy = Destroy(apps=apps, deployments=deployments, facts=facts, engine=engine, registry=registry, closed=closed)
     teams, tokens = Teams(database), Tokens(database)
+    manage_teams = ManageTeams(limits=settings.limits, teams=teams, invitations=Invitations(database))
+    login = Login(
+        people,
+        {"local": local, **_providers(settings.identity)},
+        sign_up=settings.identity.sign_up,
+        invitations=manage_teams,
+    )
     return Parts(
         database=database,
         people=people,
@@ -155,6 +161,7 @@ async def wire(
             apps=apps,
             rules=TrustRules(database),
         ),
+        deploy=deploy,
         destroy=destroy,
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),
@@ -166,7 +173,7 @@ async def wire(
         ),
         variables=VariablesFlow(apps=apps, deployments=deployments, variables=variables, deploy=deploy),
         rotation=Rotation(variables=variables, keyring=keyring, key_file=KeyFile(settings)),
-        teams=ManageTeams(limits=settings.limits, teams=teams, invitations=Invitations(database)),
+        teams=manage_teams,
         tokens=ManageTokens(limits=settings.limits, people=people, apps=apps, tokens=tokens),
         account=ManageAccount(accounts=Accounts(database), teams=teams, tokens=tokens, apps=apps, destroy=destroy),
         worker=Worker(

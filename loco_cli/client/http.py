@@ -96,9 +96,6 @@ class Http:
     def put(self, path: str, model: type[Model], body: BaseModel) -> Model:
         return self._read(self._send("PUT", path, body=body), model)
 
-    def delete_for(self, path: str, model: type[Model]) -> Model:
-        return self._read(self._send("DELETE", path), model)
-
     def delete(self, path: str, *, timeout: float = DESTROY_SECONDS) -> None:
         self._send("DELETE", path, timeout=timeout)
 

@@ -9,7 +9,7 @@ from loco_server.records.teams import Teams
 from loco_server.records.values import InvitationRecord, MemberRecord, TeamRecord, UserRecord
 from loco_server.settings import Limits
 from loco_spec import teams as wire
-from loco_spec.errors import Conflict, NotFound, Refused
+from loco_spec.errors import Conflict, LocoError, NotFound, Refused
 
 INVITATION_GOOD = timedelta(days=7)
 
@@ -133,14 +133,17 @@ class ManageTeams:
             found = None
         return membership.good(found, now=datetime.now(UTC))
 
-    async def admit(self, user: UserRecord, code: str) -> None:
-        """Use an invitation up for somebody who has just signed up by it: into its team too, where it has one.
+    async def claim(self, code: str) -> str | None:
+        """Use a code up for a sign-up: of all who bring it, at the same time too, one gets its id."""
+        try:
+            offer = await self.offer(code)
+        except LocoError:
+            return None
+        return offer.id if await self._invitations.claim(offer.id) else None
 
-        Raises:
-            LocoError: it lets nobody in any more.
-        """
-        offer = await self.offer(code)
-        await self._use(offer, user, into_team=offer.team is not None)
+    async def fulfil(self, invitation: str, user: UserRecord) -> None:
+        """Bring the newcomer into the team of the invitation that was claimed, where it has one."""
+        await self._invitations.fulfil(invitation, user.id)
 
     async def join(self, user: UserRecord, code: str) -> wire.TeamSummary:
         """Get into a team by an invitation.
@@ -148,20 +151,14 @@ class ManageTeams:
         Raises:
             LocoError: it lets nobody in, or the person is in the team already.
         """
-        used = await self._use(await self.offer(code), user, into_team=True)
-        assert used.team is not None  # noqa: S101  judged
-        return summary(used.team, MemberRecord(user, used.role or ""))
-
-    async def _use(self, offer: InvitationRecord, user: UserRecord, *, into_team: bool) -> InvitationRecord:
-        now = datetime.now(UTC)
+        offer, now = await self.offer(code), datetime.now(UTC)
 
         def judge(found: InvitationRecord | None, role: str | None) -> None:
-            if into_team:
-                membership.join(found, role, now=now)
-            else:
-                membership.good(found, now=now)
+            membership.join(found, role, now=now)
 
-        return await self._invitations.use(offer.id, user.id, judge) or offer
+        used = await self._invitations.use(offer.id, user.id, judge) or offer
+        assert used.team is not None  # noqa: S101  judged
+        return summary(used.team, MemberRecord(user, used.role or ""))
 
     async def _new_invitation(
         self, *, team: TeamRecord | None, role: str | None, note: str | None, by: UserRecord | None

@@ -109,6 +109,28 @@ class Invitations:
             )
             return found
 
+    async def claim(self, invitation_id: str) -> bool:
+        """Use it up before it is known for whom; whether it was there to be used."""
+        now = datetime.now(UTC)
+        async with self._database.write() as db:
+            found = await db.execute(
+                update(INVITATIONS)
+                .where(
+                    INVITATIONS.c.id == invitation_id, INVITATIONS.c.used_at.is_(None), INVITATIONS.c.expires_at > now
+                )
+                .values(used_at=now)
+            )
+            return found.rowcount > 0
+
+    async def fulfil(self, invitation_id: str, user_id: str) -> None:
+        """Write down for whom it was claimed, and let them into its team."""
+        async with self._database.write() as db:
+            this = INVITATIONS.c.id == invitation_id
+            row = (await db.execute(select(INVITATIONS.c.team_id, INVITATIONS.c.role).where(this))).one()
+            if row.team_id is not None:
+                await db.execute(insert(MEMBERSHIPS).values(team_id=row.team_id, user_id=user_id, role=row.role))
+            await db.execute(update(INVITATIONS).where(this).values(used_by=user_id))
+
 
 def _record(row: Any) -> InvitationRecord:
     team = inviter = None

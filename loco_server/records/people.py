@@ -45,7 +45,7 @@ class People:
                     .where(IDENTITIES.c.provider == provider, IDENTITIES.c.subject == subject)
                 )
             ).first()
-        return None if row is None else _user(row, id_=row.id)
+        return None if row is None else user_record(row, id_=row.id)
 
     async def logins_of(self, team_id: str) -> dict[str, str]:
         """Give the members of a team: login → id."""
@@ -60,7 +60,7 @@ class People:
     async def user(self, user_id: str) -> UserRecord | None:
         async with self._database.read() as db:
             row = (await db.execute(select(USERS).where(USERS.c.id == user_id))).first()
-        return None if row is None else _user(row, id_=row.id)
+        return None if row is None else user_record(row, id_=row.id)
 
     async def signed_in(self, provider: str, subject: str, login: str, email: str | None = None) -> UserRecord:
         """Find the user behind an identity, or make one with a personal team named after the login.

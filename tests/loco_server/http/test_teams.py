@@ -268,10 +268,11 @@ async def test_the_operators_invitation_is_into_the_platform_and_into_no_team(
     error = refused(await join(ann, made.code))
     assert isinstance(error, Conflict)
     assert (await teams.offer(made.code)).team is None
-    bob = await server.records.people.signed_in("local", "bob", "bob")
-    await teams.admit(bob, made.code)
+    claimed = await asyncio.gather(*(teams.claim(made.code) for _ in range(5)))
+    assert sorted(filter(None, claimed)) == [made.invitation.id]
+    await teams.fulfil(made.invitation.id, await server.records.people.signed_in("local", "bob", "bob"))
     with pytest.raises(Conflict, match="used already"):
-        await teams.admit(bob, made.code)
+        await teams.offer(made.code)
     second = await teams.invite_to_platform(None)
     await teams.revoke_invitation(None, second.invitation.id)
     with pytest.raises(NotFound):
@@ -284,7 +285,10 @@ async def test_a_teams_invitation_lets_a_newcomer_into_the_platform_and_the_team
 ) -> None:
     code = await invite(acme, "viewer")
     bob = await server.records.people.signed_in("local", "bob", "bob")
-    await server.services.teams.admit(bob, code)
+    claimed = await server.services.teams.claim(code)
+    assert claimed is not None
+    await server.services.teams.fulfil(claimed, bob)
+    assert await server.services.teams.claim(code) is None
     assert await roles(acme) == {"ann": "owner", "bob": "viewer"}
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
@@ -23,7 +23,6 @@ from loco_server.records.values import AppRecord, DeploymentRecord, TeamRecord
 from loco_server.registries.base import ImageMissingError, ImageUnreadableError, Registry, RegistryDownError
 from loco_server.scanners.base import Scanner
 from loco_server.settings import Settings
-from loco_server.units import UnitRoute
 from loco_spec import image_rules, names
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
 from loco_spec.errors import (
@@ -104,7 +103,7 @@ class Deploy:
             live is not None
             and not request.force
             and request.digest is not None
-            and _same(live, spec, routes, request.digest, await self._deployments.pins(app.id))
+            and spec_of.same(live, spec, routes, request.digest, await self._deployments.pins(app.id))
         ):
             return DeploymentCreated(deployment=self._view(app, live), unchanged=True, notes=notes)
         app = await self._apps.create(app)
@@ -224,7 +223,7 @@ class Deploy:
         number = item.number
         live = await self._deployments.live(app.id)
         pins = await self._deployments.pins(app.id)
-        if live is not None and not item.force and _same(live, item.spec, item.routes, digest, pins):
+        if live is not None and not item.force and spec_of.same(live, item.spec, item.routes, digest, pins):
             message = f"v{live.number} is live, nothing changed"
             await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
             return self._view(app, live)
@@ -344,9 +343,3 @@ class Deploy:
 
     def _view(self, app: AppRecord, item: DeploymentRecord) -> Deployment:
         return view.deployment(app, item, edge_url=self._settings.edge_url)
-
-
-def _same(
-    live: DeploymentRecord, spec: Service, routes: tuple[UnitRoute, ...], digest: str, variables: Mapping[str, int]
-) -> bool:
-    return (live.digest, live.spec, live.routes, live.variables) == (digest, spec, routes, variables)

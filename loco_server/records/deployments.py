@@ -163,11 +163,8 @@ class Deployments:
 
     async def live(self, app_id: str) -> DeploymentRecord | None:
         async with self._database.read() as db:
-            row = (
-                await db.execute(
-                    select(DEPLOYMENTS).where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.state == "live")
-                )
-            ).first()
+            wanted = select(DEPLOYMENTS).where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.state == "live")
+            row = (await db.execute(wanted)).first()
         return None if row is None else record(row)
 
     async def newest_ahead(self, app_id: str) -> DeploymentRecord | None:

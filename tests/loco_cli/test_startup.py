@@ -104,14 +104,14 @@ def test_every_command_explains_itself_in_its_own_words(loco: Loco, name: str) -
     assert loco(name, "-h").out == found.out
     module = import_module(COMMANDS[name][0])
     if hasattr(module, "group"):
-        assert COMMANDS[name][1] in found.out
+        assert " ".join(module.group.info.help.split()[:3]) in found.out
         return
     assert " ".join(module.command.__doc__.split()[:3]) in found.out
     assert "--json" in found.out
 
 
 SUB_COMMANDS = [
-    (name, sub.name)
+    (name, sub.name or sub.callback.__name__)
     for name, (module, _) in COMMANDS.items()
     for sub in getattr(getattr(import_module(module), "group", None), "registered_commands", ())
 ]

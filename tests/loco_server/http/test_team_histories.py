@@ -32,7 +32,7 @@ from loco_server.settings import Settings
 from tests.loco_server.http.api import Api
 from tests.loco_server.records.databases import NOW, Records, sqlite_url
 
-PEOPLE = ("ann", "bob", "cyd", "dan", "eve", "fay")
+PEOPLE = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus")
 AT_FIRST = {
     "acme": {"ann": "owner", "bob": "admin", "cyd": "developer", "dan": "viewer", "eve": "owner"},
     "ann": {"bob": "owner"},
@@ -146,7 +146,8 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(target=codes)
     def first_codes(self) -> Any:
-        return multiple(self.invited("ann", "acme", "admin"), self.invited("bob", "acme", "viewer"))
+        given = (("bob", "viewer"), ("ann", "admin"), ("bob", "admin"), ("eve", "owner"))
+        return multiple(*(self.invited(giver, "acme", role) for giver, role in given))
 
     @precondition(lambda self: self.made < 2)
     @rule(target=teams, who=people)
@@ -189,7 +190,14 @@ class Histories(RuleBasedStateMachine):
 
     @rule(n=numbers, team=teams, m=numbers, role=roles)
     def give_role(self, n: int, team: str, m: int, role: str) -> None:
-        who, whom = self.manager(team, n), self.one_of(team, m)
+        self.give(self.manager(team, n), team, self.one_of(team, m), role)
+
+    @rule(n=numbers, code=codes, role=roles)
+    def give_role_to_a_giver(self, n: int, code: Code, role: str) -> None:
+        """What somebody gave may depend on what they have."""
+        self.give(self.manager(code.team, n), code.team, code.giver, role)
+
+    def give(self, who: str, team: str, whom: str, role: str) -> None:
         had = self.rights(team, whom)
         if self.ask(who, "PATCH", f"/v1/teams/{team}/members/{whom}", {"role": role}).status_code == 200:
             assert Permission.TEAM_MANAGE in self.rights(team, who)

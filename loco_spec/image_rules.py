@@ -65,7 +65,7 @@ def user_id(user: str, *, override: int | None, looked_up: int | None, built: bo
     if override is not None:
         return override
     name = named_user(user)
-    uid = looked_up if name else _number(user.partition(":")[0] or "0", of="user")
+    uid = _checked(looked_up, of="user") if name else _number(user.partition(":")[0] or "0", of="user")
     if uid:
         return uid
     raise ImageRefused(
@@ -87,11 +87,16 @@ def group_id(user: str, *, looked_up: int | None) -> int | None:
     text, name = user.partition(":")[2], named_group(user)
     if name and looked_up is None:
         raise ImageRefused(f'the image runs as group "{name}", which its /etc/group does not know', hint=_OWN_USER)
-    return looked_up if name or not text else _number(text, of="group")
+    return _checked(looked_up, of="group") if name or not text else _number(text, of="group")
 
 
 def _name(text: str) -> str | None:
     return None if not text or (text.isascii() and text.isdigit()) else text
+
+
+def _checked(found: int | None, *, of: str) -> int | None:
+    """An /etc/passwd can say any number too."""
+    return None if found is None else _number(str(found), of=of)
 
 
 def _number(text: str, *, of: str) -> int:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Row, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from loco_server.records.database import Database
+from loco_server.records.database import Database, insert_missing
 from loco_server.records.tables import APPS, HOSTS, ROUTES, TEAMS
 from loco_server.records.values import AppRecord
 from loco_server.units import UnitRoute
@@ -58,21 +57,18 @@ class Apps:
 
     async def create(self, app: AppRecord) -> AppRecord:
         """Write the app down, or give the one of that name which is there already."""
-        try:
-            async with self._database.write() as db:
-                await db.execute(
-                    insert(APPS).values(
-                        id=app.id,
-                        team_id=app.team_id,
-                        name=app.name,
-                        last_number=0,
-                        pull_generation=app.pull_generation,
-                        created_at=app.created_at,
-                        destroying_at=None,
-                    )
-                )
-        except IntegrityError:
-            pass  # it is there, since long ago or since a moment ago
+        async with self._database.write() as db:
+            await insert_missing(
+                db,
+                APPS,
+                id=app.id,
+                team_id=app.team_id,
+                name=app.name,
+                last_number=0,
+                pull_generation=app.pull_generation,
+                created_at=app.created_at,
+                destroying_at=None,
+            )
         found = await self.find(app.team_id, app.name)
         if found is None:
             raise LookupError(f"app {app.name} went away while it was made")
@@ -94,6 +90,7 @@ class Apps:
     async def delete(self, app_id: str) -> None:
         """Forget the app and all that hangs on it; its hosts are held for its team a while longer."""
         async with self._database.write() as db:
+            await lock_app(db, app_id)
             await take_routes(db, app_id, ())
             await db.execute(delete(APPS).where(APPS.c.id == app_id))
 
@@ -121,6 +118,11 @@ class RouteTakenError(Exception):
         self.path = path
 
 
+async def lock_app(db: AsyncConnection, app_id: str) -> None:
+    """Within a transaction: whoever else is about to change what the app has waits (new events are no such thing)."""
+    await db.execute(select(APPS.c.id).where(APPS.c.id == app_id).with_for_update(key_share=True))
+
+
 async def claim_routes(db: AsyncConnection, app_id: str, team_id: str, routes: Sequence[UnitRoute]) -> None:
     """Within a transaction: make the routes the app's, keeping those it has (the live deployment still uses them).
 
@@ -128,18 +130,15 @@ async def claim_routes(db: AsyncConnection, app_id: str, team_id: str, routes: S
         RouteTakenError: somebody else has one of them.
     """
     now = datetime.now(UTC)
-    for route in routes:
-        row = (await db.execute(select(HOSTS).where(HOSTS.c.host == route.host).with_for_update())).first()
-        if row is None:
-            await db.execute(insert(HOSTS).values(host=route.host, team_id=team_id, free_at=None))
-        elif row.team_id != team_id and (row.free_at is None or row.free_at > now):
+    for route in sorted(routes, key=lambda route: route.host):  # two that want the same hosts must not wait in a ring
+        await insert_missing(db, HOSTS, host=route.host, team_id=team_id, free_at=None)
+        row = (await db.execute(select(HOSTS).where(HOSTS.c.host == route.host).with_for_update(key_share=True))).one()
+        if row.team_id != team_id and (row.free_at is None or row.free_at > now):
             raise RouteTakenError(route.host, route.path)
-        else:
-            await db.execute(update(HOSTS).where(HOSTS.c.host == route.host).values(team_id=team_id, free_at=None))
+        await db.execute(update(HOSTS).where(HOSTS.c.host == route.host).values(team_id=team_id, free_at=None))
+        await insert_missing(db, ROUTES, host=route.host, path=route.path, app_id=app_id)
         owner = await db.scalar(select(ROUTES.c.app_id).where(ROUTES.c.host == route.host, ROUTES.c.path == route.path))
-        if owner is None:
-            await db.execute(insert(ROUTES).values(host=route.host, path=route.path, app_id=app_id))
-        elif owner != app_id:
+        if owner != app_id:
             raise RouteTakenError(route.host, route.path)
 
 
@@ -147,10 +146,15 @@ async def take_routes(db: AsyncConnection, app_id: str, keep: Sequence[UnitRoute
     """Within a transaction: drop the app's routes that are not in `keep`; a host left without any is held a while."""
     kept = {(route.host, route.path) for route in keep}
     rows = (await db.execute(select(ROUTES.c.host, ROUTES.c.path).where(ROUTES.c.app_id == app_id))).all()
+    held = sorted({row.host for row in rows})
+    # Before the routes are counted: another app of the team may be about to get one on the same host.
+    await db.execute(
+        select(HOSTS.c.host).where(HOSTS.c.host.in_(held)).order_by(HOSTS.c.host).with_for_update(key_share=True)
+    )
     for row in rows:
         if (row.host, row.path) not in kept:
             await db.execute(delete(ROUTES).where(ROUTES.c.host == row.host, ROUTES.c.path == row.path))
-    for host in {row.host for row in rows}:
+    for host in held:
         left = await db.scalar(select(func.count()).select_from(ROUTES).where(ROUTES.c.host == host))
         if not left:
             await db.execute(update(HOSTS).where(HOSTS.c.host == host).values(free_at=datetime.now(UTC) + HOST_HELD))

@@ -29,7 +29,9 @@ class BuildLogs:
         """
         async with self._database.write() as db:
             # Its row is locked until the log is in: whoever hands over the image has to wait for it.
-            state = await db.scalar(select(DEPLOYMENTS.c.state).where(this(app_id, deployment)).with_for_update())
+            state = await db.scalar(
+                select(DEPLOYMENTS.c.state).where(this(app_id, deployment)).with_for_update(key_share=True)
+            )
             if state != "created":
                 return False
             of_app = BUILD_LOGS.c.app_id == app_id
@@ -39,7 +41,7 @@ class BuildLogs:
                     app_id=app_id,
                     deployment=deployment,
                     kept_at=datetime.now(UTC),
-                    text=text.replace("\0", "\N{REPLACEMENT CHARACTER}"),  # PostgreSQL has no zero in a text
+                    text=text.replace("\0", "\N{REPLACEMENT CHARACTER}"),  # the same from both databases
                 )
             )
             newest = select(BUILD_LOGS.c.deployment).where(of_app).order_by(BUILD_LOGS.c.deployment.desc())

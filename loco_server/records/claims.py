@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, or_, select, update
 
-from loco_server.records.apps import take_routes
+from loco_server.records.apps import lock_app, take_routes
 from loco_server.records.database import Database
 from loco_server.records.deployments import ROLLING, end, record, this
 from loco_server.records.events import append_event
@@ -39,6 +39,7 @@ class Claims:
                     DEPLOYMENTS.c.app_id.not_in(busy),
                 )
                 .order_by(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number.desc())
+                .with_for_update(key_share=True, skip_locked=True)  # being superseded or cancelled: the next look tells
             )
             newest: dict[str, int] = {}
             for row in rows:
@@ -99,6 +100,7 @@ class Claims:
         """The deployment serves: it becomes live, the one before replaced, and the routes are its own alone."""
         now = datetime.now(UTC)
         async with self._database.write() as db:
+            await lock_app(db, item.app_id)
             done = await db.execute(
                 update(DEPLOYMENTS)
                 .where(

@@ -1,11 +1,17 @@
-"""The one connection to the records, and the two ways to use it: `read` and `write`."""
+"""The one connection to the records, and the two ways to use it: `read` and `write`.
+
+SQLite has one writer at a time. On PostgreSQL transactions run side by side (READ COMMITTED), and what is read to be
+written by must be locked, in this order: the app's row (`lock_app`), deployments, hosts. What has no row to lock yet
+names a word instead (`write(alone=…)`).
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Table, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 
@@ -27,10 +33,15 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed at the end of the block, rolled back when it raises."""
+    async def write(self, *, alone: str | None = None) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end of the block, rolled back when it raises.
+
+        `alone`: no other transaction that names the same word runs meanwhile, on whichever server.
+        """
         if not is_sqlite(self.url):
             async with self._engine.begin() as connection:
+                if alone is not None:
+                    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(alone))))
                 yield connection
             return
         async with self._writer, self._engine.connect() as connection:
@@ -42,9 +53,20 @@ class Database:
         await self._engine.dispose()
 
 
+async def insert_missing(db: AsyncConnection, table: Table, **values: Any) -> None:
+    """Within a transaction: insert the row, unless one with its key is there.
+
+    A row that another transaction is about to insert is waited for: whoever reads after this finds one.
+    """
+    make = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+    await db.execute(make(table).values(**values).on_conflict_do_nothing())
+
+
 def _engine(url: str) -> AsyncEngine:
     if not is_sqlite(url):
-        return create_async_engine(url, pool_pre_ping=True)
+        engine = create_async_engine(url, pool_pre_ping=True)
+        event.listen(engine.sync_engine, "before_cursor_execute", _without_zeros, retval=True)
+        return engine
     engine = create_async_engine(url)
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -62,3 +84,20 @@ def _engine(url: str) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _without_zeros(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _executemany: Any
+) -> tuple[str, Any]:
+    """PostgreSQL has no zero in a text: what is looked for with one is not found, what is told with one is kept."""
+    rows = parameters if isinstance(parameters, list) else [parameters]
+    if any(isinstance(value, str) and "\0" in value for row in rows for value in row.values()):
+        rows = [
+            {name: value.replace("\0", _NO_ZERO) if isinstance(value, str) else value for name, value in row.items()}
+            for row in rows
+        ]
+        return statement, rows if isinstance(parameters, list) else rows[0]
+    return statement, parameters
+
+
+_NO_ZERO = "\N{REPLACEMENT CHARACTER}"

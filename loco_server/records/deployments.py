@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from loco_server.records.apps import claim_routes
+from loco_server.records.apps import claim_routes, lock_app
 from loco_server.records.database import Database
 from loco_server.records.events import append_event
 from loco_server.records.pins import newest_pins
@@ -266,7 +266,9 @@ class Deployments:
             RouteTakenError: one of its routes is somebody else's by now; the state is as it was.
         """
         async with self._database.write() as db:
-            row = (await db.execute(select(DEPLOYMENTS).where(this(app.id, number)).with_for_update())).first()
+            await lock_app(db, app.id)
+            mine_alone = select(DEPLOYMENTS).where(this(app.id, number)).with_for_update(key_share=True)
+            row = (await db.execute(mine_alone)).first()
             if row is None or row.state != of:
                 return "" if row is None else str(row.state)
             mine = record(row)
@@ -292,11 +294,13 @@ class Deployments:
                 state = "superseded"
             else:
                 older = await db.execute(
-                    select(DEPLOYMENTS.c.number).where(
+                    select(DEPLOYMENTS.c.number)
+                    .where(
                         DEPLOYMENTS.c.app_id == app.id,
                         DEPLOYMENTS.c.number < number,
                         DEPLOYMENTS.c.state == "accepted",
                     )
+                    .with_for_update(key_share=True)  # a worker that has just begun one keeps it
                 )
                 for waiting in list(older.scalars()):
                     text = f"v{number} by {mine.created_by} is newer; nothing was changed"

@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, insert, select
 
-from loco_server.records.database import Database
+from loco_server.records.database import Database, insert_missing
 from loco_server.records.tables import FACTS
 from loco_spec import names
 
@@ -14,11 +14,8 @@ class Facts:
     async def installation(self) -> str:
         """Give the installation's id, made at the first call: it marks everything that loco makes on an engine."""
         async with self._database.write() as db:
-            found = await db.scalar(select(FACTS.c.value).where(FACTS.c.name == "installation"))
-            if found is None:
-                found = names.new_id()
-                await db.execute(insert(FACTS).values(name="installation", value=found))
-            return str(found)
+            await insert_missing(db, FACTS, name="installation", value=names.new_id())
+            return str(await db.scalar(select(FACTS.c.value).where(FACTS.c.name == "installation")))
 
     async def garbage(self) -> str | None:
         """Give the mark of the newest deletion from the registry whose space has not been given back; None: all has."""
@@ -28,7 +25,7 @@ class Facts:
 
     async def add_garbage(self) -> None:
         """Before images are deleted: there will be something to collect."""
-        async with self._database.write() as db:
+        async with self._database.write(alone="garbage") as db:
             await db.execute(delete(FACTS).where(FACTS.c.name == "garbage"))
             await db.execute(insert(FACTS).values(name="garbage", value=names.new_id()))
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, select
 
+from loco_server.records.apps import lock_app
 from loco_server.records.database import Database
 from loco_server.records.tables import KEPT_LOGS
 from loco_spec.events import LogLine
@@ -32,6 +33,7 @@ class KeptLogs:
     async def keep(self, app_id: str, deployment: int, instance: str, lines: Sequence[LogLine]) -> None:
         """Store an instance's last lines; a second time replaces the first. Deployments beyond the tenth go."""
         async with self._database.write() as db:
+            await lock_app(db, app_id)
             await db.execute(
                 delete(KEPT_LOGS).where(
                     KEPT_LOGS.c.app_id == app_id,

@@ -67,7 +67,7 @@ class People:
 
         A login or team name that is taken gets a number behind it. `email`: only one that the provider has verified.
         """
-        async with self._database.write() as db:
+        async with self._database.write(alone="names of users and teams") as db:
             row = (
                 await db.execute(
                     select(USERS.c.id, USERS.c.login, USERS.c.suspended_at, USERS.c.suspended_reason)

@@ -1,12 +1,15 @@
 """Bring the records to this version's schema, and tell whether they are there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, event, func, select
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -23,23 +26,37 @@ def sync_url(url: str) -> str:
     return url.replace("+aiosqlite", "").replace("+asyncpg", "+psycopg")
 
 
-def upgrade(url: str, to: str = "head") -> None:
-    """Run the missing migrations, each in a transaction."""
+@contextmanager
+def _transaction(url: str) -> Iterator[Connection]:
+    """One transaction, of all migrations together: what fails half way has changed nothing. Others wait.
+
+    Without foreign keys on SQLite: a table is changed by a copy that takes its place, and what hangs on it must stay.
+    """
     engine = create_engine(sync_url(url))
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Any) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # by itself the driver changes tables outside of any
+
     try:
         with engine.begin() as connection:
-            command.upgrade(_config(connection), to)
+            if engine.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("migrations"))))
+            yield connection
     finally:
         engine.dispose()
+
+
+def upgrade(url: str, to: str = "head") -> None:
+    """Run the missing migrations."""
+    with _transaction(url) as connection:
+        command.upgrade(_config(connection), to)
 
 
 def downgrade(url: str, to: str) -> None:
-    engine = create_engine(sync_url(url))
-    try:
-        with engine.begin() as connection:
-            command.downgrade(_config(connection), to)
-    finally:
-        engine.dispose()
+    with _transaction(url) as connection:
+        command.downgrade(_config(connection), to)
 
 
 def revision(url: str) -> str | None:
@@ -52,9 +69,14 @@ def revision(url: str) -> str | None:
         engine.dispose()
 
 
+def revisions() -> list[str]:
+    """All schemas that this version knows, the oldest first."""
+    return [step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
 def is_known(number: str) -> bool:
     """Whether this version knows the way from that schema to its own."""
-    return number in {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return number in revisions()
 
 
 def head() -> str | None:

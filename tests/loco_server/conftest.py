@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from loco_server.settings import Settings
-from tests.loco_server.records.databases import records
+from tests.loco_server.records.databases import migrated_sqlite, records, records_url, records_url_of_each
 
-__all__ = ["records", "settings"]
+__all__ = ["migrated_sqlite", "records", "records_url", "records_url_of_each", "settings"]
 
 
 @pytest.fixture

@@ -36,6 +36,13 @@ def test_a_numeric_user_is_taken_as_it_is(user: str, uid: int) -> None:
     image_rules.user_before_push(user, override=None, built=True)
 
 
+def test_a_named_user_or_group_with_a_number_that_is_too_large_is_refused() -> None:
+    with pytest.raises(ImageRefused, match="is the largest number there is"):
+        image_rules.user_id("app", override=None, looked_up=2**31, built=True)
+    with pytest.raises(ImageRefused, match="is the largest number there is"):
+        image_rules.group_id("1:app", looked_up=2**31)
+
+
 def test_a_named_user_is_taken_as_looked_up_and_passes_before_the_push() -> None:
     assert image_rules.named_user("app:app") == "app"
     assert image_rules.user_id("app:app", override=None, looked_up=812, built=True) == 812

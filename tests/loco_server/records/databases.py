@@ -1,6 +1,7 @@
-"""Fresh records for a test."""
+"""Fresh records for a test: on SQLite, and on PostgreSQL too where a folder's conftest asks for both."""
 
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from loco_server.sealing import Keyring, new_key
 from loco_server.units import UnitRoute
 from loco_spec import names
 from loco_spec.kinds.service import Service
+from tests.postgres import Postgres
 
 
 class Records:
@@ -80,10 +82,36 @@ def sqlite_url(folder: Path) -> str:
     return f"sqlite+aiosqlite:///{folder}/loco.db"
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Empty records to copy: migrating takes a hundred times as long."""
+    folder = tmp_path_factory.mktemp("migrated")
+    schema.upgrade(sqlite_url(folder))
+    return folder / "loco.db"
+
+
 @pytest.fixture
-async def records(tmp_path: Path) -> AsyncIterator[Records]:
-    url = sqlite_url(tmp_path)
-    schema.upgrade(url)
-    found = Records(url)
+def records_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """Where a test's own records are: migrated, and empty."""
+    shutil.copy(migrated_sqlite, tmp_path)
+    return sqlite_url(tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def records_url_of_each(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a test's own records are, once on each database."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path)
+        yield sqlite_url(tmp_path)
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        name = names.new_id()
+        yield postgres.make(name, template="migrated")
+        postgres.drop(name)
+
+
+@pytest.fixture
+async def records(records_url: str) -> AsyncIterator[Records]:
+    found = Records(records_url)
     yield found
     await found.database.close()

@@ -8,8 +8,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from loco_server.local import base_images, command
+from loco_server.records import migrating
 from loco_server.settings import Ports, default_data_dir
-from loco_spec.errors import LocoError
+from loco_spec.errors import LocoError, UsageError
 from loco_spec.version import VERSION
 
 app = typer.Typer(
@@ -76,6 +77,25 @@ def add(
 ) -> None:
     """Allow images that stand on this one, from the server's next start on."""
     typer.echo(base_images.add(reference, file.expanduser().absolute()))
+
+
+@app.command()
+def migrate(
+    context: typer.Context,
+    database_url: Annotated[
+        str, typer.Option(envvar=migrating.VARIABLE, metavar="URL", help=f"{migrating.FORM}.", show_default=False)
+    ],
+) -> None:
+    """Bring records on PostgreSQL to this version's schema. Back them up first: pg_dump."""
+    url = migrating.parsed(database_url)
+    source = context.get_parameter_source("database_url")
+    if url.password is not None and source is not None and source.name == "COMMANDLINE":
+        raise UsageError(
+            "a password on the command line is seen by everybody on this machine",
+            hint=f"put the URL into {migrating.VARIABLE}, or the password into ~/.pgpass",
+        )
+    before, after = migrating.migrate(url)
+    typer.echo(f"schema {before or 'none'} → {after}" if before != after else f"schema {after}: nothing to migrate")
 
 
 @app.command()

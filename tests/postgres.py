@@ -18,6 +18,10 @@ FASTER = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_co
 """Nothing here has to outlive a loss of power."""
 
 
+INITDB = ("-U", "loco", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+"""In the C locale: whatever this machine's is, names sort by their bytes."""
+
+
 @dataclass(frozen=True)
 class Postgres:
     folder: Path
@@ -29,13 +33,13 @@ class Postgres:
 
     def make(self, database: str, *, template: str = "template0") -> str:
         """Make a database; give its URL."""
-        self._run(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+        self.run(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
         return self.url(database)
 
     def drop(self, database: str) -> None:
-        self._run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        self.run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
-    def _run(self, statement: str) -> None:
+    def run(self, statement: str) -> None:
         with psycopg.connect(host=str(self.folder), user=self.user, dbname="postgres", autocommit=True) as db:
             db.execute(statement.encode())
 
@@ -60,8 +64,7 @@ def postgres() -> Iterator[Postgres]:
         shutil.chown(folder, user, user)
     data = folder / "data"
     try:
-        # In the C locale: whatever this machine's is, names sort by their bytes.
-        argv = [f"{bin_}/initdb", "-D", f"{data}", *"-U loco -A trust -E UTF8 --no-locale --no-sync".split()]
+        argv = [f"{bin_}/initdb", "-D", f"{data}", *INITDB]
         subprocess.run(
             argv, check=True, capture_output=True, user=user, group=user, extra_groups=[] if user else None, cwd="/"
         )

@@ -4,6 +4,9 @@ import os
 import secrets
 import shutil
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from loco_server import keys
@@ -11,10 +14,12 @@ from loco_server.records import schema
 from loco_server.settings import Settings
 from loco_spec.errors import Conflict, UsageError
 
-OURS = frozenset({"server.lock", "loco.db", "keys", "run", "log", "edge", "registry", "backup"})
+OURS = frozenset({"server.lock", "loco.db", "keys", "run", "log", "edge", "registry", "backup", "backups"})
 """What loco writes into the folder; the database's own side files and Debian's lost+found aside."""
 
 
+BACKUPS = 5
+"""So many copies of records as they were before a migration are kept."""
 SOCKET_PATH_MAX = 107
 """The longest path of a Unix socket on Linux (sun_path, less the ending zero)."""
 
@@ -82,31 +87,37 @@ def forget_sign_ins(settings: Settings) -> None:
     shutil.rmtree(settings.login_dir, ignore_errors=True)
 
 
-def migrate(settings: Settings) -> None:
-    """Bring the records to this version's schema; a copy of the old ones is kept.
+def migrate(settings: Settings, *, say: Callable[[str], None]) -> None:
+    """Bring the records to this version's schema, and say so; a copy of the old ones is kept.
 
     Raises:
         Conflict: the records are a newer version's.
     """
     database = settings.data_dir / "loco.db"
     if database.exists():
-        revision = schema.revision(settings.database_url)
-        if revision == schema.head():
+        found, head = schema.revision(settings.database_url), schema.head()
+        if found == head:
             return
-        if revision is not None and not schema.is_known(revision):
-            raise Conflict(
-                f"the records in {settings.data_dir} were written by a newer loco (schema {revision})",
-                hint="pip install --upgrade 'loco-deploy[server]'",
-            )
-        if revision is not None:
-            _back_up(database, settings.data_dir / "backup", revision)
+        if found is not None:
+            if not schema.is_known(found):
+                raise Conflict(
+                    f"the records in {settings.data_dir} were written by a newer loco (schema {found})",
+                    hint="pip install --upgrade 'loco-deploy[server]'",
+                )
+            copy = _back_up(database, settings.data_dir / "backups", found)
+            say(f"migrating the records from schema {found} to {head}; a copy of the old ones: {copy}")
     schema.upgrade(settings.database_url)
     database.chmod(0o600)
 
 
-def _back_up(database: Path, folder: Path, revision: str) -> None:
+def _back_up(database: Path, folder: Path, revision: str) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
-    target = folder / f"loco-{revision}.db"
-    with sqlite3.connect(database) as source, sqlite3.connect(target) as copy:
+    target = folder / f"loco-{revision}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.db"
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    # By SQLite itself: what a killed server left in the write-ahead log is in the copy too.
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
-    shutil.copymode(database, target)
+    # The time stands last in the name: the oldest come first.
+    for old in sorted(folder.glob("loco-*.db"), key=lambda path: path.name.rpartition("-")[2])[:-BACKUPS]:
+        old.unlink()
+    return target

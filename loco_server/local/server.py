@@ -75,7 +75,7 @@ class LocalServer:
         api_socket = self._listen_tcp()
         internal_socket = _listen_unix(settings.internal_socket)
         folder.forget_sign_ins(settings)
-        folder.migrate(settings)
+        folder.migrate(settings, say=self._say)
         registry = LocalRegistry(settings, say=self._say)
         edge = EnvoyEdge(settings.data_dir / "edge", admin_socket=settings.envoy_socket)
         proxy = envoy.supervised(settings, edge, say=self._say)

@@ -1,0 +1,60 @@
+"""What `loco-server migrate` does: bring records on PostgreSQL to this version's schema."""
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from loco_server.records import schema
+from loco_spec.errors import Conflict, LocoError, UsageError
+
+VARIABLE = "LOCO_DATABASE_URL"
+FORM = "postgresql+psycopg://USER@HOST/DATABASE"
+
+
+def parsed(text: str) -> URL:
+    """Read the URL of a database; `postgresql://` alone means psycopg too.
+
+    Raises:
+        UsageError: it is none, or one of another database.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError as e:  # its own message would repeat the text, and with it a password
+        raise UsageError("the database URL cannot be read", hint=f"its form is {FORM}") from e
+    if url.drivername.startswith("sqlite"):
+        raise UsageError(
+            "records on SQLite are migrated by the server that has them, at its start", hint="loco-server local"
+        )
+    if url.drivername not in {"postgresql", "postgresql+psycopg"}:
+        raise UsageError(f"records are kept on PostgreSQL or SQLite, not {url.drivername}", hint=f"its form is {FORM}")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def migrate(url: URL) -> tuple[str | None, str | None]:
+    """Run the missing migrations; give the schema before (None: an empty database) and after.
+
+    Raises:
+        Conflict: the records are a newer version's.
+        LocoError: the database does not answer, or refuses.
+    """
+    where = url.render_as_string(hide_password=True)
+    text = url.render_as_string(hide_password=False)
+    try:
+        found = schema.revision(text)
+        if found is not None and not schema.is_known(found):
+            raise Conflict(
+                f"the records in {where} were written by a newer loco (schema {found})",
+                hint="pip install --upgrade 'loco-deploy[server,postgres]'",
+            )
+        schema.upgrade(text)
+    except ImportError as e:
+        raise LocoError("psycopg is not installed", hint="pip install 'loco-deploy[server,postgres]'") from e
+    except OperationalError as e:
+        raise LocoError(f"the database {where} does not answer: {_first(e)}", hint="is the URL right?") from e
+    except DBAPIError as e:
+        raise LocoError(f"the database {where} refused: {_first(e)}", hint="may its user make tables?") from e
+    return found, schema.head()
+
+
+def _first(error: DBAPIError) -> str:
+    """The driver's own words, of which one line is enough."""
+    return next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__)

@@ -1,0 +1,84 @@
+"""`loco-server migrate`: what the operator of records on PostgreSQL types."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from loco_server import main
+from loco_server.records import schema
+from loco_spec import names
+from tests.postgres import Postgres
+
+
+@pytest.fixture
+def url(postgres: Postgres) -> Iterator[str]:
+    name = names.new_id()
+    yield postgres.make(name)
+    postgres.drop(name)
+
+
+def migrate(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
+    """Run the command in this process; give its exit code."""
+    monkeypatch.setattr("sys.argv", ["loco-server", "migrate", *argv])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    return int(ended.value.code or 0)
+
+
+def test_it_tells_from_where_to_where_and_then_that_there_is_nothing_to_do(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert migrate(monkeypatch, "--database-url", url) == 0
+    assert capsys.readouterr().out == f"schema none → {schema.head()}\n"
+    schema.differences(url)
+    monkeypatch.setenv("LOCO_DATABASE_URL", url.replace("+psycopg", ""))
+    assert migrate(monkeypatch) == 0
+    assert capsys.readouterr().out == f"schema {schema.head()}: nothing to migrate\n"
+
+
+def test_records_of_a_newer_version_are_refused(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(schema, "is_known", lambda _: False)
+    schema.upgrade(url, "0001")
+    assert migrate(monkeypatch, "--database-url", url) == 1
+    assert "were written by a newer loco (schema 0001)" in capsys.readouterr().err
+    assert schema.revision(url) == "0001"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite:///loco.db", "migrated by the server that has them"),
+        ("mysql://loco@db/loco", "on PostgreSQL or SQLite, not mysql"),
+        ("loco:hunter2@db", "the database URL cannot be read"),
+        ("postgresql://loco:hunter2@db/loco", "a password on the command line is seen by everybody"),
+    ],
+)
+def test_a_url_that_will_not_do_is_refused_and_not_repeated(
+    url: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert migrate(monkeypatch, "--database-url", url) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert "hunter2" not in said
+    assert "next: " in said
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCO_DATABASE_URL", f"postgresql://loco:hunter2@/nowhere?host={postgres.folder}")
+    assert migrate(monkeypatch) == 1
+    said = capsys.readouterr().err
+    assert 'database "nowhere" does not exist' in said
+    assert "hunter2" not in said
+
+
+def test_a_user_who_may_not_make_tables_is_told(
+    postgres: Postgres, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = f"reader{names.new_id()}"
+    postgres.run(f"CREATE ROLE {reader} LOGIN")
+    assert migrate(monkeypatch, "--database-url", url.replace("loco@", f"{reader}@")) == 1
+    assert "refused: permission denied for schema public" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from loco_spec.app import App
 from loco_spec.errors import Diagnosis
+from loco_spec.events import DeploymentEvent
 
 BUILD_LOG_BYTES = 1 << 20
 """The most of a build's log that is sent and kept."""
@@ -196,6 +197,28 @@ class Apps(Response):
 
 class Deployments(Response):
     deployments: tuple[Deployment, ...]
+
+
+class DeploymentEvents(Response):
+    """What has happened so far; who wants to hear what comes takes `text/event-stream`."""
+
+    events: tuple[DeploymentEvent, ...]
+
+
+class EventsQuery(Request):
+    after: int = Field(default=0, ge=0, lt=2**31)
+    """The number of the last event that is known."""
+
+
+class LogsQuery(Request):
+    follow: bool = False
+    """Go on with what comes."""
+    lines: int | None = Field(default=None, ge=0)
+    """At most so many of the newest."""
+    since: datetime | None = None
+    """None that is older; without a zone it is UTC."""
+    position: str | None = None
+    """Where a log that was cut off goes on; the header `Last-Event-ID` wins."""
 
 
 class Destroyed(Response):

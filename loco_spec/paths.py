@@ -40,6 +40,7 @@ ACCOUNT = "/v1/account"
 ACCOUNT_DELETE = "/v1/account/delete"
 SESSIONS = "/v1/account/sessions"
 ACCOUNT_SESSION = "/v1/account/sessions/{session}"
+OPENAPI = "/openapi.json"
 REGISTRY_TOKEN = "/registry/token"  # noqa: S105  a path
 
 

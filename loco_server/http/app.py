@@ -8,15 +8,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from loco_server.http.auth import authorize
-from loco_server.http.call import Services, read_body
+from loco_server.http.call import Services, read_body, read_query
 from loco_server.http.endpoint import Endpoint
-from loco_server.http.problems import defect, problem
+from loco_server.http.problems import defect, method_unknown, problem
 from loco_server.http.table import ENDPOINTS
 from loco_server.policy.permissions import Permission
-from loco_spec.errors import LocoError, NotFound, UsageError
+from loco_spec.errors import LocoError, NotFound
 
 
 def api_app(services: Services, extra: Sequence[BaseRoute] = ()) -> Starlette:
@@ -35,6 +35,8 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
     async def answer(request: Request) -> Response:
         try:
             call = await authorize(endpoint, request, services)
+            if endpoint.query is not None:
+                call = replace(call, query=read_query(request, endpoint.query))
             if endpoint.request is not None:
                 body = await read_body(request, endpoint.request)
                 call = replace(call, body=body)
@@ -52,5 +54,6 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
 
 async def _not_in_the_table(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
-        return problem(UsageError(f"{request.method} is not possible on {request.url.path}"))
+        routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+        return method_unknown(request, {method for route in routes for method in route.methods or ()})
     return problem(NotFound(f"there is nothing at {request.url.path}", hint="loco version"))

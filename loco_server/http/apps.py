@@ -10,10 +10,12 @@ from loco_server.flows.deploy import app_ref
 from loco_server.http.call import Call
 from loco_server.http.stream import Message, sse
 from loco_spec import api
-from loco_spec.errors import EngineUnavailable, LocoError, UsageError
+from loco_spec.errors import EngineUnavailable, LocoError
 from loco_spec.events import StreamFault
 
 LINES_LIMIT = 10_000
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 async def apps(call: Call) -> api.Apps:
@@ -48,26 +50,16 @@ async def logs(call: Call) -> Response:
 
 
 def log_query(call: Call) -> LogQuery:
-    """Read `follow`, `lines`, `since` and `position` (or `Last-Event-ID`) from the request.
-
-    Raises:
-        UsageError: one of them is off.
-    """
-    asked = call.request.query_params
-    lines, since = asked.get("lines"), asked.get("since")
-    try:
-        tail = None if lines is None else min(max(int(lines), 0), LINES_LIMIT)
-        start = None if since is None else datetime.fromisoformat(since)
-    except ValueError as e:
-        raise UsageError(
-            "lines is a number, since a time such as 2026-01-31T12:00:00Z", hint="loco logs --since 5m"
-        ) from e
-    if start is not None and start.tzinfo is None:
-        start = start.replace(tzinfo=UTC)
+    """Give what the request asks of the logs; times that no clock shows are brought to one that does."""
+    asked: api.LogsQuery = call.query
+    since = asked.since
+    if since is not None:
+        since = since.replace(tzinfo=UTC) if since.tzinfo is None else since
+        since = min(max(since, EARLIEST), LATEST)
     return LogQuery(
         app=app_ref(call.of_app),
-        follow=asked.get("follow") in {"1", "true"},
-        tail=tail,
-        since=start,
-        position=call.request.headers.get("last-event-id") or asked.get("position"),
+        follow=asked.follow,
+        tail=None if asked.lines is None else min(asked.lines, LINES_LIMIT),
+        since=since,
+        position=call.request.headers.get("last-event-id") or asked.position,
     )

@@ -1,5 +1,7 @@
 """One request on its way to a handler: who asks, for which team and app, with which body."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +59,7 @@ class Call:
     """The caller's in the team."""
     app: AppRecord | None = None
     body: Any = None
+    query: Any = None
 
     @property
     def who(self) -> Caller:
@@ -91,8 +94,24 @@ async def read_body(request: Request, model: type[BaseModel]) -> BaseModel:
         raw += chunk
         if len(raw) > BODY_LIMIT:
             raise UsageError(f"the request is larger than {BODY_LIMIT >> 20} MiB")
-    try:
+    with _told():
         return model.model_validate_json(bytes(raw) or b"{}")
+
+
+def read_query(request: Request, model: type[BaseModel]) -> BaseModel:
+    """Read and validate what stands behind the `?`.
+
+    Raises:
+        InvalidRequest: as for a body.
+    """
+    with _told():
+        return model.model_validate_strings(dict(request.query_params))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except ValidationError as e:
         faults = [_fault(item) for item in e.errors(include_url=False)]
         raise InvalidRequest("the request does not have the shape that this server knows", fields=faults) from e

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from loco_server.http.call import Call
 from loco_server.http.stream import Message, sse
@@ -34,14 +34,13 @@ async def deployment(call: Call) -> api.Deployment:
     return await call.services.status.deployment(call.of_app, call.number)
 
 
-async def events(call: Call) -> Response:
+async def events(call: Call) -> Response | api.DeploymentEvents:
     """As a stream when the client takes one, else what there is after `?after=`."""
     status, app, number = call.services.status, call.of_app, call.number
-    last = call.request.headers.get("last-event-id") or call.request.query_params.get("after") or "0"
-    after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
+    last = call.request.headers.get("last-event-id", "")
+    after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else call.query.after
     if "text/event-stream" not in call.request.headers.get("accept", ""):
-        found = await status.events(app, number, after)
-        return JSONResponse({"events": [event.model_dump(mode="json") for event in found]})
+        return api.DeploymentEvents(events=tuple(await status.events(app, number, after)))
     await status.deployment(app, number)
 
     async def messages() -> AsyncIterator[Message | None]:

@@ -1,7 +1,10 @@
-"""What can be read without signing in: the documentation, and the JSON Schema of loco.toml for editors."""
+"""What can be read without signing in: the documentation, the API's own description, the JSON Schema of loco.toml."""
+
+import json
 
 from starlette.responses import PlainTextResponse, Response
 
+from loco_server.http import openapi
 from loco_server.http.call import Call
 from loco_spec import docs, schema
 from loco_spec.errors import NotFound
@@ -12,6 +15,15 @@ _CACHED = {"cache-control": "public, max-age=3600"}
 async def loco_schema(call: Call) -> Response:
     del call
     return Response(schema.FILE.read_bytes(), media_type="application/schema+json", headers=_CACHED)
+
+
+async def api_document(call: Call) -> Response:
+    """Give the API's description, in OpenAPI 3.1."""
+    from loco_server.http.table import ENDPOINTS  # it holds this very function
+
+    del call
+    text = json.dumps(openapi.document(ENDPOINTS), ensure_ascii=False)
+    return Response(text, media_type="application/json", headers=_CACHED)
 
 
 async def page(call: Call) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from loco_server.http.call import Call
 from loco_server.policy.permissions import Permission
+from loco_spec.errors import LocoError
 
 Handler = Callable[[Call], Awaitable[BaseModel | Response]]
 
@@ -20,12 +21,20 @@ class Endpoint:
     handler: Handler
     request: type[BaseModel] | None = None
     response: type[BaseModel] | None = None
-    """None: a stream, or nothing."""
+    """None: `media`, or nothing (204)."""
     status: int = 200
     action: str = ""
     """What the event is called that a change leaves: `app.destroy`."""
     makes_app: bool = False
     """The app in the path need not be there yet."""
+    query: type[BaseModel] | None = None
+    """What may stand behind the `?`."""
+    takes: str = ""
+    """The media type of a request that is no JSON."""
+    media: tuple[str, ...] = ()
+    """The media types of answers that have no model."""
+    errors: tuple[type[LocoError], ...] = ()
+    """What it refuses with, beside what every endpoint of its shape does (`openapi.py`)."""
 
     @property
     def changes(self) -> bool:

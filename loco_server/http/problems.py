@@ -2,26 +2,35 @@
 
 import json
 import logging
+from collections.abc import Iterable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from loco_spec import names
-from loco_spec.errors import LocoError, ServerFault
+from loco_spec.errors import LocoError, ServerFault, UsageError
 
 log = logging.getLogger("loco.http")
 
 
-def problem(error: LocoError) -> Response:
+def problem(error: LocoError, *, status: int | None = None) -> Response:
     headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}
     if error.http_status == 401:
         headers["www-authenticate"] = "Bearer"
+    code = status or error.http_status
     return Response(
-        json.dumps(error.to_problem()),
-        status_code=error.http_status,
+        json.dumps({**error.to_problem(), "status": code}),
+        status_code=code,
         media_type="application/problem+json",
         headers=headers,
     )
+
+
+def method_unknown(request: Request, known: Iterable[str]) -> Response:
+    """Answer for a method that a path does not have: 405, with those that it has."""
+    answer = problem(UsageError(f"{request.method} is not possible on {request.url.path}"), status=405)
+    answer.headers["allow"] = ", ".join(sorted(known))
+    return answer
 
 
 def defect(request: Request, error: Exception) -> Response:

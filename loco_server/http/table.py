@@ -9,6 +9,7 @@ from loco_spec import teams as teams_wire
 from loco_spec import tokens as tokens_wire
 from loco_spec import trust as trust_api
 from loco_spec import variables as wire
+from loco_spec.errors import ConfigError, ImageRefused, NotSignedIn, RegistryUnreachable
 
 _DEPLOY = Permission.APP_DEPLOY
 _READ = Permission.APP_READ
@@ -19,19 +20,28 @@ _TOKENS = Permission.TOKENS_MANAGE
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.SERVER, Permission.PUBLIC, account.server, response=api.Server),
-    Endpoint("GET", paths.SCHEMA, Permission.PUBLIC, documents.loco_schema),
-    Endpoint("GET", paths.DOCS, Permission.PUBLIC, documents.page),
+    Endpoint("GET", paths.SCHEMA, Permission.PUBLIC, documents.loco_schema, media=("application/schema+json",)),
+    Endpoint("GET", paths.OPENAPI, Permission.PUBLIC, documents.api_document, media=("application/json",)),
+    Endpoint("GET", paths.DOCS, Permission.PUBLIC, documents.page, media=("text/plain",)),
     Endpoint("POST", paths.LOGIN, Permission.PUBLIC, account.login, api.LoginStart, api.LoginPrompt),
     Endpoint(
         "POST", paths.LOGIN_CI, Permission.PUBLIC, trust.login_ci, trust_api.CiLogin, api.SignedIn, action="login.ci"
     ),
-    Endpoint("POST", paths.LOGIN_FINISH, Permission.PUBLIC, account.login_finish, api.LoginFinish, api.SignedIn),
-    Endpoint("DELETE", paths.SESSION, Permission.SIGNED_IN, account.logout),
+    Endpoint(
+        "POST",
+        paths.LOGIN_FINISH,
+        Permission.PUBLIC,
+        account.login_finish,
+        api.LoginFinish,
+        api.SignedIn,
+        errors=(NotSignedIn,),
+    ),
+    Endpoint("DELETE", paths.SESSION, Permission.SIGNED_IN, account.logout, status=204),
     Endpoint("GET", paths.ME, Permission.SIGNED_IN, account.me, response=api.Me),
     Endpoint("GET", paths.APPS, _READ, apps.apps, response=api.Apps),
     Endpoint("GET", paths.APP, _READ, apps.app, response=api.AppStatus),
     Endpoint("DELETE", paths.APP, Permission.APP_DESTROY, apps.destroy, response=api.Destroyed),
-    Endpoint("GET", paths.LOGS, _READ, apps.logs),
+    Endpoint("GET", paths.LOGS, _READ, apps.logs, query=api.LogsQuery, media=("text/event-stream",)),
     Endpoint("GET", paths.DEPLOYMENTS, _READ, deployments.deployments, response=api.Deployments),
     Endpoint(
         "POST",
@@ -42,12 +52,29 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         api.DeploymentCreated,
         status=201,
         makes_app=True,
+        errors=(ConfigError,),
     ),
     Endpoint("GET", paths.DEPLOYMENT, _READ, deployments.deployment, response=api.Deployment),
-    Endpoint("POST", paths.IMAGE, _DEPLOY, deployments.image, api.ImagePushed, api.Deployment),
+    Endpoint(
+        "POST",
+        paths.IMAGE,
+        _DEPLOY,
+        deployments.image,
+        api.ImagePushed,
+        api.Deployment,
+        errors=(ConfigError, ImageRefused, RegistryUnreachable),
+    ),
     Endpoint("POST", paths.CANCEL, _DEPLOY, deployments.cancel, response=api.Deployment),
-    Endpoint("GET", paths.EVENTS, _READ, deployments.events),
-    Endpoint("PUT", paths.BUILD_LOG, _DEPLOY, build_logs.keep),
+    Endpoint(
+        "GET",
+        paths.EVENTS,
+        _READ,
+        deployments.events,
+        response=api.DeploymentEvents,
+        query=api.EventsQuery,
+        media=("text/event-stream",),
+    ),
+    Endpoint("PUT", paths.BUILD_LOG, _DEPLOY, build_logs.keep, status=204, takes="text/plain"),
     Endpoint("GET", paths.BUILD_LOG, _READ, build_logs.read, response=api.BuildLog),
     Endpoint("GET", paths.NEWEST_BUILD_LOG, _READ, build_logs.newest, response=api.BuildLog),
     Endpoint("POST", paths.REDEPLOY, _DEPLOY, deployments.redeploy, response=api.Deployment, status=201),

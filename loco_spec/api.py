@@ -1,12 +1,14 @@
 """Requests and responses. A request with an unknown field is refused; a response's unknown fields are ignored."""
 
 from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from loco_spec.app import App
 from loco_spec.errors import Diagnosis
 from loco_spec.events import DeploymentEvent
+from loco_spec.tables import Flag
 
 BUILD_LOG_BYTES = 1 << 20
 """The most of a build's log that is sent and kept."""
@@ -102,9 +104,9 @@ class DeploymentCreate(Request):
     spec: App
     digest: str | None = None
     """The manifest digest that the last push of an unchanged context had, when the client knows it."""
-    force: bool = False
+    force: Flag = False
     """A new number even when nothing changed."""
-    release: bool = False
+    release: Flag = False
     """Run the release command even where neither image nor command changed."""
 
 
@@ -210,12 +212,19 @@ class EventsQuery(Request):
     """The number of the last event that is known."""
 
 
+def _written(text: Any) -> Any:
+    """A count of seconds is a time to pydantic too."""
+    if isinstance(text, str) and not text[:5].endswith("-"):
+        raise ValueError("expected a time such as 2026-01-31T12:00:00Z")
+    return text
+
+
 class LogsQuery(Request):
     follow: bool = False
     """Go on with what comes."""
     lines: int | None = Field(default=None, ge=0)
     """At most so many of the newest."""
-    since: datetime | None = None
+    since: Annotated[datetime, BeforeValidator(_written)] | None = None
     """None that is older; without a zone it is UTC."""
     position: str | None = None
     """Where a log that was cut off goes on; the header `Last-Event-ID` wins."""

@@ -144,6 +144,10 @@ def _answer(endpoint: Endpoint, names: Names) -> dict[str, Any]:
 
 def _plain(media: str) -> dict[str, Any]:
     """What has no model: text, a stream, or JSON whose shape is told elsewhere."""
+    if media == "text/event-stream":
+        return {
+            "description": "Server-sent events; each one's `data` is JSON. A last one, `end` or `error`, tells why."
+        }
     return {"type": "object"} if media.endswith("json") else {"type": "string"}
 
 

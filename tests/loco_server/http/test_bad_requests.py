@@ -1,12 +1,14 @@
 """Bytes that no well-meaning client sends, on both databases: each is refused in problem form, and none is a defect."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC
 
 import httpx
 import pytest
 
 from loco_server.engines.base import LogQuery
+from loco_server.http.apps import LINES_LIMIT
 from loco_spec.events import LogBatch
 from tests.loco_server.http.api import Api, create, created, live, refused
 
@@ -117,7 +119,7 @@ async def test_a_time_at_the_end_of_time_is_one_that_clocks_show(
 
     def heard(query: LogQuery) -> AsyncIterator[LogBatch]:
         asked.append(query)
-        return logs(query)
+        return logs(replace(query, tail=2))
 
     monkeypatch.setattr(server.engine, "logs", heard)
     await live(server, ann)
@@ -125,6 +127,7 @@ async def test_a_time_at_the_end_of_time_is_one_that_clocks_show(
         answer = await ann.get("/v1/teams/ann/apps/shop/logs", params={"since": since, "lines": HUGE[:20]})
         assert answer.status_code == 200, since
     assert len(asked) == len(TIMES)
+    assert {query.tail for query in asked} == {LINES_LIMIT}
     assert all(query.since and 1970 <= query.since.astimezone(UTC).year <= 9000 for query in asked)
 
 

@@ -6,7 +6,8 @@ from sqlalchemy import ColumnElement, or_, select, update
 
 from loco_server.records.apps import lock_app, take_routes
 from loco_server.records.database import Database
-from loco_server.records.deployments import ROLLING, end, record, this
+from loco_server.records.deployment_rows import record
+from loco_server.records.deployments import ROLLING, end, this
 from loco_server.records.events import append_event
 from loco_server.records.tables import DEPLOYMENTS
 from loco_server.records.values import DeploymentRecord

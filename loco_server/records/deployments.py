@@ -5,11 +5,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.apps import claim_routes, lock_app
 from loco_server.records.database import Database
+from loco_server.records.deployment_rows import record
 from loco_server.records.events import append_event
 from loco_server.records.pins import newest_pins
 from loco_server.records.tables import APPS, DEPLOYMENTS, TEAMS
@@ -24,35 +25,6 @@ from loco_spec.kinds.service import Service
 ROLLING = ("releasing", "rolling")
 AHEAD = ("accepted", "releasing", "rolling", "live")
 """States in which a newer deployment makes an older one that comes late superseded."""
-
-
-def record(row: Row[Any]) -> DeploymentRecord:
-    return DeploymentRecord(
-        app_id=row.app_id,
-        number=row.number,
-        state=row.state,
-        action=row.action,
-        spec=Service.model_validate(row.spec),
-        routes=tuple(UnitRoute(**route) for route in row.routes),
-        digest=row.digest,
-        user_id=row.user_id,
-        group_id=row.group_id,
-        release=row.release,
-        force=row.force,
-        released=row.released,
-        created_by=row.created_by,
-        created_at=row.created_at,
-        live_at=row.live_at,
-        ended_at=row.ended_at,
-        reason=row.reason,
-        diagnosis=None if row.diagnosis is None else Diagnosis.model_validate(row.diagnosis),
-        cancel_requested=row.cancel_requested,
-        owner=row.owner,
-        attempt=row.attempt,
-        variables=dict(row.variables),
-        ticket_sha256=row.ticket_sha256,
-        ticket_expires_at=row.ticket_expires_at,
-    )
 
 
 def this(app_id: str, number: int) -> Any:

@@ -9,7 +9,19 @@ from loco_spec import teams as teams_wire
 from loco_spec import tokens as tokens_wire
 from loco_spec import trust as trust_api
 from loco_spec import variables as wire
-from loco_spec.errors import ConfigError, ImageRefused, NotSignedIn, RegistryUnreachable
+from loco_spec.errors import (
+    ConfigError,
+    ImageRefused,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    ProviderDown,
+    RegistryUnreachable,
+    SignInDisabled,
+    SignInExpired,
+    SignInPending,
+    SignInSlowDown,
+)
 
 _DEPLOY = Permission.APP_DEPLOY
 _READ = Permission.APP_READ
@@ -23,9 +35,24 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.SCHEMA, Permission.PUBLIC, documents.loco_schema, media=("application/schema+json",)),
     Endpoint("GET", paths.OPENAPI, Permission.PUBLIC, documents.api_document, media=("application/json",)),
     Endpoint("GET", paths.DOCS, Permission.PUBLIC, documents.page, media=("text/plain",)),
-    Endpoint("POST", paths.LOGIN, Permission.PUBLIC, account.login, api.LoginStart, api.LoginPrompt),
     Endpoint(
-        "POST", paths.LOGIN_CI, Permission.PUBLIC, trust.login_ci, trust_api.CiLogin, api.SignedIn, action="login.ci"
+        "POST",
+        paths.LOGIN,
+        Permission.PUBLIC,
+        account.login,
+        api.LoginStart,
+        api.LoginPrompt,
+        errors=(SignInDisabled, ProviderDown),
+    ),
+    Endpoint(
+        "POST",
+        paths.LOGIN_CI,
+        Permission.PUBLIC,
+        trust.login_ci,
+        trust_api.CiLogin,
+        api.SignedIn,
+        action="login.ci",
+        errors=(NotSignedIn, NotAllowed, ProviderDown),
     ),
     Endpoint(
         "POST",
@@ -34,7 +61,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         account.login_finish,
         api.LoginFinish,
         api.SignedIn,
-        errors=(NotSignedIn,),
+        errors=(NotSignedIn, NotAllowed, SignInPending, SignInSlowDown, SignInExpired, ProviderDown),
     ),
     Endpoint("DELETE", paths.SESSION, Permission.SIGNED_IN, account.logout, status=204),
     Endpoint("GET", paths.ME, Permission.SIGNED_IN, account.me, response=api.Me),
@@ -149,7 +176,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         status=201,
         action="team.create",
     ),
-    Endpoint("POST", paths.JOIN, _ACCOUNT, teams.join, teams_wire.Join, teams_wire.TeamSummary, action="team.join"),
+    Endpoint(
+        "POST",
+        paths.JOIN,
+        _ACCOUNT,
+        teams.join,
+        teams_wire.Join,
+        teams_wire.TeamSummary,
+        action="team.join",
+        errors=(NotFound,),
+    ),
     Endpoint("DELETE", paths.TEAM, Permission.TEAM_OWN, teams.delete, status=204, action="team.delete"),
     Endpoint("POST", paths.LEAVE, Permission.TEAM_LEAVE, teams.leave, status=204, action="team.leave"),
     Endpoint("GET", paths.MEMBERS, Permission.TEAM_READ, teams.members, response=teams_wire.Members),

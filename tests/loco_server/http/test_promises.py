@@ -30,6 +30,12 @@ REFUSED_ALL_THE_SAME = {
     f"POST {paths.LOGIN}": 400,  # a provider that this server does not have
     f"POST {paths.DEPLOYMENTS}": 422,  # what must hold between the keys of a spec, and how quantities are written
     f"POST {paths.IMAGE}": 422,  # an image that the registry does not have, or that a gate refuses
+    f"POST {paths.LOGIN_FINISH}": 410,  # a sign-in that was never begun
+    f"POST {paths.ACCOUNT_DELETE}": 400,  # another login than one's own
+    f"POST {paths.TEAMS}": 422,  # what is no name of a team
+    f"POST {paths.TOKENS}": 422,  # a name of an app that can be none, a day that is past
+    f"POST {paths.TRUST}": 400,  # an issuer that nobody allowed
+    f"POST {paths.VARIABLES}": 422,  # nothing to set or unset
 }
 """What no schema can tell: requests of the right form that these refuse."""
 ACCEPTED = ["2xx", "401", "403", "404", "409"]

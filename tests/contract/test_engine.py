@@ -71,7 +71,9 @@ class World:
         return failed.value.diagnosis
 
     def containers(self) -> list[Any]:
-        found = self.client.containers.list(all=True, filters={"label": f"loco/app-id={self.app.app_id}"})
+        found = self.client.containers.list(
+            all=True, ignore_removed=True, filters={"label": f"loco/app-id={self.app.app_id}"}
+        )
         return sorted(found, key=lambda each: str(each.name))
 
     def names(self) -> list[str]:
@@ -109,7 +111,7 @@ async def world(request: pytest.FixtureRequest, docker_client: docker.DockerClie
     await engine.remove_all()
     await engine.close()
     labelled = {"label": f"loco/installation={installation}"}
-    assert docker_client.containers.list(all=True, filters=labelled) == []
+    assert docker_client.containers.list(all=True, ignore_removed=True, filters=labelled) == []
     assert docker_client.networks.list(filters=labelled) == []
 
 

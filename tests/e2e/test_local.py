@@ -40,7 +40,7 @@ def running(client: docker.DockerClient, stack: Stack) -> list[str]:
     """Give the names of the running containers whose image came from the stack's registry."""
     return [
         container.name
-        for container in client.containers.list()
+        for container in client.containers.list(ignore_removed=True)
         if container.attrs["Config"]["Image"].startswith(f"127.0.0.1:{stack.registry}/")
     ]
 

@@ -22,7 +22,7 @@ def test_a_start_that_must_pull_an_image_answers_and_serves_the_pull(
     own_stack.kill()
     [container] = [
         each
-        for each in docker_client.containers.list()
+        for each in docker_client.containers.list(ignore_removed=True)
         if each.attrs["Config"]["Image"].startswith(f"127.0.0.1:{own_stack.registry}/")
     ]
     image = container.attrs["Config"]["Image"]

@@ -178,8 +178,7 @@ class Login:
         now = datetime.now(UTC)
         if found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
             raise NotSignedIn("the token has ended", hint="loco login")
-        if found.user.suspended is not None:
-            raise NotAllowed(f"{found.user.login} is suspended: {found.user.suspended}", hint="ask the operator")
+        refuse_suspended(found.user)
         if found.used_at is None or now - found.used_at >= _NOTED_EVERY:
             await self._people.used(found.id, address)
         expires_at = found.expires_at

@@ -40,6 +40,9 @@ from loco_spec.kinds.service import Service
 
 log = logging.getLogger("loco.deploy")
 
+CREATED_BY_MAX = 40
+"""Characters that the records keep of who made a deployment."""
+
 
 def app_ref(app: AppRecord) -> AppRef:
     return AppRef(team=app.team, team_id=app.team_id, app=app.name, app_id=app.id)
@@ -114,7 +117,8 @@ class Deploy:
             spec,
             routes,
             action="deploy",
-            created_by=by.user.login,
+            created_by=by.name[:CREATED_BY_MAX],
+            creator_id=by.user.id,
             release=request.release,
             force=request.force,
             ticket_sha256=tokens.digest(password),
@@ -190,7 +194,8 @@ class Deploy:
                 base.spec,
                 base.routes,
                 action=action,
-                created_by=by.name,
+                created_by=by.name[:CREATED_BY_MAX],
+                creator_id=by.user.id,
                 digest=base.digest,
                 user_id=base.user_id,
                 group_id=base.group_id,

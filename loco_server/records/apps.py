@@ -95,12 +95,12 @@ class Apps:
             await db.execute(delete(APPS).where(APPS.c.id == app_id))
 
     async def host_owner(self, host: str) -> str | None:
-        """Give the id of the team that a host belongs to; None when it is free."""
+        """Give the id of the team that a host belongs to; None: it is free, empty: held for a team that is gone."""
         async with self._database.read() as db:
             row = (await db.execute(select(HOSTS).where(HOSTS.c.host == host))).first()
         if row is None or (row.free_at is not None and row.free_at <= datetime.now(UTC)):
             return None
-        return str(row.team_id)
+        return str(row.team_id or "")
 
     async def route_owner(self, host: str, path: str) -> str | None:
         """Give the id of the app that a route belongs to."""

@@ -34,6 +34,7 @@ def record(row: Row[Any]) -> DeploymentRecord:
         owner=row.owner,
         attempt=row.attempt,
         variables=dict(row.variables),
+        creator_id=row.creator_id,
         ticket_sha256=row.ticket_sha256,
         ticket_expires_at=row.ticket_expires_at,
     )

@@ -164,6 +164,7 @@ DEPLOYMENTS = Table(
     Column("force", Boolean, nullable=False),
     Column("released", Boolean, nullable=False),
     Column("created_by", String(40), nullable=False),
+    Column("creator_id", _ID, nullable=True),
     Column("reason", Text, nullable=True),
     Column("diagnosis", JSON, nullable=True),
     Column("ticket_sha256", String(64), nullable=True),
@@ -178,7 +179,8 @@ DEPLOYMENTS = Table(
     Index("ix_deployments_state", "state"),
 )
 """`user_id` and `group_id` are the numbers inside the container, as the gate resolved them
-(no group: the user's own); `routes` the full hosts; `variables` the version of each variable that it has."""
+(no group: the user's own); `routes` the full hosts; `variables` the version of each variable that it has;
+`creator_id` the user who made it, whose name is in `created_by`: no key, since a user may be gone before it is."""
 
 EVENTS = Table(
     "events",
@@ -197,10 +199,11 @@ HOSTS = Table(
     "hosts",
     METADATA,
     Column("host", String(253), primary_key=True),
-    Column("team_id", _ID, ForeignKey("teams.id", ondelete="CASCADE"), nullable=False),
+    Column("team_id", _ID, ForeignKey("teams.id", ondelete="SET NULL"), nullable=True),
     _at("free_at", nullable=True),
 )
-"""A host belongs to one team; `free_at` is set when its last route goes, and lies seven days ahead."""
+"""A host belongs to one team; `free_at` is set when its last route goes, and lies seven days ahead. Until then it is
+held, also when the team is gone."""
 
 ROUTES = Table(
     "routes",

@@ -87,7 +87,10 @@ AUDIT_EVENTS = Table(
     Column("action", String(40), nullable=False),
     Column("subject", String(300), nullable=False),
     Column("request_id", _ID, nullable=True),
+    Column("outcome", String(40), nullable=True),
     Column("detail", JSON, nullable=False),
     Index("ix_audit_events_team_id_id", "team_id", "id"),
 )
-"""Every change: who, from where, what, on what. Append-only; no foreign keys, so that it outlives what it tells of."""
+"""Every change: who, from where, what, on what. Written with the first thing that the change writes, and completed
+once with how it ended: `outcome` is `done`, or the code of the error; None where the server died in between. No foreign
+keys, so that it outlives what it tells of."""

@@ -71,6 +71,8 @@ class DeploymentRecord:
     attempt: int
     variables: Mapping[str, int] = field(default_factory=dict)
     """The version of each variable that it has."""
+    creator_id: str | None = None
+    """The user who made it; None: before the records knew, or the user is gone."""
     ticket_sha256: str | None = field(default=None, repr=False)
     ticket_expires_at: datetime | None = None
 

@@ -1,9 +1,11 @@
 import asyncio
 
 import pytest
+from sqlalchemy import delete
 
 from loco_server.records.apps import RouteTakenError
 from loco_server.records.claims import CancelRequestedError, ClaimLostError
+from loco_server.records.tables import TEAMS
 from loco_spec.errors import Conflict, Diagnosis
 from loco_spec.kinds.service import Service
 from tests.loco_server.records.databases import DIGEST, Records, route
@@ -141,6 +143,17 @@ async def test_two_apps_of_a_team_share_a_host_by_path(records: Records) -> None
         )
         assert await records.deployments.accept(app, item.number, digest=DIGEST, user_id=1, of="created") == "accepted"
     assert await records.apps.route_owner("shop.localhost", "/api") == backend.id
+
+
+async def test_the_host_of_a_team_that_is_gone_is_held_all_the_same(records: Records) -> None:
+    app = await records.app("shop", "ann")
+    await records.accepted(app, host="shop.localhost")
+    await records.apps.delete(app.id)
+    async with records.database.write() as db:
+        await db.execute(delete(TEAMS).where(TEAMS.c.id == app.team_id))
+    assert await records.apps.host_owner("shop.localhost") == ""
+    with pytest.raises(RouteTakenError):
+        await records.accepted(await records.app("shop", "bob"), host="shop.localhost")
 
 
 async def test_a_destroyed_apps_host_stays_its_teams_for_a_while(records: Records) -> None:

@@ -25,6 +25,7 @@ class EdgeRoute:
     path: str
     strip_prefix: bool
     cluster: str
+    """Empty where the app has a notice."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class EdgeApp:
     app_id: str
     clusters: tuple[EdgeCluster, ...]
     routes: tuple[EdgeRoute, ...]
+    notice: str = ""
+    """What every route answers, with 503, instead of the app. Empty: the app answers."""
 
 
 class EdgeRejectedError(Exception):

@@ -36,6 +36,9 @@ _IDLE = "3600s"
 # first costs one connection over a local bridge; the shortest keep-alive of a common server is 2 s.
 _UPSTREAM_IDLE = "1s"
 _MANY = 100_000
+# No healthy, no reachable, no free upstream, none at all; not a route that says 503 itself (an app's notice).
+_ITS_OWN = ("UH", "UF", "UO", "UC", "UR", "LR", "NC", "URX")
+_PLAIN_TEXT = {"response_headers_to_add": [{"header": {"key": "content-type", "value": "text/plain"}}]}
 _FORGED = ("x-forwarded-", "x-envoy-")
 _FORGED_WHOLE = ("forwarded", "x-real-ip", "x-client-ip", "true-client-ip")
 
@@ -87,10 +90,10 @@ def clusters(apps: Iterable[EdgeApp], version: str) -> Document:
 
 def routes(apps: Iterable[EdgeApp], version: str) -> Document:
     """Give the RDS file: one virtual host per host, whichever apps have routes there, the longest path first."""
-    by_host: dict[str, list[EdgeRoute]] = {}
+    by_host: dict[str, list[tuple[EdgeRoute, str]]] = {}
     for app in apps:
         for route in app.routes:
-            by_host.setdefault(route.host.lower(), []).append(route)
+            by_host.setdefault(route.host.lower(), []).append((route, app.notice))
     return {
         "version_info": version,
         "resources": [
@@ -122,7 +125,9 @@ def _edge_manager(layout: Layout) -> Document:
     ) | {
         "append_x_forwarded_port": True,
         "local_reply_config": {
-            "mappers": [_reply(503, "the app has no instance that answers\n", content_type="text/plain")]
+            "mappers": [
+                _reply(503, "the app has no instance that answers\n", content_type="text/plain", flags=_ITS_OWN)
+            ]
         },
     }
 
@@ -213,14 +218,16 @@ def _forged_headers_removed() -> Document:
     }
 
 
-def _reply(status: int, body: str, *, content_type: str) -> Document:
-    """Word an answer of Envoy's own."""
+def _reply(status: int, body: str, *, content_type: str, flags: tuple[str, ...] = ()) -> Document:
+    """Word an answer of Envoy's own; with `flags` only one that was given for such a reason."""
+    code: Document = {
+        "status_code_filter": {
+            "comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": "loco.never"}}
+        }
+    }
+    reason = {"response_flag_filter": {"flags": list(flags)}}
     return {
-        "filter": {
-            "status_code_filter": {
-                "comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": "loco.never"}}
-            }
-        },
+        "filter": {"and_filter": {"filters": [code, reason]}} if flags else code,
         "headers_to_add": [
             {
                 "header": {"key": "retry-after", "value": str(RETRY_AFTER_SECONDS)},
@@ -231,13 +238,16 @@ def _reply(status: int, body: str, *, content_type: str) -> Document:
     }
 
 
-def _virtual_host(host: str, found: list[EdgeRoute]) -> Document:
-    ordered = sorted(found, key=lambda route: (-len(route.path), route.path, route.cluster))
-    return {"name": host, "domains": [host], "routes": [_route(route) for route in ordered]}
+def _virtual_host(host: str, found: list[tuple[EdgeRoute, str]]) -> Document:
+    ordered = sorted(found, key=lambda each: (-len(each[0].path), each[0].path, each[0].cluster))
+    return {"name": host, "domains": [host], "routes": [_route(*each) for each in ordered]}
 
 
-def _route(route: EdgeRoute) -> Document:
+def _route(route: EdgeRoute, notice: str) -> Document:
     whole = route.path == "/"
+    match = {"prefix": "/"} if whole else {"path_separated_prefix": route.path}
+    if notice:
+        return {"match": match, "direct_response": {"status": 503, "body": {"inline_string": notice}}} | _PLAIN_TEXT
     action: Document = {
         "cluster": route.cluster,
         "timeout": "0s",
@@ -261,7 +271,6 @@ def _route(route: EdgeRoute) -> Document:
         # A plain prefix_rewrite to "/" would make "//x" of "/api/x"; this one makes "/x", and "/" of "/api".
         pattern = f"^{re.escape(route.path)}/?"
         action["regex_rewrite"] = {"pattern": {"regex": pattern}, "substitution": "/"}
-    match = {"prefix": "/"} if whole else {"path_separated_prefix": route.path}
     return {"match": match, "route": action}
 
 
@@ -271,7 +280,7 @@ def _nobody(text: str) -> Document:
         "name": "*",
         "domains": ["*"],
         "routes": [{"match": {"prefix": "/"}, "direct_response": answer}],
-        "response_headers_to_add": [{"header": {"key": "content-type", "value": "text/plain"}}],
+        **_PLAIN_TEXT,
     }
 
 

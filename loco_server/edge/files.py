@@ -236,6 +236,7 @@ def _read_state(path: Path) -> dict[str, EdgeApp]:
                 for item in app["clusters"]
             ),
             routes=tuple(EdgeRoute(**item) for item in app["routes"]),
+            notice=app.get("notice", ""),
         )
         for key, app in _read(path).items()
     }

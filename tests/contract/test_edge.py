@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import pytest
 
 from loco_server.edge.base import EdgeApp, EdgeCluster, EdgeRejectedError, EdgeRoute
@@ -103,6 +104,27 @@ async def test_forwarded_headers_are_the_edges_own(edge: RealEdge, one: Upstream
     assert headers["x-forwarded-host"] == "shop.localhost"
     assert headers["x-forwarded-port"] == str(edge.settings.ports.edge)
     assert "x-envoy-internal" not in headers
+
+
+async def test_an_app_with_a_notice_answers_nothing_but_that_and_is_itself_again_without_it(
+    edge: RealEdge, one: Upstream
+) -> None:
+    serving = app("a", "shop.localhost", one.port)
+    await edge.files.publish(serving)
+    notice = EdgeApp("a", (), (EdgeRoute("shop.localhost", "/", False, ""),), notice="this app is suspended\n")
+    await edge.files.publish(notice)
+    for path in ("/", "/any/where?x=1"):
+        with httpx.Client() as client:
+            answer = client.get(
+                f"http://127.0.0.1:{edge.settings.ports.edge}{path}", headers={"host": "shop.localhost"}
+            )
+        assert (answer.status_code, answer.text) == (503, "this app is suspended\n")
+        assert answer.headers["content-type"] == "text/plain"
+    again = EnvoyEdge(edge.files.watched.parent, admin_socket=edge.settings.envoy_socket)
+    assert again.published() == {"a": notice}
+    await again.publish(serving)
+    assert edge.get("shop.localhost")[0] == 200
+    await again.close()
 
 
 async def test_no_instance_is_503(edge: RealEdge) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from loco_server.admin import commands as admin
 from loco_server.local import base_images, command
 from loco_server.records import migrating
 from loco_server.settings import Ports, default_data_dir
@@ -25,6 +26,8 @@ app.add_typer(local, name="local", help="The whole platform on this machine: ser
 
 bases = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bases, name="base-images", help="The base images that are allowed, where the operator lists some.")
+
+app.add_typer(admin.group, name="admin")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept.", show_default=False)]
 

@@ -98,6 +98,11 @@ class Settings:
         return self.run_dir / "server.sock"
 
     @property
+    def admin_socket(self) -> Path:
+        """Where the operator's commands find the running server; 0600."""
+        return self.run_dir / "admin.sock"
+
+    @property
     def envoy_socket(self) -> Path:
         """Envoy's admin interface."""
         return self.run_dir / "envoy.sock"

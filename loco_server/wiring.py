@@ -16,13 +16,14 @@ from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
 from loco_server.flows.rotation import Rotation
 from loco_server.flows.status import Status
+from loco_server.flows.suspend import Suspend
 from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tickets import Tickets
 from loco_server.flows.tokens import ManageTokens
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
 from loco_server.gateway.closed import ClosedDeployments
-from loco_server.gateway.tickets import PullTickets, deployment_key
+from loco_server.gateway.tickets import PullTickets, deployment_key, pull_key
 from loco_server.identity.base import IdentityProvider
 from loco_server.identity_settings import IdentitySettings
 from loco_server.policy.base_images import BaseImage
@@ -36,7 +37,9 @@ from loco_server.records.events import Events
 from loco_server.records.facts import Facts
 from loco_server.records.invitations import Invitations
 from loco_server.records.kept_logs import KeptLogs
+from loco_server.records.load import Load
 from loco_server.records.people import People
+from loco_server.records.suspensions import Suspensions
 from loco_server.records.teams import Teams
 from loco_server.records.tokens import Tokens
 from loco_server.records.trust import TrustRules
@@ -44,7 +47,7 @@ from loco_server.records.variables import Variables
 from loco_server.records.wake import Wake
 from loco_server.registries.base import Registry
 from loco_server.rollouts.housekeeping import Housekeeping
-from loco_server.rollouts.plan import Planner
+from loco_server.rollouts.plan import NOTICE, Planner
 from loco_server.rollouts.worker import Worker
 from loco_server.settings import Settings
 from loco_server.variable_keys import KeyFile
@@ -75,6 +78,9 @@ class Parts:
     teams: ManageTeams
     tokens: ManageTokens
     account: ManageAccount
+    suspend: Suspend
+    suspensions: Suspensions
+    load: Load
     worker: Worker
     housekeeping: Housekeeping
 
@@ -82,6 +88,9 @@ class Parts:
         """Before the first answer: tokens of deployments that were closed while no server ran buy nothing."""
         for app_id, number in await self.deployments.not_open():
             self.closed.close(deployment_key(app_id, number))
+        for app in await self.apps.all():
+            if app.destroying or app.suspended is not None:
+                self.closed.close(pull_key(app.id, app.pull_generation - 1))
 
 
 async def wire(
@@ -92,6 +101,7 @@ async def wire(
     user: str,
     server_key: bytes,
     collect_garbage: Callable[[], Awaitable[int]],
+    cut_pushes: Callable[[], Awaitable[None]],
     base_images: Sequence[BaseImage] = (),
 ) -> Parts:
     """Join the parts for one machine. `user` is the local administrator's name.
@@ -144,6 +154,10 @@ async def wire(
         sign_up=settings.identity.sign_up,
         invitations=manage_teams,
     )
+    suspensions = Suspensions(database)
+    worker = Worker(
+        engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
+    )
     return Parts(
         database=database,
         people=people,
@@ -166,6 +180,7 @@ async def wire(
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),
         tickets=Tickets(
+            people=people,
             apps=apps,
             deployments=deployments,
             pull_tickets=pull_tickets,
@@ -176,9 +191,19 @@ async def wire(
         teams=manage_teams,
         tokens=ManageTokens(limits=settings.limits, people=people, apps=apps, tokens=tokens),
         account=ManageAccount(accounts=Accounts(database), teams=teams, tokens=tokens, apps=apps, destroy=destroy),
-        worker=Worker(
-            engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
+        suspend=Suspend(
+            apps=apps,
+            deployments=deployments,
+            suspensions=suspensions,
+            engine=engine,
+            closed=closed,
+            notice=NOTICE,
+            cut_pushes=cut_pushes,
+            settle=worker.reconcile,
         ),
+        suspensions=suspensions,
+        load=Load(database),
+        worker=worker,
         housekeeping=Housekeeping(
             people=people,
             apps=apps,

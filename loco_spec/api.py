@@ -177,6 +177,8 @@ class Instance(Response):
 class AppStatus(Response):
     team: str
     app: str
+    suspended: str | None = None
+    """That the operator lets nothing of it run, and why."""
     urls: tuple[str, ...] = ()
     live: Deployment | None = None
     latest: Deployment | None = None
@@ -189,7 +191,7 @@ class AppSummary(Response):
     urls: tuple[str, ...] = ()
     live: int | None = None
     state: str
-    """The newest deployment's state."""
+    """The newest deployment's state; or `suspended`, or `destroying`."""
     updated_at: datetime
 
 

@@ -23,7 +23,7 @@ from loco_cli.ui.results import Deployed, SentFile, SentFiles
 from loco_cli.ui.text import safe
 from loco_spec import toml
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
-from loco_spec.errors import ConfigError, FieldFault, Interrupted, LocoError, UsageError
+from loco_spec.errors import ConfigError, FieldFault, Interrupted, LocoError, NotAllowed, PushFailed, UsageError
 from loco_spec.events import NEVER_SERVED
 from loco_spec.kinds.service import Service
 
@@ -206,10 +206,26 @@ def _pushed(
     """Push and hand over; from here on the deployment is the server's."""
     ui, started = context.ui, time.monotonic()
     ui.step("pushing")
-    done = push(engine, image, _ticket(made), say=ui.step, working=ui.working)
+    try:
+        done = push(engine, image, _ticket(made), say=ui.step, working=ui.working)
+    except PushFailed as e:
+        raise _told_why(context, made.deployment, e) from e
     ui.step(f"pushed {done.summary} ({time.monotonic() - started:.1f} s)")
     source.remember_pushed(where, done.digest)
     return deployments.image(context.http, made.deployment, done.digest)
+
+
+def _told_why(context: Context, item: Deployment, failed: PushFailed) -> LocoError:
+    """The registry knows only that it takes nothing any more; the server knows why, where it ended the deployment."""
+    try:
+        found = deployments.get(context.http, item)
+    except NotAllowed as e:
+        return e
+    except LocoError:
+        return failed
+    if found.state not in NEVER_SERVED or not found.reason:
+        return failed
+    return PushFailed(f"v{item.number} takes no image any more: {found.reason}", hint="loco status, then: loco deploy")
 
 
 def _ticket(made: DeploymentCreated) -> PushTicket:

@@ -111,6 +111,8 @@ def _(value: api.Apps) -> list[str]:
 @human.register
 def _(value: api.AppStatus) -> list[str]:
     found = [f"{safe(value.app)} of team {safe(value.team)}"]
+    if value.suspended is not None:
+        found.append(f"  {safe(value.suspended)}; nothing of it runs (ask the operator)")
     found += [f"  {safe(url)}" for url in value.urls]
     if value.live is not None:
         found.append(f"live: v{value.live.number} by {safe(value.live.created_by)}, {ago(value.live.live_at)}")

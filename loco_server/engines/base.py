@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from loco_server.units import Unit
+from loco_server.units import Unit, UnitRoute
 from loco_spec.errors import Diagnosis
 from loco_spec.events import LogBatch, LogLine
 
@@ -43,6 +43,16 @@ class Rollout:
 
 
 @dataclass(frozen=True)
+class Suspension:
+    """An app of which nothing may run, and whose routes say so."""
+
+    app: AppRef
+    routes: tuple[UnitRoute, ...]
+    notice: str
+    """What the routes answer, with 503."""
+
+
+@dataclass(frozen=True)
 class ReleaseResult:
     exit_code: int | None
     """None: gone without a recorded result; the outcome is unknown."""
@@ -59,6 +69,19 @@ class InstanceStatus:
     started_at: datetime | None
     restarts: int
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class InstanceUsage:
+    """What a running instance takes."""
+
+    app: AppRef
+    name: str
+    """`v12-1`."""
+    cpu_millis: int
+    """Thousandths of a processor, over about the last second."""
+    memory_bytes: int
+    """Without what the kernel only keeps in case it is read again."""
 
 
 @dataclass(frozen=True)
@@ -159,14 +182,28 @@ class Engine(Protocol):
         """
         ...
 
-    async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
+    async def suspend(self, suspension: Suspension) -> None:
+        """Let nothing of the app run and its routes answer the notice; at once, without drain. Safe to call again.
+
+        What ran is kept, stopped: it is evidence, and what `reconcile` starts again when the app is wanted.
+        """
+        ...
+
+    async def reconcile(
+        self, wanted: Sequence[Rollout], busy: frozenset[str], suspended: Sequence[Suspension] = ()
+    ) -> None:
         """Make the world as the records say: live rollouts run and are routed, anything else of loco's goes.
 
-        Apps in `busy` (ids; a worker is rolling them) are left as they are. Called at start and every few seconds.
+        What is suspended is kept so, as `suspend` does. Apps in `busy` (ids; a worker is rolling them) are left as they
+        are. Called at start and every few seconds.
         """
         ...
 
     async def status(self, app: AppRef) -> Sequence[InstanceStatus]: ...
+
+    async def usage(self) -> Sequence[InstanceUsage]:
+        """What every running instance of the installation takes; measuring it takes a second or two."""
+        ...
 
     def logs(self, query: LogQuery) -> AsyncIterator[LogBatch]:
         """All instances' lines merged by time, following instances as they come and go."""

@@ -49,7 +49,7 @@ class Destroy:
             StillGoing: engine or registry does not answer. The app is on its way out, and `resume` goes on.
         """
         await self._apps.mark_destroying(app.id)
-        self._closed.close(pull_key(app.id))
+        self._closed.close(pull_key(app.id, app.pull_generation))
         try:
             await self._finish(app)
         except (EngineDownError, RegistryDownError) as e:

@@ -9,7 +9,7 @@ from loco_server.policy import hosts
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
 from loco_server.records.events import Events
-from loco_server.records.values import AppRecord
+from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.settings import Settings
 from loco_spec import api
 from loco_spec.errors import NotFound
@@ -38,7 +38,7 @@ class Status:
                     app=app.name,
                     urls=hosts.urls(live.routes, edge_url=self._settings.edge_url) if live else (),
                     live=live.number if live else None,
-                    state="destroying" if app.destroying else newest[0].state if newest else "created",
+                    state=_state(app, newest[0] if newest else None),
                     updated_at=newest[0].created_at if newest else app.created_at,
                 )
             )
@@ -56,6 +56,7 @@ class Status:
         return api.AppStatus(
             team=app.team,
             app=app.name,
+            suspended=app.suspended,
             urls=hosts.urls(live.routes, edge_url=edge_url) if live else (),
             live=view.deployment(app, live, edge_url=edge_url) if live else None,
             latest=view.deployment(app, newest[0], edge_url=edge_url) if newest else None,
@@ -113,3 +114,11 @@ class Status:
             if not found:
                 yield None
             await self._deployments.wake.wait(at_most=2.0)
+
+
+def _state(app: AppRecord, newest: DeploymentRecord | None) -> str:
+    if app.destroying:
+        return "destroying"
+    if app.suspended is not None:
+        return "suspended"
+    return newest.state if newest else "created"

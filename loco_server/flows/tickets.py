@@ -11,8 +11,11 @@ from loco_server.gateway.tickets import (
     pull_key,
 )
 from loco_server.policy import tokens
+from loco_server.policy.permissions import Permission, allows
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
+from loco_server.records.people import People
+from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_spec import names
 
 LIVES = 12
@@ -26,8 +29,15 @@ class Tickets:
     """
 
     def __init__(
-        self, *, apps: Apps, deployments: Deployments, pull_tickets: PullTickets, ticket_seconds: int = 3600
+        self,
+        *,
+        people: People,
+        apps: Apps,
+        deployments: Deployments,
+        pull_tickets: PullTickets,
+        ticket_seconds: int = 3600,
     ) -> None:
+        self._people = people
         self._apps = apps
         self._deployments = deployments
         self._pull_tickets = pull_tickets
@@ -46,6 +56,8 @@ class Tickets:
         item = await self._deployments.get(app_id, number)
         if app is None or item is None or item.state != "created" or item.ticket_sha256 is None:
             return None
+        if app.suspended is not None or not await self._may_still(app, item):
+            return None
         now = datetime.now(UTC)
         if item.ticket_expires_at is None or item.ticket_expires_at <= now:
             return None
@@ -62,8 +74,22 @@ class Tickets:
 
     async def _pull(self, app_id: str, password: str) -> Grant | None:
         app = await self._apps.by_id(app_id)
-        if app is None or app.destroying or not self._pull_tickets.check(app_id, app.pull_generation, password):
+        if app is None or app.destroying or app.suspended is not None:
+            return None
+        if not self._pull_tickets.check(app_id, app.pull_generation, password):
             return None
         return Grant(
-            repository=names.repository(app.team, app.name, app.id), actions=("pull",), deployment_key=pull_key(app_id)
+            repository=names.repository(app.team, app.name, app.id),
+            actions=("pull",),
+            deployment_key=pull_key(app_id, app.pull_generation),
         )
+
+    async def _may_still(self, app: AppRecord, item: DeploymentRecord) -> bool:
+        """Whether who made the deployment could make it now: not suspended, and a member who may deploy."""
+        if item.creator_id is None:
+            return True  # made before the records knew by whom
+        user = await self._people.user(item.creator_id)
+        if user is None or user.suspended is not None:
+            return False
+        found = await self._people.membership(user.id, app.team)
+        return found is not None and allows(found[1], Permission.APP_DEPLOY)

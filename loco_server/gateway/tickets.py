@@ -32,8 +32,13 @@ def deployment_key(app_id: str, number: int) -> str:
     return f"{app_id}-v{number}"
 
 
-def pull_key(app_id: str) -> str:
-    """Name all pulls of an app: its pull ticket's username, and what its tokens carry."""
+def pull_key(app_id: str, generation: int) -> str:
+    """Name all pulls of an app by tickets of a generation: what their tokens carry."""
+    return f"{pull_username(app_id)}-{generation}"
+
+
+def pull_username(app_id: str) -> str:
+    """Name an app's pull ticket."""
     return f"pull-{app_id}"
 
 
@@ -55,7 +60,7 @@ class PullTickets:
 
     def make(self, app_id: str, generation: int) -> tuple[str, str]:
         """Give username and password."""
-        return pull_key(app_id), self._password(app_id, generation)
+        return pull_username(app_id), self._password(app_id, generation)
 
     def check(self, app_id: str, generation: int, password: str) -> bool:
         return hmac.compare_digest(self._password(app_id, generation).encode(), password.encode())

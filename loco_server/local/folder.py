@@ -31,7 +31,7 @@ def make(settings: Settings) -> None:
         UsageError: it cannot be made, its path is too long for sockets, or something else lives there.
     """
     data_dir = settings.data_dir
-    for path in (settings.internal_socket, settings.envoy_socket, settings.registry_socket):
+    for path in (settings.internal_socket, settings.admin_socket, settings.envoy_socket, settings.registry_socket):
         if len(os.fsencode(path)) > SOCKET_PATH_MAX:
             raise UsageError(
                 f"the path {path} is too long for a Unix socket ({SOCKET_PATH_MAX} bytes at most)",

@@ -74,6 +74,17 @@ class LocalRegistry:
             finally:
                 self._collecting = False
 
+    async def cut_pushes(self) -> None:
+        """Cut everything that is being sent, now: the gateway decides at the first line of a request, which may last.
+
+        Whoever may push still sends what was cut again, as every client does after a lost connection.
+
+        Raises:
+            ProcessDiedError: the registry does not come back (its watch goes on trying).
+        """
+        if not self._collecting:  # a collection has cut them already
+            await self.process.restart()
+
     def _program(self) -> Program:
         path = self._write_configuration()
         environment = {"OTEL_TRACES_EXPORTER": "none"}  # version 3 looks for a collector otherwise

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.applications import Starlette
 
 from loco_server import keys
+from loco_server.admin.app import admin_app
 from loco_server.edge.base import Edge
 from loco_server.edge.files import EnvoyEdge
 from loco_server.edge.stopped import StoppedEdge
@@ -62,7 +63,7 @@ class LocalServer:
     async def clean(self, *, remove: bool) -> None:
         """Without a server: stop the installation's containers, or remove all that it has on the engine."""
         with lock.held(self._settings.data_dir, api_url=self._settings.api_url):
-            parts = await self._wire(StoppedEdge(), _nothing_to_collect)
+            parts = await self._wire(StoppedEdge(), _nothing_to_collect, _nothing_to_cut)
             try:
                 await (parts.engine.remove_all() if remove else parts.engine.stop())
             finally:
@@ -74,12 +75,13 @@ class LocalServer:
         ended = _signalled()
         api_socket = self._listen_tcp()
         internal_socket = _listen_unix(settings.internal_socket)
+        admin_socket = _listen_unix(settings.admin_socket)
         folder.forget_sign_ins(settings)
         folder.migrate(settings, say=self._say)
         registry = LocalRegistry(settings, say=self._say)
         edge = EnvoyEdge(settings.data_dir / "edge", admin_socket=settings.envoy_socket)
         proxy = envoy.supervised(settings, edge, say=self._say)
-        parts = await self._wire(edge, registry.garbage_collect)
+        parts = await self._wire(edge, registry.garbage_collect, registry.cut_pushes)
         stack.push_async_callback(parts.database.close)
         stack.push_async_callback(parts.engine.close)
         tokens = RegistryTokens(keys.signing_key(settings.keys_dir / keys.GATEWAY_KEY), settings.tokens)
@@ -99,12 +101,16 @@ class LocalServer:
         stack.push_async_callback(self._stop_apps, parts)
         await parts.worker.resume()
         stack.push_async_callback(parts.worker.close)
+        stack.push_async_callback(parts.suspend.close)
         # Before anything is brought back: what is pulled for it asks this very API for its token.
         api = Listener(
             api_app(_services(settings, parts), [token_route(tokens=tokens, book=parts.tickets)]), api_socket
         )
         await api.start()
         stack.push_async_callback(api.stop)
+        admin = Listener(admin_app(parts), admin_socket)
+        await admin.start()
+        stack.push_async_callback(admin.stop)
         self._say(f"serving: {settings.api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
         for work in (
             parts.worker.run(),
@@ -119,7 +125,9 @@ class LocalServer:
         await ended.wait()
         self._say("stopping")
 
-    async def _wire(self, edge: Edge, collect_garbage: Callable[[], Awaitable[int]]) -> Parts:
+    async def _wire(
+        self, edge: Edge, collect_garbage: Callable[[], Awaitable[int]], cut_pushes: Callable[[], Awaitable[None]]
+    ) -> Parts:
         return await wire(
             self._settings,
             database=Database(self._settings.database_url),
@@ -127,6 +135,7 @@ class LocalServer:
             user=_login(),
             server_key=folder.server_key(self._settings),
             collect_garbage=collect_garbage,
+            cut_pushes=cut_pushes,
             base_images=self._base_images,
         )
 
@@ -228,3 +237,6 @@ def _login() -> str:
 
 async def _nothing_to_collect() -> int:
     return 0
+
+
+async def _nothing_to_cut() -> None: ...

@@ -7,6 +7,7 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.database import Database, insert_missing
+from loco_server.records.suspensions import OWNER, columns, reason
 from loco_server.records.tables import APPS, HOSTS, ROUTES, TEAMS
 from loco_server.records.values import AppRecord
 from loco_server.units import UnitRoute
@@ -24,13 +25,32 @@ def _record(row: Row[tuple[object, ...]]) -> AppRecord:
         pull_generation=row.pull_generation,
         created_at=row.created_at,
         destroying=row.destroying_at is not None,
-        suspended=None if row.suspended_at is None else str(row.suspended_reason or ""),
+        suspended=_suspended(row),
         source=row.source,
         deployers=tuple(row.deployers),
     )
 
 
-_SELECT = select(APPS, TEAMS.c.name.label("team")).join(TEAMS, TEAMS.c.id == APPS.c.team_id)
+def _suspended(row: Row[tuple[object, ...]]) -> str | None:
+    """With the app, its team, or the person whose personal team that is."""
+    for what, prefix in ((f"app {row.name}", ""), (f"team {row.team}", "team_"), (f"user {row.owner}", "owner_")):
+        why = reason(row, prefix)
+        if why is not None:
+            return f"{what} is suspended: {why}"
+    return None
+
+
+_SELECT = (
+    select(
+        APPS,
+        TEAMS.c.name.label("team"),
+        *columns(TEAMS, "team_"),
+        OWNER.c.login.label("owner"),
+        *columns(OWNER, "owner_"),
+    )
+    .join(TEAMS, TEAMS.c.id == APPS.c.team_id)
+    .outerjoin(OWNER, OWNER.c.id == TEAMS.c.personal_of)
+)
 
 
 class Apps:

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from loco_server.records.database import Database
-from loco_server.records.people import suspension, user_record
+from loco_server.records.people import user_record
+from loco_server.records.suspensions import reason
 from loco_server.records.tables import MEMBERSHIPS, TEAMS, USERS
 from loco_server.records.tables_access import INVITATIONS
 from loco_server.records.values import InvitationRecord, TeamRecord
@@ -135,7 +136,7 @@ class Invitations:
 def _record(row: Any) -> InvitationRecord:
     team = inviter = None
     if row.team_id is not None:
-        team = TeamRecord(id=row.team_id, name=row.team, suspended=suspension(row, "team_"))
+        team = TeamRecord(id=row.team_id, name=row.team, suspended=reason(row, "team_"))
     if row.invited_by is not None:
         inviter = user_record(row, id_=row.invited_by)
     return InvitationRecord(

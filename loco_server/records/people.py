@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, insert, or_, select, update
 
 from loco_server.records.database import Database
+from loco_server.records.suspensions import OWNER, columns, reason
 from loco_server.records.tables import APPS, IDENTITIES, MEMBERSHIPS, TEAMS, TOKENS, USERS
 from loco_server.records.values import TeamRecord, UserRecord
 from loco_spec import names
@@ -112,12 +113,23 @@ class People:
         async with self._database.read() as db:
             row = (
                 await db.execute(
-                    select(TEAMS.c.id, TEAMS.c.name, TEAMS.c.suspended_at, TEAMS.c.suspended_reason, MEMBERSHIPS.c.role)
+                    select(
+                        TEAMS.c.id,
+                        TEAMS.c.name,
+                        TEAMS.c.suspended_at,
+                        TEAMS.c.suspended_reason,
+                        MEMBERSHIPS.c.role,
+                        *columns(OWNER, "owner_"),
+                    )
                     .join(MEMBERSHIPS, MEMBERSHIPS.c.team_id == TEAMS.c.id)
+                    .outerjoin(OWNER, OWNER.c.id == TEAMS.c.personal_of)
                     .where(MEMBERSHIPS.c.user_id == user_id, TEAMS.c.name == team)
                 )
             ).first()
-        return None if row is None else (team_record(row), str(row.role))
+        if row is None:
+            return None
+        why = reason(row) or reason(row, "owner_")  # a personal team goes with its person
+        return TeamRecord(id=row.id, name=row.name, suspended=why), str(row.role)
 
     async def add_token(
         self,
@@ -214,14 +226,4 @@ class People:
 
 
 def user_record(row: Any, *, id_: str) -> UserRecord:
-    return UserRecord(id=id_, login=row.login, suspended=suspension(row))
-
-
-def team_record(row: Any) -> TeamRecord:
-    return TeamRecord(id=row.id, name=row.name, suspended=suspension(row))
-
-
-def suspension(row: Any, prefix: str = "") -> str | None:
-    """Give the reason of a suspension, from the columns that bear it; None: there is none."""
-    at, reason = getattr(row, f"{prefix}suspended_at"), getattr(row, f"{prefix}suspended_reason")
-    return None if at is None else str(reason or "")
+    return UserRecord(id=id_, login=row.login, suspended=reason(row))

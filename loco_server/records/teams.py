@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.database import Database
-from loco_server.records.people import suspension, user_record
+from loco_server.records.people import user_record
+from loco_server.records.suspensions import reason
 from loco_server.records.tables import APPS, MEMBERSHIPS, TEAMS, TOKENS, USERS
 from loco_server.records.tables_access import INVITATIONS
 from loco_server.records.values import MemberRecord, Standing, TeamRecord
@@ -44,8 +45,7 @@ class Teams:
         async with self._database.read() as db:
             rows = (await db.execute(wanted)).all()
         return [
-            (TeamRecord(id=row.team_id, name=row.name, suspended=suspension(row, "team_")), _member(row))
-            for row in rows
+            (TeamRecord(id=row.team_id, name=row.name, suspended=reason(row, "team_")), _member(row)) for row in rows
         ]
 
     async def create(self, name: str, user_id: str) -> TeamRecord | None:

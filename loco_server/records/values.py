@@ -35,7 +35,7 @@ class AppRecord:
     created_at: datetime
     destroying: bool = False
     suspended: str | None = None
-    """The reason, where an operator has suspended the app itself."""
+    """That it is suspended, with what (itself, its team, its owner) and why; None: it is not."""
     source: str = "any"
     """From where it may be deployed: `any`, or `ci` (trusted jobs, and the users in `deployers`)."""
     deployers: tuple[str, ...] = ()

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from loco_server.engines.base import AppRef, PullCredential, Rollout
+from loco_server.engines.base import AppRef, PullCredential, Rollout, Suspension
 from loco_server.gateway.tickets import PullTickets
 from loco_server.policy import hosts
 from loco_server.records.apps import Apps
@@ -18,6 +19,30 @@ from loco_spec.kinds.service import Service
 from loco_spec.values import seconds
 
 log = logging.getLogger("loco.rollouts")
+
+NOTICE = "this app is suspended by the operator of the platform\n"
+"""What everybody reads at its hosts; the reason is for its team."""
+
+
+class NotWantedError(Exception):
+    """The app is gone, going or suspended: nothing of it is to run. The message says which."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is to be true on the engine."""
+
+    rollouts: tuple[Rollout, ...]
+    """All that is to run."""
+    untouched: frozenset[str]
+    """Ids of apps that are to be left as they are."""
+    suspended: tuple[Suspension, ...]
+
+
+def suspension(app: AppRecord, live: DeploymentRecord | None) -> Suspension:
+    """Give what a suspended app is on the engine; `live`: whose routes answer the notice."""
+    ref = AppRef(team=app.team, team_id=app.team_id, app=app.name, app_id=app.id)
+    return Suspension(app=ref, routes=() if live is None else live.routes, notice=NOTICE)
 
 
 class Planner:
@@ -36,31 +61,39 @@ class Planner:
         self._variables = variables
         self._pull_tickets = pull_tickets
 
-    async def rollout(self, item: DeploymentRecord) -> Rollout | None:
-        """Give what the engine is to make true; None when the app is gone or going.
+    async def rollout(self, item: DeploymentRecord) -> Rollout:
+        """Give what the engine is to make true.
 
         Raises:
+            NotWantedError: the app is gone, going, or suspended.
             UnreadableError: one of its variables cannot be opened.
         """
         app = await self._apps.by_id(item.app_id)
         if app is None or app.destroying or item.digest is None:
-            return None
+            raise NotWantedError("the app was destroyed")
+        if app.suspended is not None:
+            raise NotWantedError(app.suspended)
         others = {name: other.spec for name, other in (await self._deployments.live_of_team(app.team_id)).items()}
         return self._rollout(app, item, others, await self._variables.values(app.id, item.variables))
 
-    async def live(self) -> tuple[list[Rollout], frozenset[str]]:
-        """Everything that is to run now, and the ids of apps that are to be left as they are."""
+    async def truth(self) -> Truth:
+        """Give what is to be true now."""
         found, unreadable = [], set()
-        for item in await self._deployments.in_state("live"):
+        suspended = {app.id: app for app in await self._apps.all() if app.suspended is not None and not app.destroying}
+        live = {item.app_id: item for item in await self._deployments.in_state("live")}
+        for item in live.values():
             try:
-                rollout = await self.rollout(item)
+                found.append(await self.rollout(item))
             except UnreadableError as e:  # its containers run on: they have what they were started with
                 log.error("v%d of app %s cannot be kept true: %s", item.number, item.app_id, e)  # noqa: TRY400
                 unreadable.add(item.app_id)
+            except NotWantedError:
                 continue
-            if rollout is not None:
-                found.append(rollout)
-        return found, frozenset(unreadable)
+        return Truth(
+            rollouts=tuple(found),
+            untouched=frozenset(unreadable),
+            suspended=tuple(suspension(app, live.get(app.id)) for app in suspended.values()),
+        )
 
     def _rollout(
         self, app: AppRecord, item: DeploymentRecord, others: Mapping[str, Service], variables: Mapping[str, str]

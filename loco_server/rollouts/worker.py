@@ -23,7 +23,7 @@ from loco_server.records.claims import CancelRequestedError, ClaimLostError, Cla
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.events import Events
 from loco_server.records.values import DeploymentRecord
-from loco_server.rollouts.plan import Planner
+from loco_server.rollouts.plan import NotWantedError, Planner
 from loco_server.sealing import UnreadableError
 from loco_spec import names
 from loco_spec.errors import Cause, Diagnosis
@@ -93,9 +93,10 @@ class Worker:
         """Let the engine repair what differs from the records."""
         async with self._reconcile_lock:
             busy = {item.app_id for item in await self._deployments.in_state(*ROLLING, "accepted")}
-            wanted, unreadable = await self._planner.live()
+            truth = await self._planner.truth()
             try:
-                await self._engine.reconcile(wanted, frozenset(busy | unreadable | set(self._tasks)))
+                left = frozenset(busy | truth.untouched | set(self._tasks))
+                await self._engine.reconcile(truth.rollouts, left, truth.suspended)
             except EngineDownError as e:
                 if not self._engine_was_down:
                     log.warning("the container engine does not answer: %s", e)
@@ -133,9 +134,11 @@ class Worker:
                 await self._roll(item)
             except (ClaimLostError, StaleAttemptError):
                 return
+            except NotWantedError as e:
+                await self._end(item, "cancelled", str(e))
+                return
             except CancelRequestedError:
-                await self._end(item, "cancelled", "cancelled; the previous deployment serves on")
-                await self._withdraw(item)
+                await self._cancelled(item)
                 return
             except RolloutFailedError as e:
                 await self._end(item, "failed", e.diagnosis.message, e.diagnosis)
@@ -167,9 +170,6 @@ class Worker:
 
     async def _roll(self, item: DeploymentRecord) -> None:
         rollout = await self._planner.rollout(item)
-        if rollout is None:
-            await self._end(item, "cancelled", "the app was destroyed")
-            return
         await self._engine.prepare(rollout.app)
         started = time.monotonic()
         await self._release(item, rollout)
@@ -186,13 +186,20 @@ class Worker:
         await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
         await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s")
 
-    async def _withdraw(self, item: DeploymentRecord) -> None:
-        """Before the app's next rollout begins, which would run beside a release command. Else reconcile does it."""
+    async def _cancelled(self, item: DeploymentRecord) -> None:
+        """End it, and take away what it has started.
+
+        Before the app's next rollout begins, which would run beside a release command. Else reconcile does it.
+        """
         try:
             rollout = await self._planner.rollout(item)
-            if rollout is not None:
-                await self._engine.withdraw(rollout)
-        except (EngineDownError, StaleAttemptError, UnreadableError) as e:
+        except (NotWantedError, UnreadableError) as e:
+            await self._end(item, "cancelled", str(e))
+            return
+        await self._end(item, "cancelled", "cancelled; the previous deployment serves on")
+        try:
+            await self._engine.withdraw(rollout)
+        except (EngineDownError, StaleAttemptError) as e:
             log.info("v%d of app %s waits for reconcile: %s", item.number, item.app_id, e)
 
     async def _release(self, item: DeploymentRecord, rollout: Rollout) -> None:

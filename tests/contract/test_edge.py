@@ -114,8 +114,8 @@ async def test_an_app_with_a_notice_answers_nothing_but_that_and_is_itself_again
     notice = EdgeApp("a", (), (EdgeRoute("shop.localhost", "/", False, ""),), notice="this app is suspended\n")
     await edge.files.publish(notice)
     for path in ("/", "/any/where?x=1"):
-        with httpx.Client() as client:
-            answer = client.get(
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(
                 f"http://127.0.0.1:{edge.settings.ports.edge}{path}", headers={"host": "shop.localhost"}
             )
         assert (answer.status_code, answer.text) == (503, "this app is suspended\n")

@@ -83,6 +83,19 @@ class Stack:
             env=self.env(**environment),
         )
 
+    def operator(self, *args: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `loco-server …` to its end, whichever command."""
+        found = subprocess.run(
+            [BIN / "loco-server", *args],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=self.env(**environment),
+        )
+        assert not check or found.returncode == 0, f"{found.stdout}\n{found.stderr}\n{self.output()}"
+        return found
+
     @property
     def ports(self) -> list[str]:
         return [f"--api-port={self.api}", f"--edge-port={self.edge}", f"--registry-port={self.registry}"]

@@ -131,6 +131,7 @@ class Ticket(AbstractContextManager["Ticket"]):
         made = client.post(self._path, json={"spec": {"name": app}}).raise_for_status().json()
         self.number, ticket = made["deployment"]["number"], made["ticket"]
         self.expires_at = datetime.fromisoformat(ticket["expires_at"])
+        self.credentials_host = ticket["registry"]
         self.credentials = (ticket["username"], ticket["password"])
         self.pusher = Pusher(ticket["registry"], ticket["repository"], self.credentials, renew=False)
         self._buy = f"{stack.url}/registry/token"

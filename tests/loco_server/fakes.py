@@ -10,10 +10,12 @@ from loco_server.engines.base import (
     EngineDownError,
     Guard,
     InstanceStatus,
+    InstanceUsage,
     LogQuery,
     ReleaseResult,
     Rollout,
     RolloutFailedError,
+    Suspension,
 )
 from loco_server.registries.base import Action, ImageFacts, ImageMissingError, RegistryDownError
 from loco_spec.errors import Diagnosis
@@ -29,6 +31,10 @@ class FakeEngine:
         self.running: dict[str, Rollout] = {}
         self.released: list[tuple[str, ...]] = []
         self.rolled: list[int] = []
+        self.suspended: list[Suspension] = []
+        self.stopped = asyncio.Event()
+        """Set once an app was suspended."""
+        self.kept_suspended: tuple[Suspension, ...] = ()
         self.withdrawn: list[int] = []
         self.reconciled: list[tuple[tuple[int, ...], frozenset[str]]] = []
         self.release_result = ReleaseResult(exit_code=0, lines=())
@@ -69,7 +75,18 @@ class FakeEngine:
     async def withdraw(self, rollout: Rollout) -> None:
         self.withdrawn.append(rollout.deployment)
 
-    async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
+    async def suspend(self, suspension: Suspension) -> None:
+        if self.down > 0:
+            self.down -= 1
+            raise EngineDownError("the engine is down")
+        self.running.pop(suspension.app.app_id, None)
+        self.suspended.append(suspension)
+        self.stopped.set()
+
+    async def reconcile(
+        self, wanted: Sequence[Rollout], busy: frozenset[str], suspended: Sequence[Suspension] = ()
+    ) -> None:
+        self.kept_suspended = tuple(suspended)
         self.reconciled.append((tuple(rollout.deployment for rollout in wanted), busy))
 
     async def status(self, app: AppRef) -> Sequence[InstanceStatus]:
@@ -80,6 +97,11 @@ class FakeEngine:
             return []
         started = datetime(2026, 1, 31, tzinfo=UTC)
         return [InstanceStatus(f"v{found.deployment}-1", found.deployment, "running", started, 0)]
+
+    async def usage(self) -> Sequence[InstanceUsage]:
+        if self.down:
+            raise EngineDownError("the engine is down")
+        return [InstanceUsage(found.app, f"v{found.deployment}-1", 250, 1 << 20) for found in self.running.values()]
 
     async def logs(self, query: LogQuery) -> AsyncIterator[LogBatch]:
         found = self.running.get(query.app.app_id)

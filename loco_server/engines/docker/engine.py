@@ -8,17 +8,19 @@ from contextlib import aclosing, contextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from loco_server.edge.base import Edge
+from loco_server.edge.base import Edge, EdgeRejectedError
 from loco_server.engines.base import (
     AppRef,
     Emit,
     EngineDownError,
     Guard,
     InstanceStatus,
+    InstanceUsage,
     LogKeeper,
     LogQuery,
     ReleaseResult,
     Rollout,
+    Suspension,
 )
 from loco_server.engines.docker import images, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
@@ -31,6 +33,8 @@ from loco_server.engines.docker.networks import Networks
 from loco_server.engines.docker.reconciling import Reconciler
 from loco_server.engines.docker.releasing import Releaser
 from loco_server.engines.docker.rolling import Roll, Roller
+from loco_server.engines.docker.suspending import Suspender
+from loco_server.engines.docker.usage import usage
 from loco_spec.events import LogBatch
 
 STOP_SECONDS = 10.0
@@ -58,6 +62,7 @@ class DockerEngine:
         self._instances = Instances(self._docker, self._networks, self._listing, keeper, installation=installation)
         self._roller = Roller(self._docker, self._instances, self._listing, edge)
         self._releaser = Releaser(self._docker, self._instances)
+        self._suspender = Suspender(self._instances, self._listing, edge)
         self._at_work: Counter[str] = Counter()
         self._done_at: dict[str, float] = {}
         self._reconciling = asyncio.Lock()
@@ -67,6 +72,7 @@ class DockerEngine:
             self._instances,
             self._listing,
             edge,
+            self._suspender,
             worked_on=lambda app_id, since: self._at_work[app_id] > 0 or self._done_at.get(app_id, 0.0) >= since,
         )
 
@@ -102,16 +108,31 @@ class DockerEngine:
         with _told(), self._working(rollout.app):
             await self._roller.withdraw(rollout)
 
-    async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
+    async def suspend(self, suspension: Suspension) -> None:
+        with _told(), self._working(suspension.app):
+            try:
+                await self._suspender.suspend(suspension)
+            except EdgeRejectedError as error:
+                raise EngineDownError(f"what ran was stopped, but the edge does not say so yet: {error}") from error
+
+    async def reconcile(
+        self, wanted: Sequence[Rollout], busy: frozenset[str], suspended: Sequence[Suspension] = ()
+    ) -> None:
         with _told():
             async with self._reconciling:
-                await self._reconciler.reconcile(wanted, busy)
+                await self._reconciler.reconcile(wanted, busy, suspended)
 
     async def status(self, app: AppRef) -> Sequence[InstanceStatus]:
         with _told():
             containers = [found for found in await self._listing.now(app.app_id) if found.role == "app"]
             known = await asyncio.gather(*(self._status(found) for found in containers))
         return [status for status in known if status is not None]
+
+    async def usage(self) -> Sequence[InstanceUsage]:
+        with _told():
+            running = [found for found in await self._listing.now() if found.running]
+            measured = await asyncio.gather(*(self._measured(found) for found in running))
+        return [each for each in measured if each is not None]
 
     async def logs(self, query: LogQuery) -> AsyncIterator[LogBatch]:
         with _told():
@@ -173,6 +194,15 @@ class DockerEngine:
             memory = ", out of memory" if state.ended.out_of_memory else ""
             word, reason = "stopped", f"exit code {state.ended.exit_code}{memory}"
         return InstanceStatus(found.name, found.deployment, word, state.started_at, life.restarts, reason)
+
+    async def _measured(self, found: Found) -> InstanceUsage | None:
+        """None: it has ended meanwhile."""
+        try:
+            return usage(found, await self._docker.call("stats", found.id, stream=False))
+        except RefusedError as error:
+            if not (error.missing or error.conflict):
+                raise
+            return None
 
     def _routed(self, app_id: str) -> frozenset[str]:
         return traffic.serving(self._edge.published(), app_id)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loco_server.edge.base import Edge, EdgeRejectedError
-from loco_server.engines.base import CapacityError, Emit, Rollout, RolloutFailedError, StaleAttemptError
+from loco_server.engines.base import CapacityError, Emit, Rollout, RolloutFailedError, StaleAttemptError, Suspension
 from loco_server.engines.docker import health, images, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import FenceError
@@ -14,6 +14,7 @@ from loco_server.engines.docker.instances import Instances, together
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
+from loco_server.engines.docker.suspending import Suspender
 
 _log = logging.getLogger("loco.engine")
 
@@ -45,6 +46,7 @@ class Reconciler:
         instances: Instances,
         listing: Listing,
         edge: Edge,
+        suspender: Suspender,
         *,
         worked_on: Callable[[str, float], bool],
     ) -> None:
@@ -53,6 +55,7 @@ class Reconciler:
         self._instances = instances
         self._listing = listing
         self._edge = edge
+        self._suspender = suspender
         self._worked_on = worked_on
         self._lives: dict[tuple[str, str], Life] = {}
         self._no_fence = ""
@@ -61,7 +64,9 @@ class Reconciler:
     def life(self, found: Found) -> Life:
         return self._lives.setdefault((found.app.app_id, found.name), Life())
 
-    async def reconcile(self, wanted: Sequence[Rollout], busy: frozenset[str]) -> None:
+    async def reconcile(
+        self, wanted: Sequence[Rollout], busy: frozenset[str], suspended: Sequence[Suspension] = ()
+    ) -> None:
         """As `Engine.reconcile` promises. What cannot be mended for one app is logged, and keeps no other waiting."""
         began = time.monotonic()
         await self._fence()
@@ -81,8 +86,16 @@ class Reconciler:
                     await self._make_true(rollout, there.get(app_id, ()))
                 except (RolloutFailedError, CapacityError, StaleAttemptError, RefusedError, EdgeRejectedError) as error:
                     _log.warning("v%d of %s/%s: %s", rollout.deployment, rollout.app.team, rollout.app.app, error)
-        await self._remove_orphans(wanted, there, skip)
+        for suspension in suspended:
+            if not skip(suspension.app.app_id):
+                try:
+                    await self._suspender.keep(suspension, there.get(suspension.app.app_id, ()))
+                except (RefusedError, EdgeRejectedError) as error:
+                    _log.warning("%s/%s is suspended: %s", suspension.app.team, suspension.app.app, error)
         known = {rollout.app.app_id for rollout in wanted}
+        kept = {suspension.app.app_id for suspension in suspended}
+        await self._remove_orphans(wanted, there, lambda app_id: app_id in kept or skip(app_id))
+        known |= kept
         for app_id in list(self._edge.published()):
             if app_id not in known and not skip(app_id):
                 await self._edge.retire(app_id)

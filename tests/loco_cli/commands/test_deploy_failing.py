@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loco_spec.errors import Conflict, ImageRefused, LocoError
+from loco_spec.errors import Conflict, ImageRefused, LocoError, NotAllowed
 from tests.loco_cli.build.docker import BUILT, Docker
 from tests.loco_cli.commands.deploying import ENGINE, ON_THE_WAY, URL, V3, cancels, rolls, takes, use
 from tests.loco_cli.conftest import Loco
@@ -88,11 +88,37 @@ def test_what_fails_before_the_image_is_there_is_cancelled_on_the_server(
 ) -> None:
     use(monkeypatch, docker)
     takes(server)
+    server.answers(f"GET {V3}", deployment("created"), is_optional=True)  # after a push: why did it fail?
     cancels(server)
     found = loco("deploy", *ENGINE)
     assert (found.code, found.out) == (code, "")
     assert words in found.err
     assert server.asked[-1] == f"POST {V3}/cancel"
+
+
+def test_a_push_that_the_server_has_ended_is_told_with_the_servers_reason(
+    server: Server, loco: Loco, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Docker(pushes=[[{"error": "unauthorized: the ticket is wrong, or it has ended"}]]))
+    takes(server)
+    server.answers(f"GET {V3}", deployment("cancelled", reason="team ann is suspended: mines coins"))
+    server.refuses(f"POST {V3}/cancel", NotAllowed("team ann is suspended: mines coins"))
+    found = loco("deploy", *ENGINE)
+    assert found.code == 3
+    assert "error: v3 takes no image any more: team ann is suspended: mines coins\n" in found.err
+
+
+def test_a_push_of_somebody_who_is_out_by_now_is_told_with_that(
+    server: Server, loco: Loco, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Docker(pushes=[[{"error": "denied"}]]))
+    takes(server)
+    out = NotAllowed("ann is suspended: mines coins", hint="ask the operator")
+    server.refuses(f"GET {V3}", out)
+    server.refuses(f"POST {V3}/cancel", out)
+    found = loco("deploy", *ENGINE)
+    assert found.code == 4
+    assert found.err.endswith("error: ann is suspended: mines coins\nnext: ask the operator\n")
 
 
 @pytest.mark.parametrize("error", [cut(), KeyboardInterrupt()])

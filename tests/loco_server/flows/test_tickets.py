@@ -24,7 +24,11 @@ class Office:
         self.app = app
         self.pull_tickets = PullTickets(b"k" * 32)
         self.book = Tickets(
-            apps=records.apps, deployments=records.deployments, pull_tickets=self.pull_tickets, ticket_seconds=LIFE
+            people=records.people,
+            apps=records.apps,
+            deployments=records.deployments,
+            pull_tickets=self.pull_tickets,
+            ticket_seconds=LIFE,
         )
 
     async def ticket(self, *, seconds_left: float = LIFE) -> None:
@@ -120,6 +124,6 @@ async def test_a_pull_ticket_ends_with_the_apps_generation(office: Office) -> No
     username, password = office.pull_tickets.make(office.app.id, office.app.pull_generation)
     grant = await office.book.grant(username, password)
     assert grant is not None
-    assert (grant.actions, grant.deployment_key) == (("pull",), pull_key(office.app.id))
+    assert (grant.actions, grant.deployment_key) == (("pull",), pull_key(office.app.id, office.app.pull_generation))
     older = office.pull_tickets.make(office.app.id, office.app.pull_generation - 1)
     assert await office.book.grant(*older) is None

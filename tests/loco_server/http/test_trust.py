@@ -93,7 +93,7 @@ async def test_a_job_deploys_without_a_stored_secret_as_the_rules_maker(
     await trust(ann)
     ci = await job(api, issuer)
     made = await created(ci)
-    assert made.deployment.created_by == "ann"
+    assert made.deployment.created_by == "ann (acme/shop@refs/heads/main)"
     assert (await push(api, ci, made)).json()["state"] == "accepted"
     me = (await ci.get("/v1/me")).json()
     left = datetime.fromisoformat(me["expires_at"]) - datetime.now(UTC)

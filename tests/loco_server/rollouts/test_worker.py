@@ -234,10 +234,10 @@ async def test_a_reconcile_that_takes_its_time_keeps_no_deployment_waiting(
 ) -> None:
     stuck = asyncio.Event()
 
-    async def reconcile(wanted: object, busy: object) -> None:
+    async def reconcile(*_: object) -> None:
         await stuck.wait()
 
-    engine.reconcile = reconcile  # type: ignore[method-assign]
+    engine.reconcile = reconcile  # type: ignore[method-assign,assignment]
     found = make(records, engine, settings)
     task = asyncio.create_task(found.run())
     app = await records.app()

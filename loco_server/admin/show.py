@@ -1,0 +1,81 @@
+"""What the operator's commands print: a function a type."""
+
+from collections.abc import Sequence
+from functools import singledispatch
+
+from pydantic import BaseModel
+
+from loco_server.admin import wire
+from loco_spec import teams
+from loco_spec.values import human_bytes
+
+
+def ordered(found: Sequence[wire.TeamLoad], by: str) -> tuple[wire.TeamLoad, ...]:
+    """The busiest first."""
+    field = {"cpu": "cpu_millis", "memory": "memory_bytes"}.get(by, by)
+    return tuple(sorted(found, key=lambda item: (-getattr(item, field), item.team)))
+
+
+@singledispatch
+def lines(value: BaseModel) -> list[str]:
+    """Give what people read."""
+    return [f"{name}: {item}" for name, item in value.model_dump(mode="json").items()]
+
+
+@lines.register
+def _(value: wire.Suspended) -> list[str]:
+    found = [f"{value.kind} {value.name} is suspended: {value.reason}"]
+    found += [f"  stopped {app}" for app in value.apps]
+    if value.pushes:
+        found.append(f"  {value.pushes} deployment{'s' if value.pushes > 1 else ''} under way cancelled")
+    return [*found, f"next: loco-server admin resume {value.kind} {value.name}"]
+
+
+@lines.register
+def _(value: wire.Resumed) -> list[str]:
+    found = [f"{value.kind} {value.name} may go on", *(f"  starts again: {app}" for app in value.apps)]
+    return found if value.still is None else [*found, f"  but: {value.still}"]
+
+
+@lines.register
+def _(value: wire.Overview) -> list[str]:
+    found = [] if value.engine is None else [f"processor and memory are not known: {value.engine}"]
+    if value.teams:
+        width = max(4, *(len(item.team) for item in value.teams))
+        found.append(f"{'team':<{width}}  apps  running     cpu    memory  deployments  failed   (24 h)")
+        found += [
+            f"{item.team:<{width}}  {item.apps:>4}  {item.instances:>7}  {item.cpu_millis / 1000:>6.2f}"
+            f"  {human_bytes(item.memory_bytes):>8}  {item.deployments:>11}  {item.failures:>6}"
+            for item in value.teams
+        ]
+    else:
+        found.append("no team has an app yet")
+    return [*found, *(f"suspended: {each.kind} {each.name} ({each.reason})" for each in value.suspended)]
+
+
+@lines.register
+def _(value: wire.Rotated) -> list[str]:
+    begun = "finished a rotation that was cut short" if value.resumed else "rotated"
+    found = [f"{begun}: {value.values} values are sealed with the key {value.key_id}"]
+    if value.unneeded:
+        found.append(f"nothing needs these keys any more: {', '.join(value.unneeded)}")
+    return found
+
+
+@lines.register
+def _(value: teams.InvitationCreated) -> list[str]:
+    return [
+        f"an invitation for one person, until {value.invitation.expires_at:%Y-%m-%d %H:%M} UTC; it is shown this once:",
+        f"  {value.code}",
+        "they sign in with: loco login --invitation",
+    ]
+
+
+@lines.register
+def _(value: teams.Invitations) -> list[str]:
+    if not value.invitations:
+        return ["no open invitations; a new one: loco-server admin invite"]
+    return [
+        f"{item.id}  until {item.expires_at:%Y-%m-%d %H:%M} UTC{f'  {item.note}' if item.note else ''}"
+        for item in value.invitations
+    ]

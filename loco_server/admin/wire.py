@@ -1,0 +1,115 @@
+"""What goes over the operator's socket. Both ends are of one installation: nothing here has to grow with care."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from loco_server.records.suspensions import Kind
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SuspendRequest(_Value):
+    kind: Kind
+    name: Annotated[str, StringConstraints(max_length=200)]
+    reason: str
+
+
+class ResumeRequest(_Value):
+    kind: Kind
+    name: Annotated[str, StringConstraints(max_length=200)]
+
+
+class Suspended(_Value):
+    kind: str
+    name: str
+    reason: str
+    apps: tuple[str, ...]
+    """`acme/shop`: what runs no more."""
+    pushes: int
+    """So many deployments waited for their image, and were cancelled."""
+
+
+class Resumed(_Value):
+    kind: str
+    name: str
+    apps: tuple[str, ...]
+    """What may run again."""
+    still: str | None = None
+    """Why something of it may not all the same."""
+
+
+class Held(_Value):
+    """What is suspended."""
+
+    kind: str
+    name: str
+    reason: str
+
+
+class TeamLoad(_Value):
+    team: str
+    apps: int
+    instances: int
+    cpu_millis: int
+    memory_bytes: int
+    deployments: int
+    """In the last 24 hours; `failures` of them failed."""
+    failures: int
+
+
+class Overview(_Value):
+    teams: tuple[TeamLoad, ...]
+    suspended: tuple[Held, ...]
+    engine: str | None = None
+    """Why nothing is known of processor and memory; None: it is."""
+
+
+class Rotated(_Value):
+    key_id: str
+    values: int
+    resumed: bool
+    unneeded: tuple[str, ...]
+
+
+class InviteRequest(_Value):
+    note: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+class QuotaRequest(_Value):
+    team: Annotated[str, StringConstraints(max_length=40)]
+    changes: tuple[Annotated[str, StringConstraints(max_length=200)], ...] = ()
+
+
+class QuotaLine(_Value):
+    name: str
+    used: str
+    limit: str
+    own: bool
+    """The team's own, and not what every team has."""
+
+
+class Quotas(_Value):
+    team: str
+    quotas: tuple[QuotaLine, ...]
+
+
+class Change(_Value):
+    """One line of the audit trail."""
+
+    id: int
+    at: datetime
+    team: str | None
+    app: str | None
+    actor: str
+    address: str | None
+    action: str
+    subject: str
+    outcome: str | None
+
+
+class Changes(_Value):
+    events: tuple[Change, ...]

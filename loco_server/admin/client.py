@@ -1,15 +1,14 @@
 """The operator's end of the socket."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from loco_spec.errors import LocoError, NotAllowed, ServerFault, ServerUnreachable, from_problem
+from loco_spec.errors import NotAllowed, ServerFault, ServerUnreachable, from_problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -41,45 +40,38 @@ class Socket:
         self._send("DELETE", path)
 
     def _send(self, method: str, path: str, *, timeout: float = SECONDS, **options: Any) -> httpx.Response:
-        with (
-            self._told(),
-            httpx.Client(
-                transport=httpx.HTTPTransport(uds=str(self._path)), base_url="http://loco-server", timeout=timeout
-            ) as client,
-        ):
-            answer = client.request(method, path, **options)
-        if answer.is_success:
-            return answer
+        self._knock()
+        transport = httpx.HTTPTransport(uds=str(self._path))
         try:
-            raise from_problem(json.loads(answer.content), status=answer.status_code)
-        except (ValueError, AttributeError) as e:
-            raise ServerFault(f"the server answered {answer.status_code}", hint="loco-server version") from e
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            if self._path.exists() and not self._path.is_socket():
-                raise ServerFault(f"{self._path} is no socket", hint="loco-server local")
-            yield
-        except PermissionError as e:
-            raise self._forbidden() from e
-        except httpx.ConnectError as e:
-            if isinstance(e.__context__, PermissionError) or "Permission denied" in str(e):
-                raise self._forbidden() from e
-            raise ServerUnreachable(
-                f"no loco-server serves {self._data_dir}",
-                hint="loco-server local --detach, or name its folder: loco-server admin --data-dir DIR …",
-            ) from e
+            with httpx.Client(transport=transport, base_url="http://loco-server", timeout=timeout) as client:
+                answer = client.request(method, path, **options)
         except httpx.TransportError as e:
             raise ServerUnreachable(
                 f"the server of {self._data_dir} broke off: {str(e) or type(e).__name__}",
                 hint="loco-server local status",
             ) from e
+        if answer.is_success:
+            return answer
+        try:
+            error = from_problem(json.loads(answer.content), status=answer.status_code)
+        except (ValueError, AttributeError) as e:
+            raise ServerFault(f"the server answered {answer.status_code}", hint="loco-server version") from e
+        raise error
 
-    def _forbidden(self) -> LocoError:
-        return NotAllowed(
-            f"{self._path} is for the user who runs the server alone", hint="run it as that user, or as root"
-        )
+    def _knock(self) -> None:
+        """See that somebody is there: httpx tells the ways of not being let in apart by words alone, and leaks one."""
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(self._path))
+        except PermissionError as e:
+            raise NotAllowed(
+                f"{self._path} is for the user who runs the server alone", hint="run it as that user, or as root"
+            ) from e
+        except OSError as e:
+            raise ServerUnreachable(
+                f"no loco-server serves {self._data_dir}",
+                hint="loco-server local --detach, or name its folder: loco-server admin --data-dir DIR ...",
+            ) from e
 
 
 def _read(answer: httpx.Response, model: type[Model]) -> Model:

@@ -17,9 +17,10 @@ from loco_server.http.auth import authorize
 from loco_server.http.endpoint import Endpoint
 from loco_server.http.table import ENDPOINTS
 from loco_server.policy.permissions import CAN, ROLES, Permission, token_allows
+from loco_server.records.suspensions import Kind, Suspensions
 from loco_spec.errors import LocoError, NotAllowed, NotFound
 from tests.loco_server.http import world
-from tests.loco_server.http.api import refused
+from tests.loco_server.http.api import live, refused
 from tests.loco_server.http.world import ACTORS, Actor, Template, World, make
 
 pytestmark = pytest.mark.anyio
@@ -192,3 +193,28 @@ async def test_a_suspended_team_says_why_it_changes_nothing(there: World) -> Non
     assert isinstance(error, NotAllowed)
     assert "suspended: mining" in error.message
     assert (await there.ask("olga", "GET", "/v1/teams/frozen/apps/shop")).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["app", "user"])
+@pytest.mark.parametrize("endpoint", OF_AN_APP, ids=name_of)
+async def test_a_suspended_app_can_be_looked_at_and_says_why_nothing_of_it_changes(
+    there: World, let_in: list[bool], endpoint: Endpoint, kind: Kind
+) -> None:
+    suspensions = Suspensions(there.server.records.database)
+    # With its person goes a personal team, for the others in it too.
+    place, name = ("acme", "acme/shop") if kind == "app" else ("omar", "omar")
+    if kind == "user":
+        await live(there.server, await there.server.client("omar"), "omar", "shop")
+        await there.member("olga", "omar", "owner")
+    subject = await suspensions.find(kind, name)
+    assert subject is not None
+    await suspensions.set(subject, "mines coins")
+    answer = await there.ask("olga", endpoint.method, filled(endpoint.path, team=place), body(endpoint.request))
+    if endpoint.changes:
+        error = refused(answer)
+        assert isinstance(error, NotAllowed)
+        assert "is suspended: mines coins" in error.message
+    assert let_in[-1] is not endpoint.changes
+    if kind == "app":
+        await there.ask("olga", endpoint.method, filled(endpoint.path, app="blog"), body(endpoint.request))
+        assert let_in[-1]

@@ -95,6 +95,13 @@ class World:
                 found[table.name] = [tuple(row) for row in rows]
         return found
 
+    async def member(self, login: str, team: str, role: str) -> None:
+        """Put somebody into a team."""
+        async with self.server.records.database.write() as db:
+            team_id = await db.scalar(select(TEAMS.c.id).where(TEAMS.c.name == team))
+            user_id = await db.scalar(select(USERS.c.id).where(USERS.c.login == login))
+            await db.execute(insert(MEMBERSHIPS).values(team_id=team_id, user_id=user_id, role=role))
+
     async def id(self, login: str) -> str:
         async with self.server.records.database.read() as db:
             return str(await db.scalar(select(USERS.c.id).where(USERS.c.login == login)))

@@ -11,7 +11,7 @@ from loco_server.records.apps import Apps
 from loco_server.records.teams import Teams
 from loco_server.records.tokens import Tokens
 from loco_spec import account as wire
-from loco_spec.errors import NotFound, UsageError
+from loco_spec.errors import NotAllowed, NotFound, UsageError
 
 
 class ManageAccount:
@@ -66,6 +66,7 @@ class ManageAccount:
 
         Raises:
             UsageError: the login was not confirmed.
+            NotAllowed: a team that would go, or an app of one, is suspended.
             Conflict: teams would be left without an owner, or the personal team has apps.
             StillGoing: engine or registry does not answer; the account is there until the apps are gone.
         """
@@ -75,6 +76,7 @@ class ManageAccount:
                 f'"{asked.confirm}" is not "{user.login}"; nothing was removed',
                 hint=f"loco account delete --confirm {user.login}",
             )
+        await self._refuse_suspended(caller)
         holdings = await self._accounts.holdings(user.id)
         going = [each for each in holdings if each.personal and asked.with_apps]
         membership.end_account([replace(each, apps=()) if each in going else each for each in holdings])
@@ -83,3 +85,14 @@ class ManageAccount:
             await self._destroy.run(app)
         await self._accounts.delete(user.id, membership.end_account)
         return wire.AccountDeleted(user=user.login)
+
+    async def _refuse_suspended(self, caller: Caller) -> None:
+        """What was suspended does not go with its owner: it is evidence, and a new account would be a way around."""
+        for team, member in await self._teams.of(caller.user.id):
+            if member.role != "owner":
+                continue
+            if team.suspended is not None:
+                raise NotAllowed(f"team {team.name} is suspended: {team.suspended}", hint="ask the operator")
+            held = [app.suspended for app in await self._apps.of_team(team.id) if app.suspended is not None]
+            if held:
+                raise NotAllowed(held[0], hint="ask the operator")

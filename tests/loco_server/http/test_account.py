@@ -4,8 +4,9 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from loco_server.records.suspensions import Kind, Suspensions
 from loco_server.records.tables import IDENTITIES, MEMBERSHIPS, TEAMS, TOKENS, USERS
-from loco_spec.errors import Conflict, NotFound, NotSignedIn, StillGoing, UsageError
+from loco_spec.errors import Conflict, NotAllowed, NotFound, NotSignedIn, StillGoing, UsageError
 from tests.loco_server.http.api import Api, live, refused
 from tests.loco_server.http.test_teams import ACME, acme, member
 from tests.loco_server.http.test_tokens import machine, token
@@ -125,3 +126,19 @@ async def test_with_apps_is_about_the_own_team_alone(server: Api, acme: httpx.As
     error = refused(await end(acme, with_apps=True))
     assert isinstance(error, Conflict)
     assert [app.name for app in await server.records.apps.all()] == ["shop"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("team", "ann"), ("app", "ann/shop")])
+async def test_what_is_suspended_does_not_go_with_its_owner(
+    server: Api, ann: httpx.AsyncClient, kind: Kind, name: str
+) -> None:
+    await live(server, ann)
+    suspensions = Suspensions(server.records.database)
+    subject = await suspensions.find(kind, name)
+    assert subject is not None
+    await suspensions.set(subject, "mines coins")
+    error = refused(await end(ann, with_apps=True))
+    assert isinstance(error, NotAllowed)
+    assert error.message.endswith("is suspended: mines coins")
+    await suspensions.set(subject, None)
+    assert (await end(ann, with_apps=True)).status_code == 200

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from sqlalchemy import URL
 
 from loco_server.admin import commands as admin
 from loco_server.local import base_images, command
 from loco_server.records import migrating
-from loco_server.settings import Ports, default_data_dir
+from loco_server.settings import Ports, Public, default_data_dir
+from loco_spec import names
 from loco_spec.errors import LocoError, UsageError
 from loco_spec.version import VERSION
 
@@ -32,6 +34,12 @@ app.add_typer(admin.group, name="admin")
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept.", show_default=False)]
 
 
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(envvar=migrating.VARIABLE, metavar="URL", help=f"Records elsewhere: {migrating.FORM}."),
+]
+
+
 @local.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
@@ -48,6 +56,32 @@ def start(
         raise typer.Exit(command.start(context.obj, ports, detach=detach))
 
 
+@app.command()
+def run(
+    context: typer.Context,
+    domain: Annotated[
+        str, typer.Option(envvar="LOCO_DOMAIN", metavar="NAME", help="Apps are under it, and api.NAME, registry.NAME.")
+    ],
+    tls_cert: Annotated[Path, typer.Option(envvar="LOCO_TLS_CERT", metavar="FILE", help="PEM, for *.NAME.")],
+    tls_key: Annotated[Path, typer.Option(envvar="LOCO_TLS_KEY", metavar="FILE", help="Its key, PEM.")],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    address: Annotated[str, typer.Option(help="Where the world is listened to.", metavar="IP")] = Public.address,
+    https_port: Annotated[int, typer.Option(help="API, apps and registry.")] = Public.https_port,
+    http_port: Annotated[int, typer.Option(help="Sends everybody to HTTPS.")] = Public.http_port,
+    api_port: Annotated[int, typer.Option(help="On loopback: this machine's own engine.")] = Ports.api,
+    registry_port: Annotated[int, typer.Option(help="On loopback: this machine's own engine.")] = Ports.registry,
+) -> None:
+    """Serve the world from this machine, over TLS. Its records are in the data folder, or on PostgreSQL."""
+    if not names.is_host(domain) or "." not in domain:
+        raise UsageError(f'"{domain[:80]}" is no domain', hint="--domain apps.example.com")
+    public = Public(tls_cert.expanduser().absolute(), tls_key.expanduser().absolute(), address, https_port, http_port)
+    folder = (data_dir or default_data_dir()).expanduser().absolute()
+    ports = Ports(api=api_port, registry=registry_port)
+    database = _text(_database(context, database_url))
+    raise typer.Exit(command.run(folder, ports, domain=domain, public=public, database=database))
+
+
 @local.command()
 def status(context: typer.Context, data_dir: DataDir = None) -> None:
     """Tell what runs."""
@@ -55,22 +89,23 @@ def status(context: typer.Context, data_dir: DataDir = None) -> None:
 
 
 @local.command()
-def stop(context: typer.Context, data_dir: DataDir = None) -> None:
+def stop(context: typer.Context, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Stop everything, also what a killed server left; the apps come back with the next start."""
-    raise typer.Exit(command.stop(_folder(context, data_dir)))
+    raise typer.Exit(command.stop(_folder(context, data_dir), _text(_database(context, database_url))))
 
 
 @local.command()
 def reset(
     context: typer.Context,
     data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Stop everything and remove all apps, images and records."""
     folder = _folder(context, data_dir)
     if not yes and not typer.confirm(f"Remove every app, image and record of {folder}?"):
         raise typer.Exit(1)
-    raise typer.Exit(command.reset(folder))
+    raise typer.Exit(command.reset(folder, _text(_database(context, database_url))))
 
 
 @bases.command()
@@ -83,20 +118,11 @@ def add(
 
 
 @app.command()
-def migrate(
-    context: typer.Context,
-    database_url: Annotated[
-        str, typer.Option(envvar=migrating.VARIABLE, metavar="URL", help=f"{migrating.FORM}.", show_default=False)
-    ],
-) -> None:
-    """Bring records on PostgreSQL to this version's schema. Back them up first: pg_dump."""
-    url = migrating.parsed(database_url)
-    source = context.get_parameter_source("database_url")
-    if url.password is not None and source is not None and source.name == "COMMANDLINE":
-        raise UsageError(
-            "a password on the command line is seen by everybody on this machine",
-            hint=f"put the URL into {migrating.VARIABLE}, or the password into ~/.pgpass",
-        )
+def migrate(context: typer.Context, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+    """Bring records to this version's schema: on PostgreSQL, or in the data folder of a server that is stopped."""
+    url = _database(context, database_url)
+    if url is None:
+        raise typer.Exit(command.migrate((data_dir or default_data_dir()).expanduser().absolute()))
     before, after = migrating.migrate(url)
     typer.echo(f"schema {before or 'none'} → {after}" if before != after else f"schema {after}: nothing to migrate")
 
@@ -105,6 +131,24 @@ def migrate(
 def version() -> None:
     """Print the version."""
     typer.echo(VERSION)
+
+
+def _database(context: typer.Context, text: str | None) -> URL | None:
+    """Read where the records are; None: in the data folder."""
+    if not text:
+        return None
+    url = migrating.parsed(text)
+    source = context.get_parameter_source("database_url")
+    if url.password is not None and source is not None and source.name == "COMMANDLINE":
+        raise UsageError(
+            "a password on the command line is seen by everybody on this machine",
+            hint=f"put the URL into {migrating.VARIABLE}, or the password into ~/.pgpass",
+        )
+    return url
+
+
+def _text(url: URL | None) -> str | None:
+    return None if url is None else url.render_as_string(hide_password=False)
 
 
 def _folder(context: typer.Context, data_dir: Path | None) -> Path:

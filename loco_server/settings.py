@@ -49,6 +49,19 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Public:
+    """A machine that the world reaches: apps, API and registry under one domain, over TLS."""
+
+    certificate: Path
+    """PEM, with what it is signed by; good for `<domain>`'s `api`, `registry` and `*`."""
+    key: Path
+    address: str = "0.0.0.0"  # noqa: S104  the world is to reach it
+    https_port: int = 443
+    http_port: int = 80
+    """Everything there is sent on to HTTPS."""
+
+
+@dataclass(frozen=True)
 class Settings:
     data_dir: Path
     ports: Ports = field(default_factory=Ports)
@@ -68,10 +81,14 @@ class Settings:
     """`LOCO_SECRET_KEYS_FILE`: the keys of variables, where the operator keeps them. None: in the data folder."""
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     address: str = "127.0.0.1"
+    public: Public | None = None
+    """None: everything is on loopback."""
+    database: str | None = field(default=None, repr=False)
+    """`LOCO_DATABASE_URL`, for SQLAlchemy; None: SQLite in the data folder."""
 
     @property
     def database_url(self) -> str:
-        return f"sqlite+aiosqlite:///{self.data_dir}/loco.db"
+        return self.database or f"sqlite+aiosqlite:///{self.data_dir}/loco.db"
 
     @property
     def keys_dir(self) -> Path:
@@ -103,6 +120,11 @@ class Settings:
         return self.run_dir / "admin.sock"
 
     @property
+    def api_socket(self) -> Path:
+        """Where Envoy finds the API of a public machine; 0600."""
+        return self.run_dir / "api.sock"
+
+    @property
     def envoy_socket(self) -> Path:
         """Envoy's admin interface."""
         return self.run_dir / "envoy.sock"
@@ -117,12 +139,28 @@ class Settings:
 
     @property
     def edge_url(self) -> str:
+        if self.public is not None:
+            return f"https://{self._at_public('')}"
         return f"http://{self.address}:{self.ports.edge}"
 
     @property
     def registry_host(self) -> str:
-        """As the container engine dials it and as image names carry it."""
+        """As this machine's container engine dials it and as the names of images carry it."""
         return f"{self.address}:{self.ports.registry}"
+
+    @property
+    def push_host(self) -> str:
+        """Where everybody's container engine pushes to."""
+        return self._at_public("registry.") if self.public is not None else self.registry_host
+
+    @property
+    def public_api_url(self) -> str:
+        """Where clients find the API."""
+        return f"https://{self._at_public('api.')}" if self.public is not None else self.api_url
+
+    def _at_public(self, label: str) -> str:
+        port = 443 if self.public is None else self.public.https_port
+        return f"{label}{self.domain}" + ("" if port == 443 else f":{port}")
 
 
 def default_data_dir(environment: Mapping[str, str] = os.environ) -> Path:
@@ -133,8 +171,16 @@ def default_data_dir(environment: Mapping[str, str] = os.environ) -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "loco"
 
 
-def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Give the settings of the embedded default.
+def local_settings(
+    data_dir: Path,
+    ports: Ports,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    domain: str = Settings.domain,
+    public: Public | None = None,
+    database: str | None = None,
+) -> Settings:
+    """Give the settings of the embedded default; with `public` those of one machine that the world reaches.
 
     Raises:
         ValueError: a variable does not have the form it needs; the message names it.
@@ -168,6 +214,9 @@ def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] 
     return Settings(
         data_dir=data_dir,
         ports=ports,
+        domain=domain,
+        public=public,
+        database=database,
         subnets=network,
         engine_url=engine_url,
         limits=Limits(

@@ -18,6 +18,7 @@ import httpx
 
 from loco_server.edge import config
 from loco_server.edge.base import EdgeApp, EdgeCluster, EdgeRejectedError, EdgeRoute
+from loco_server.edge.parts import Document
 
 APPLY_SECONDS = 10.0
 _LOOK_EVERY = 0.01
@@ -139,7 +140,7 @@ class EnvoyEdge:
             return e
         return None
 
-    async def _put(self, file: _File, document: config.Document) -> None:
+    async def _put(self, file: _File, document: Document) -> None:
         """Write the file if it says something else, and wait until Envoy has it in force."""
         stats = rf"^{file.stats.replace('.', chr(92) + '.')}\.(version_text|update_rejected|update_failure)$"
         before = await self._stats(stats) or {}
@@ -183,7 +184,7 @@ class EnvoyEdge:
     def _save_state(self) -> None:
         _write(self._state_file, self._fresh, {key: asdict(app) for key, app in self._apps.items()}, durable=True)
 
-    def _write_if_new(self, file: _File, document: config.Document) -> tuple[str, bool]:
+    def _write_if_new(self, file: _File, document: Document) -> tuple[str, bool]:
         """Give the version that stands in the file now, and whether it was written."""
         path = self.watched / file.name
         had = _read(path)

@@ -125,7 +125,7 @@ class Deploy:
             ticket_expires_at=expires_at,
         )
         ticket = PushTicket(
-            registry=self._settings.registry_host,
+            registry=self._settings.push_host,
             repository=names.repository(app.team, app.name, app.id),
             tag=f"v{item.number}",
             username=deployment_key(app.id, item.number),

@@ -16,7 +16,7 @@ async def server(call: Call) -> api.Server:
         providers=call.services.login.providers,
         domain=settings.domain,
         edge=settings.edge_url,
-        registry=settings.registry_host,
+        registry=settings.push_host,
         platform=call.services.deploy.platform,
         image_bytes=settings.limits.image_bytes,
         uncompressed_bytes=settings.limits.uncompressed_bytes,

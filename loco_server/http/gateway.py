@@ -23,6 +23,7 @@ def gateway_route(
     is_closed: Callable[[str], bool],
     read_only: Callable[[], bool],
     challenge: Challenge,
+    path: str = AUTHORIZE_PATH,
 ) -> Mount:
     """Give the route of `/gateway/authorize/…`; the rest of the path is the request's own."""
 
@@ -30,7 +31,7 @@ def gateway_route(
         raw: bytes = request.scope["raw_path"]
         asked = decision.Request(
             method=request.method,
-            path=raw.decode("latin-1").removeprefix(AUTHORIZE_PATH),
+            path=raw.decode("latin-1").removeprefix(path),
             query=request.scope["query_string"].decode("latin-1"),
         )
         kind, _, text = request.headers.get("authorization", "").partition(" ")
@@ -48,7 +49,7 @@ def gateway_route(
             headers={"Authorization": await registry.upstream_authorization(found.repository, found.actions)}
         )
 
-    return Mount(AUTHORIZE_PATH, app=_every_method(answer))
+    return Mount(path, app=_every_method(answer))
 
 
 def denied(found: Deny) -> Response:

@@ -13,15 +13,45 @@ import httpx
 
 from loco_server.engines.base import EngineDownError
 from loco_server.local import folder
-from loco_server.local.lock import FolderTakenError, Holder, holder
+from loco_server.local.lock import FolderTakenError, Holder, held, holder
 from loco_server.local.processes import ProcessDiedError, recorded, stop_recorded
 from loco_server.local.server import LocalServer
-from loco_server.settings import Ports, Settings, local_settings
-from loco_spec.errors import Conflict, LocoError, ServerFault, StillGoing, UsageError
+from loco_server.records import schema
+from loco_server.settings import Ports, Public, Settings, local_settings
+from loco_spec.errors import Conflict, LocoError, NotFound, ServerFault, StillGoing, UsageError
 
 CHILDREN = ("envoy", "registry")
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
+
+
+def run(data_dir: Path, ports: Ports, *, domain: str, public: Public, database: str | None) -> int:
+    """Serve the world under a domain, in the foreground, until a signal ends it; what it serves goes on without it.
+
+    Raises:
+        LocoError: it cannot be started.
+    """
+    settings = _settings(data_dir, ports, domain=domain, public=public, database=database)
+    return _served(settings, again="loco-server run")
+
+
+def migrate(data_dir: Path) -> int:
+    """Bring the records in the data folder to this version's schema, while no server has them.
+
+    Raises:
+        Conflict: a server has them, or they are a newer version's.
+        NotFound: there are none.
+    """
+    if not folder.exists(data_dir):
+        raise NotFound(f"there are no records in {data_dir}", hint="--data-dir, or LOCO_DATABASE_URL for PostgreSQL")
+    settings = _settings(data_dir, Ports())
+    try:
+        with held(data_dir, api_url=settings.api_url):
+            folder.migrate(settings, say=_say)
+    except FolderTakenError as e:
+        raise _taken(settings, e.holder) from e
+    _say(f"schema {schema.head()}")
+    return 0
 
 
 def start(data_dir: Path, ports: Ports, *, detach: bool) -> int:
@@ -31,16 +61,18 @@ def start(data_dir: Path, ports: Ports, *, detach: bool) -> int:
         LocoError: it cannot be started; nothing was left behind.
     """
     settings = _settings(data_dir, ports)
-    if detach:
-        return _detach(settings)
+    return _detach(settings) if detach else _served(settings, again="loco-server local")
+
+
+def _served(settings: Settings, *, again: str) -> int:
     try:
         asyncio.run(LocalServer(settings, say=_say).run())
     except FolderTakenError as e:
         raise _taken(settings, e.holder) from e
     except ProcessDiedError as e:
-        raise ServerFault(str(e), hint=f"look at {settings.log_dir}, then: loco-server local") from e
+        raise ServerFault(str(e), hint=f"look at {settings.log_dir}, then: {again}") from e
     except EngineDownError as e:
-        raise LocoError(str(e), hint="docker info tells whether it answers; then: loco-server local") from e
+        raise LocoError(str(e), hint=f"docker info tells whether it answers; then: {again}") from e
     return 0
 
 
@@ -60,7 +92,7 @@ def status(data_dir: Path) -> int:
     return 0 if alive else 1
 
 
-def stop(data_dir: Path) -> int:
+def stop(data_dir: Path, database: str | None = None) -> int:
     """Stop the server, the edge, the registry and the apps, whoever of them still runs.
 
     Raises:
@@ -68,10 +100,11 @@ def stop(data_dir: Path) -> int:
         LocoError: the engine does not answer. All else is stopped; the message says what is left.
     """
     _stop_processes(data_dir)
-    if folder.exists(data_dir):
+    if folder.exists(data_dir) or database is not None:
         # Also after a server that ended by itself: it ends without an engine too, and then the apps run on.
         _with_engine(
             data_dir,
+            database,
             remove=False,
             left="the apps' containers are as they were",
             hint="start the engine, then: loco-server local stop",
@@ -91,13 +124,15 @@ def _stop_processes(data_dir: Path) -> None:
                     f"the server (pid {found.pid}) did not end within {STOP_SECONDS:.0f} s", hint=f"kill -9 {found.pid}"
                 )
             time.sleep(0.05)
+        for name in CHILDREN:  # a public machine's go on without it
+            stop_recorded(data_dir / "run", name)
         _say("stopped")
         return
     left = [name for name in CHILDREN if stop_recorded(data_dir / "run", name)]
     _say(f"stopped what a killed server had left: {', '.join(left)}" if left else "nothing was running")
 
 
-def reset(data_dir: Path) -> int:
+def reset(data_dir: Path, database: str | None = None) -> int:
     """Stop everything and remove it: containers, networks, rules, images, records.
 
     Raises:
@@ -105,9 +140,10 @@ def reset(data_dir: Path) -> int:
         LocoError: the engine does not answer. The records stay then: only they tell which containers are loco's.
     """
     _stop_processes(data_dir)
-    if folder.exists(data_dir):
+    if folder.exists(data_dir) or database is not None:
         _with_engine(
             data_dir,
+            database,
             remove=True,
             left=f"the apps' containers are left, and {data_dir}, which tells which ones they are",
             hint=f"start the engine, then: loco-server local reset; with no engine any more: rm -r {data_dir}",
@@ -127,13 +163,13 @@ def reset(data_dir: Path) -> int:
     return 0
 
 
-def _with_engine(data_dir: Path, *, remove: bool, left: str, hint: str) -> None:
-    """Stop or remove the installation's containers without a server.
+def _with_engine(data_dir: Path, database: str | None, *, remove: bool, left: str, hint: str) -> None:
+    """Stop or remove the installation's containers without a server; records in the folder come before `database`.
 
     Raises:
         LocoError: the engine does not answer; says what is left.
     """
-    settings = _settings(data_dir, Ports())
+    settings = _settings(data_dir, Ports(), database=None if folder.exists(data_dir) else database)
     try:
         asyncio.run(LocalServer(settings, say=_say).clean(remove=remove))
     except FolderTakenError as e:  # started by somebody else since
@@ -187,9 +223,16 @@ def _answers(settings: Settings) -> bool:
         return False
 
 
-def _settings(data_dir: Path, ports: Ports) -> Settings:
+def _settings(
+    data_dir: Path,
+    ports: Ports,
+    *,
+    domain: str = Settings.domain,
+    public: Public | None = None,
+    database: str | None = None,
+) -> Settings:
     try:
-        return local_settings(data_dir, ports)
+        return local_settings(data_dir, ports, domain=domain, public=public, database=database)
     except ValueError as e:
         raise UsageError(str(e), hint="correct the variable and start again") from e
 

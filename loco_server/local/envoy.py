@@ -12,6 +12,7 @@ import httpx
 
 from loco_server.edge import config
 from loco_server.edge.files import EnvoyEdge
+from loco_server.local import certificate
 from loco_server.local.ports import ensure_free
 from loco_server.local.processes import Program, Supervised
 from loco_server.settings import Settings
@@ -47,6 +48,7 @@ def layout(settings: Settings, edge: EnvoyEdge) -> config.Layout:
         server_socket=settings.internal_socket,
         registry_socket=settings.registry_socket,
         watched=edge.watched,
+        public=certificate.layout(settings, settings.run_dir / "tls"),
     )
 
 
@@ -69,8 +71,12 @@ def supervised(settings: Settings, edge: EnvoyEdge, *, say: Callable[[str], None
     """Give Envoy's process, not started yet. Its ports are looked at before a new one is started."""
 
     def ports_are_free() -> None:
-        ensure_free(settings.address, settings.ports.edge, "--edge-port")
         ensure_free(settings.address, settings.ports.registry, "--registry-port")
+        if settings.public is None:
+            ensure_free(settings.address, settings.ports.edge, "--edge-port")
+        else:
+            ensure_free(settings.public.address, settings.public.https_port, "--https-port")
+            ensure_free(settings.public.address, settings.public.http_port, "--http-port")
 
     return Supervised(
         lambda: program(settings, edge),

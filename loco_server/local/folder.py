@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loco_server import keys
-from loco_server.records import schema
+from loco_server.records import migrating, schema
 from loco_server.settings import Settings
 from loco_spec.errors import Conflict, UsageError
 
@@ -31,7 +31,13 @@ def make(settings: Settings) -> None:
         UsageError: it cannot be made, its path is too long for sockets, or something else lives there.
     """
     data_dir = settings.data_dir
-    for path in (settings.internal_socket, settings.admin_socket, settings.envoy_socket, settings.registry_socket):
+    for path in (
+        settings.internal_socket,
+        settings.admin_socket,
+        settings.api_socket,
+        settings.envoy_socket,
+        settings.registry_socket,
+    ):
         if len(os.fsencode(path)) > SOCKET_PATH_MAX:
             raise UsageError(
                 f"the path {path} is too long for a Unix socket ({SOCKET_PATH_MAX} bytes at most)",
@@ -100,14 +106,44 @@ def migrate(settings: Settings, *, say: Callable[[str], None]) -> None:
             return
         if found is not None:
             if not schema.is_known(found):
-                raise Conflict(
-                    f"the records in {settings.data_dir} were written by a newer loco (schema {found})",
-                    hint="pip install --upgrade 'loco-deploy[server]'",
-                )
+                raise _newer(f"the records in {settings.data_dir}", found)
             copy = _back_up(database, settings.data_dir / "backups", found)
             say(f"migrating the records from schema {found} to {head}; a copy of the old ones: {copy}")
     schema.upgrade(settings.database_url)
     database.chmod(0o600)
+
+
+def refuse_old(settings: Settings) -> None:
+    """Let records be of this version's schema, or be none yet: then they are made.
+
+    A machine that serves others is not migrated by a mere restart: its operator says when, and has a backup.
+
+    Raises:
+        Conflict: they are of another schema.
+        LocoError: the database does not answer.
+    """
+    found, head = migrating.current(settings.database_url), schema.head()
+    if found is None:
+        schema.upgrade(settings.database_url)
+        if settings.database is None:
+            (settings.data_dir / "loco.db").chmod(0o600)
+    elif not schema.is_known(found):
+        raise _newer(f"the records in {_where(settings)}", found)
+    elif found != head:
+        raise Conflict(
+            f"the records in {_where(settings)} have the schema {found}, and this loco needs {head}",
+            hint="back them up, then: loco-server migrate",
+        )
+
+
+def _where(settings: Settings) -> str:
+    return str(settings.data_dir) if settings.database is None else migrating.shown(settings.database)
+
+
+def _newer(what: str, found: str) -> Conflict:
+    return Conflict(
+        f"{what} were written by a newer loco (schema {found})", hint="pip install --upgrade 'loco-deploy[server]'"
+    )
 
 
 def _back_up(database: Path, folder: Path, revision: str) -> Path:

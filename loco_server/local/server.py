@@ -12,20 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from loco_server import keys
 from loco_server.admin.app import admin_app
 from loco_server.edge.base import Edge
+from loco_server.edge.config import AUTHORIZE_PATH, AUTHORIZE_PUBLIC_PATH
 from loco_server.edge.files import EnvoyEdge
 from loco_server.edge.stopped import StoppedEdge
 from loco_server.gateway.decision import Challenge
 from loco_server.gateway.tokens import RegistryTokens
 from loco_server.http.app import api_app
 from loco_server.http.call import Services
+from loco_server.http.forwarded import behind_envoy
 from loco_server.http.gateway import gateway_route
 from loco_server.http.registry_token import SERVICE, TOKEN_PATH, token_route
 from loco_server.local import base_images, envoy, folder, lock, ports
+from loco_server.local.certificate import Certificate
 from loco_server.local.listener import Listener
+from loco_server.local.processes import Supervised
 from loco_server.local.registry import LocalRegistry
 from loco_server.policy.base_images import BaseImage
 from loco_server.records.database import Database
@@ -42,9 +47,11 @@ class LocalServer:
         self._settings = settings
         self._say = say
         self._base_images: tuple[BaseImage, ...] = ()
+        self._serving = False
+        self._adopted: set[Supervised] = set()
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; then stop everything, the apps included.
+        """Serve until SIGTERM or SIGINT; then stop everything, the apps included. On a public machine they go on.
 
         Raises:
             FolderTakenError: another server has the folder.
@@ -77,7 +84,11 @@ class LocalServer:
         internal_socket = _listen_unix(settings.internal_socket)
         admin_socket = _listen_unix(settings.admin_socket)
         folder.forget_sign_ins(settings)
-        folder.migrate(settings, say=self._say)
+        if settings.public is None:
+            folder.migrate(settings, say=self._say)
+        else:
+            folder.refuse_old(settings)
+        certificate = self._certificate()
         registry = LocalRegistry(settings, say=self._say)
         edge = EnvoyEdge(settings.data_dir / "edge", admin_socket=settings.envoy_socket)
         proxy = envoy.supervised(settings, edge, say=self._say)
@@ -88,12 +99,11 @@ class LocalServer:
         await parts.remember_closed()
         await parts.rotation.unlock()
 
-        internal = Listener(self._internal_app(parts, tokens, registry), internal_socket)
-        await internal.start()
-        stack.push_async_callback(internal.stop)
+        await self._listen(stack, self._internal_app(parts, tokens, registry), internal_socket)
         for name, process in (("registry", registry.process), ("envoy", proxy)):
-            stack.push_async_callback(process.stop)
+            stack.push_async_callback(self._leave, process)
             if await process.start():
+                self._adopted.add(process)
                 self._say(f"{name} runs already: adopted")
         await self._administrator(parts)
         await parts.engine.check()
@@ -103,15 +113,14 @@ class LocalServer:
         stack.push_async_callback(parts.worker.close)
         stack.push_async_callback(parts.suspend.close)
         # Before anything is brought back: what is pulled for it asks this very API for its token.
-        api = Listener(
-            api_app(_services(settings, parts), [token_route(tokens=tokens, book=parts.tickets)]), api_socket
-        )
-        await api.start()
-        stack.push_async_callback(api.stop)
-        admin = Listener(admin_app(parts), admin_socket)
-        await admin.start()
-        stack.push_async_callback(admin.stop)
-        self._say(f"serving: {settings.api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
+        serves = api_app(_services(settings, parts), [token_route(tokens=tokens, book=parts.tickets)])
+        await self._listen(stack, serves, api_socket)
+        await self._listen(stack, admin_app(parts), admin_socket)
+        if certificate is not None:
+            await self._listen(stack, behind_envoy(serves), _listen_unix(settings.api_socket))
+            self._in_background(stack, certificate.watch())
+        self._serving = True
+        self._say(f"serving: {settings.public_api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
         for work in (
             parts.worker.run(),
             parts.housekeeping.run(),
@@ -140,15 +149,34 @@ class LocalServer:
         )
 
     def _internal_app(self, parts: Parts, tokens: RegistryTokens, registry: LocalRegistry) -> Starlette:
-        challenge = Challenge(realm=f"{self._settings.api_url}{TOKEN_PATH}", service=SERVICE)
-        route = gateway_route(
-            tokens=tokens,
-            registry=parts.registry,
-            is_closed=parts.closed.is_closed,
-            read_only=lambda: registry.read_only,
-            challenge=challenge,
+        """Where Envoy asks; who came over loopback, as this machine's own engine does, buys tokens there too."""
+        settings = self._settings
+        asked = {AUTHORIZE_PATH: settings.api_url, AUTHORIZE_PUBLIC_PATH: settings.public_api_url}
+        return Starlette(
+            routes=[
+                gateway_route(
+                    tokens=tokens,
+                    registry=parts.registry,
+                    is_closed=parts.closed.is_closed,
+                    read_only=lambda: registry.read_only,
+                    challenge=Challenge(realm=f"{api_url}{TOKEN_PATH}", service=SERVICE),
+                    path=path,
+                )
+                for path, api_url in asked.items()
+            ]
         )
-        return Starlette(routes=[route])
+
+    def _certificate(self) -> Certificate | None:
+        if self._settings.public is None:
+            return None
+        found = Certificate(self._settings, say=self._say)
+        found.load()
+        return found
+
+    async def _listen(self, stack: AsyncExitStack, app: ASGIApp, bound: socket.socket) -> None:
+        listener = Listener(app, bound)
+        await listener.start()
+        stack.push_async_callback(listener.stop)
 
     def _listen_tcp(self) -> socket.socket:
         settings = self._settings
@@ -162,9 +190,20 @@ class LocalServer:
 
     async def _tell_ready(self, parts: Parts) -> None:
         await parts.worker.settled.wait()
-        self._say(f"ready: {self._settings.api_url} (what was live has been started)")
+        self._say(f"ready: {self._settings.public_api_url} (what was live has been started)")
+
+    @property
+    def _stays(self) -> bool:
+        """What a public machine serves goes on without its server, which may only be started anew."""
+        return self._settings.public is not None and self._serving
+
+    async def _leave(self, process: Supervised) -> None:
+        if not (self._stays or (self._settings.public is not None and process in self._adopted)):
+            await process.stop()
 
     async def _stop_apps(self, parts: Parts) -> None:
+        if self._settings.public is not None:
+            return
         try:
             await parts.engine.stop()
         except Exception as e:  # noqa: BLE001  the rest must be stopped all the same

@@ -1,5 +1,8 @@
 """What `loco-server migrate` does: bring records on PostgreSQL to this version's schema."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
@@ -29,6 +32,21 @@ def parsed(text: str) -> URL:
     return url.set(drivername="postgresql+psycopg")
 
 
+def shown(url: str) -> str:
+    """Give a URL as it may be shown: without its password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def current(url: str) -> str | None:
+    """Give the schema that the records have; None for an empty database.
+
+    Raises:
+        LocoError: the database does not answer, or refuses.
+    """
+    with _told(shown(url)):
+        return schema.revision(url)
+
+
 def migrate(url: URL) -> tuple[str | None, str | None]:
     """Run the missing migrations; give the schema before (None: an empty database) and after.
 
@@ -38,7 +56,7 @@ def migrate(url: URL) -> tuple[str | None, str | None]:
     """
     where = url.render_as_string(hide_password=True)
     text = url.render_as_string(hide_password=False)
-    try:
+    with _told(where):
         found = schema.revision(text)
         if found is not None and not schema.is_known(found):
             raise Conflict(
@@ -46,13 +64,19 @@ def migrate(url: URL) -> tuple[str | None, str | None]:
                 hint="pip install --upgrade 'loco-deploy[server,postgres]'",
             )
         schema.upgrade(text)
+    return found, schema.head()
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    try:
+        yield
     except ImportError as e:
         raise LocoError("psycopg is not installed", hint="pip install 'loco-deploy[server,postgres]'") from e
     except OperationalError as e:
         raise LocoError(f"the database {where} does not answer: {_first(e)}", hint="is the URL right?") from e
     except DBAPIError as e:
         raise LocoError(f"the database {where} refused: {_first(e)}", hint="may its user make tables?") from e
-    return found, schema.head()
 
 
 def _first(error: DBAPIError) -> str:

@@ -1,11 +1,14 @@
 """`loco-server migrate`: what the operator of records on PostgreSQL types."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from loco_server import main
+from loco_server.local import folder, lock
 from loco_server.records import schema
+from loco_server.settings import Settings
 from loco_spec import names
 from tests.postgres import Postgres
 
@@ -82,3 +85,28 @@ def test_a_user_who_may_not_make_tables_is_told(
     postgres.run(f"CREATE ROLE {reader} LOGIN")
     assert migrate(monkeypatch, "--database-url", url.replace("loco@", f"{reader}@")) == 1
     assert "refused: permission denied for schema public" in capsys.readouterr().err
+
+
+def test_records_in_a_data_folder_are_migrated_after_a_copy_while_nobody_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    there = ("--data-dir", str(settings.data_dir))
+    folder.make(settings)
+    schema.upgrade(settings.database_url, "0004")
+    with lock.held(settings.data_dir, api_url="http://127.0.0.1:7070"):
+        assert migrate(monkeypatch, *there) == 1
+    assert "another loco-server serves" in capsys.readouterr().err
+    assert migrate(monkeypatch, *there) == 0
+    assert f"migrating the records from schema 0004 to {schema.head()}; a copy" in capsys.readouterr().out
+    assert schema.revision(settings.database_url) == schema.head()
+    assert len(list((settings.data_dir / "backups").iterdir())) == 1
+    assert migrate(monkeypatch, *there) == 0
+    assert capsys.readouterr().out == f"schema {schema.head()}\n"
+
+
+def test_a_folder_without_records_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert migrate(monkeypatch, "--data-dir", str(tmp_path)) == 5
+    assert f"there are no records in {tmp_path}" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from loco_server.local import folder
 from loco_server.records import schema
 from loco_server.settings import Settings
+from loco_spec import names
 from loco_spec.errors import Conflict
+from tests.postgres import Postgres
 
 
 @pytest.fixture
@@ -104,3 +107,41 @@ def test_records_of_a_newer_version_are_refused_and_left_as_they_are(settings: S
         folder.migrate(settings, say=say_nothing)
     assert "upgrade" in found.value.hint
     assert database.read_bytes() == before
+
+
+def test_a_machine_that_serves_the_world_makes_its_records_and_refuses_old_ones(settings: Settings) -> None:
+    folder.refuse_old(settings)
+    assert schema.revision(settings.database_url) == schema.head()
+    assert mode(settings.data_dir / "loco.db") == 0o600
+    folder.refuse_old(settings)
+    schema.downgrade(settings.database_url, "0004")
+    with pytest.raises(Conflict) as refused:
+        folder.refuse_old(settings)
+    assert refused.value.message == (
+        f"the records in {settings.data_dir} have the schema 0004, and this loco needs {schema.head()}"
+    )
+    assert "loco-server migrate" in refused.value.hint
+    assert schema.revision(settings.database_url) == "0004"
+
+
+def test_a_machine_that_serves_the_world_refuses_records_of_a_newer_version(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.refuse_old(settings)
+    monkeypatch.setattr(schema, "is_known", lambda _: False)
+    with pytest.raises(Conflict, match="written by a newer loco"):
+        folder.refuse_old(settings)
+
+
+def test_on_postgresql_too_and_no_password_is_shown(settings: Settings, postgres: Postgres) -> None:
+    name = names.new_id()
+    url = postgres.make(name)
+    elsewhere = replace(settings, database=url.replace("loco@", "loco:hunter2@"))
+    folder.refuse_old(elsewhere)
+    schema.downgrade(url, "0004")
+    with pytest.raises(Conflict) as refused:
+        folder.refuse_old(elsewhere)
+    assert f"{name}" in refused.value.message
+    assert "hunter2" not in refused.value.message
+    assert not (settings.data_dir / "loco.db").exists()
+    postgres.drop(name)

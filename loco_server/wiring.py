@@ -29,6 +29,7 @@ from loco_server.policy.base_images import BaseImage
 from loco_server.records import build_logs
 from loco_server.records.accounts import Accounts
 from loco_server.records.apps import Apps
+from loco_server.records.audit import Audit
 from loco_server.records.claims import Claims
 from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
@@ -75,6 +76,7 @@ class Parts:
     teams: ManageTeams
     tokens: ManageTokens
     account: ManageAccount
+    audit: Audit
     worker: Worker
     housekeeping: Housekeeping
 
@@ -102,7 +104,7 @@ async def wire(
     wake = Wake()
     people, apps = People(database), Apps(database)
     deployments, events = Deployments(database, wake), Events(database, wake)
-    facts = Facts(database)
+    facts, audit = Facts(database), Audit(database, wake)
     closed = ClosedDeployments(keep_seconds=settings.tokens.honoured)
     pull_tickets = PullTickets(server_key)
     engine: Engine = seam.load(engines.MEMBERS, settings.engine, seam="engine")(
@@ -176,11 +178,13 @@ async def wire(
         teams=manage_teams,
         tokens=ManageTokens(limits=settings.limits, people=people, apps=apps, tokens=tokens),
         account=ManageAccount(accounts=Accounts(database), teams=teams, tokens=tokens, apps=apps, destroy=destroy),
+        audit=audit,
         worker=Worker(
             engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
         ),
         housekeeping=Housekeeping(
             people=people,
+            audit=audit,
             apps=apps,
             deployments=deployments,
             facts=facts,

@@ -32,6 +32,7 @@ class House:
         """As a restarted server makes it."""
         return Housekeeping(
             people=self.records.people,
+            audit=self.records.audit,
             apps=self.records.apps,
             deployments=self.records.deployments,
             facts=self.records.facts,

@@ -52,13 +52,17 @@ class Stream:
 
     async def heard(self) -> tuple[str, str, Any]:
         """Give the next message: event, id and data. At the stream's end the event is empty."""
+        async with asyncio.timeout(20):  # pings keep coming, whether or not anything else does
+            return await self._heard()
+
+    async def _heard(self) -> tuple[str, str, Any]:
         while True:
             while b"\n\n" in self._rest:
                 block, _, self._rest = self._rest.partition(b"\n\n")
                 fields = dict(line.split(": ", 1) for line in block.decode().splitlines() if line[0] != ":")
                 if fields:
                     return fields["event"], fields.get("id", ""), json.loads(fields["data"])
-            part = await asyncio.wait_for(self._came.get(), 30)
+            part = await self._came.get()
             if part["type"] == "http.response.start":
                 assert part["status"] == 200, part
                 continue

@@ -24,6 +24,7 @@ COMMANDS = {
     "logs": ("loco_cli.commands.logs", "Show an app's log lines, and follow them."),
     "status": ("loco_cli.commands.status", "Show what runs of an app, and its newest deployment."),
     "apps": ("loco_cli.commands.apps", "List a team's apps."),
+    "events": ("loco_cli.commands.events", "Show who changed what in a team, and follow it."),
     "open": ("loco_cli.commands.open", "Open an app in the browser."),
     "destroy": ("loco_cli.commands.destroy", "Remove an app: containers, routes, images, records."),
     "trust": ("loco_cli.commands.trust", "Trust CI jobs: they deploy without a stored secret."),

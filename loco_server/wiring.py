@@ -30,6 +30,7 @@ from loco_server.policy.base_images import BaseImage
 from loco_server.records import build_logs
 from loco_server.records.accounts import Accounts
 from loco_server.records.apps import Apps
+from loco_server.records.audit import Audit
 from loco_server.records.claims import Claims
 from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
@@ -81,6 +82,7 @@ class Parts:
     suspend: Suspend
     suspensions: Suspensions
     load: Load
+    audit: Audit
     worker: Worker
     housekeeping: Housekeeping
 
@@ -112,7 +114,7 @@ async def wire(
     wake = Wake()
     people, apps = People(database), Apps(database)
     deployments, events = Deployments(database, wake), Events(database, wake)
-    facts = Facts(database)
+    facts, audit = Facts(database), Audit(database, wake)
     closed = ClosedDeployments(keep_seconds=settings.tokens.honoured)
     pull_tickets = PullTickets(server_key)
     engine: Engine = seam.load(engines.MEMBERS, settings.engine, seam="engine")(
@@ -201,11 +203,13 @@ async def wire(
             cut_pushes=cut_pushes,
             settle=worker.reconcile,
         ),
+        audit=audit,
         suspensions=suspensions,
         load=Load(database),
         worker=worker,
         housekeeping=Housekeeping(
             people=people,
+            audit=audit,
             apps=apps,
             deployments=deployments,
             facts=facts,

@@ -33,6 +33,7 @@ MEMBERS = "/v1/teams/{team}/members"
 MEMBER = "/v1/teams/{team}/members/{login}"
 INVITATIONS = "/v1/teams/{team}/invitations"
 INVITATION = "/v1/teams/{team}/invitations/{invitation}"
+TEAM_EVENTS = "/v1/teams/{team}/events"
 JOIN = "/v1/join"
 TOKENS = "/v1/teams/{team}/tokens"
 TOKEN = "/v1/teams/{team}/tokens/{token}"  # noqa: S105  a path

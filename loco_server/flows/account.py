@@ -8,6 +8,7 @@ from loco_server.flows.teams import summary
 from loco_server.policy import membership
 from loco_server.records.accounts import Accounts
 from loco_server.records.apps import Apps
+from loco_server.records.change import tell
 from loco_server.records.teams import Teams
 from loco_server.records.tokens import Tokens
 from loco_spec import account as wire
@@ -59,6 +60,7 @@ class ManageAccount:
 
     async def revoke_others(self, caller: Caller) -> wire.SessionsRevoked:
         count = await self._tokens.revoke_other_sessions(caller.user.id, keep=caller.token.id)
+        tell(revoked=count)
         return wire.SessionsRevoked(revoked=count)
 
     async def delete(self, caller: Caller, asked: wire.AccountDelete) -> wire.AccountDeleted:

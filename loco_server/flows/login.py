@@ -20,6 +20,7 @@ from loco_server.identity.base import (
 )
 from loco_server.identity_settings import SignUp
 from loco_server.policy import signup, tokens
+from loco_server.records.change import tell
 from loco_server.records.people import People, TokenRecord
 from loco_server.records.values import UserRecord
 from loco_spec import names
@@ -132,6 +133,7 @@ class Login:
         outcome = Expired() if provider is None else await provider.finish(login, proof)
         if not isinstance(outcome, Done):
             raise _worded(outcome, name)
+        tell(provider=name)
         return await self.session(await self._admitted(outcome.identity, invitation))
 
     async def _admitted(self, identity: Identity, invitation: str | None) -> UserRecord:
@@ -157,6 +159,7 @@ class Login:
     async def session(self, user: UserRecord) -> SignedIn:
         """Open a session for a user who is known to be who they are."""
         token = tokens.new("session")
+        tell(actor=user.login, subject=user.login, token_id=token.id)
         expires_at = datetime.now(UTC) + SESSION
         await self._people.add_token(token.id, user.id, kind="session", sha256=token.sha256, expires_at=expires_at)
         record = TokenRecord(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from loco_server.flows.login import Caller
 from loco_server.policy import membership, tokens
+from loco_server.records.change import tell
 from loco_server.records.invitations import Invitations
 from loco_server.records.teams import Teams
 from loco_server.records.values import InvitationRecord, MemberRecord, TeamRecord, UserRecord
@@ -40,6 +41,7 @@ class ManageTeams:
         team = await self._teams.create(name, caller.user.id)
         if team is None:
             raise Conflict(f'the name "{name}" is taken', hint="choose another: loco teams create NAME")
+        tell(subject=name, team_id=team.id)
         return summary(team, MemberRecord(caller.user, "owner"))
 
     async def delete(self, caller: Caller, team: TeamRecord) -> None:
@@ -62,6 +64,7 @@ class ManageTeams:
             NotAllowed: the caller has less than the member, or than the role.
             Conflict: the team would be left without an owner.
         """
+        tell(role=role)
         found = await self._teams.change(
             team, caller.user.id, login, role, lambda standing: membership.change(standing, role)
         )
@@ -143,7 +146,7 @@ class ManageTeams:
 
     async def fulfil(self, invitation: str, user: UserRecord) -> None:
         """Bring the newcomer into the team of the invitation that was claimed, where it has one."""
-        await self._invitations.fulfil(invitation, user.id)
+        tell(team_id=await self._invitations.fulfil(invitation, user.id), invitation=invitation)
 
     async def join(self, user: UserRecord, code: str) -> wire.TeamSummary:
         """Get into a team by an invitation.
@@ -156,6 +159,8 @@ class ManageTeams:
         def judge(found: InvitationRecord | None, role: str | None) -> None:
             membership.join(found, role, now=now)
 
+        if offer.team is not None:
+            tell(subject=offer.team.name, team_id=offer.team.id, role=offer.role, invitation=offer.id)
         used = await self._invitations.use(offer.id, user.id, judge) or offer
         assert used.team is not None  # noqa: S101  judged
         return summary(used.team, MemberRecord(user, used.role or ""))
@@ -176,6 +181,7 @@ class ManageTeams:
             used=False,
             sha256=code.sha256,
         )
+        tell(subject=record.id, role=role)
         await self._invitations.add(record)
         return wire.InvitationCreated(invitation=_invitation(record), code=code.text)
 

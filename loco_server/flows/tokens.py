@@ -6,6 +6,7 @@ from loco_server.flows.login import Caller
 from loco_server.policy import membership, tokens
 from loco_server.policy.permissions import Permission, allows
 from loco_server.records.apps import Apps
+from loco_server.records.change import tell
 from loco_server.records.people import People
 from loco_server.records.tokens import ListedToken, Tokens
 from loco_server.records.values import TeamRecord
@@ -37,6 +38,7 @@ class ManageTokens:
         if await self._tokens.count(team.id) >= most:
             raise Refused(f"team {team.name} has {most} access tokens, the most it may", hint="loco tokens revoke ID")
         made = tokens.new("access")
+        tell(subject=f"{asked.name} ({made.id})", app=asked.app, can=asked.can)
         expires_at = datetime.now(UTC) + timedelta(seconds=wire.lifetime_seconds(asked.expires))
         created_at = await self._people.add_token(
             made.id,
@@ -76,6 +78,8 @@ class ManageTokens:
             raise NotFound(
                 f"there is no access token {token_id} that you may revoke", hint=f"loco tokens list --team {team.name}"
             )
+        if (found := await self._people.token(token_id)) is not None:
+            tell(subject=f"{found.name} ({token_id})", app=found.app)
 
 
 def _access(team: TeamRecord, item: ListedToken) -> wire.AccessToken:

@@ -8,6 +8,7 @@ from loco_server.identity.base import Believed, Down, IdentityTokens, Unbelievab
 from loco_server.policy import permissions, tokens, trust
 from loco_server.policy.trust import FORGES, Miss
 from loco_server.records.apps import Apps
+from loco_server.records.change import tell
 from loco_server.records.people import People, TokenRecord
 from loco_server.records.trust import TrustRules
 from loco_server.records.values import AppRecord, TeamRecord, TrustRuleRecord, UserRecord
@@ -106,6 +107,7 @@ class Trust:
             creator=by.user.login,
             created_at=datetime.now(UTC),
         )
+        tell(subject=f"{rule.repository} ({rule.id})", app=rule.app)
         await self._rules.add(rule)
         return _shown(rule)
 
@@ -118,6 +120,7 @@ class Trust:
         Raises:
             NotFound: the team has no such rule.
         """
+        tell(subject=" ".join(each.repository for each in await self._rules.of_team(team.id) if each.id == rule_id))
         if not await self._rules.remove(team.id, rule_id):
             raise NotFound(f"team {team.name} has no trust rule {rule_id}", hint="loco trust list")
         return wire.TrustRuleRemoved(id=rule_id)
@@ -133,6 +136,7 @@ class Trust:
             if login not in ids:
                 raise NotFound(f"team {app.team} has no member {login}", hint="loco teams members")
         allow = tuple(dict.fromkeys(request.allow)) if request.source == "ci" else ()
+        tell(source=request.source, allow=list(allow))
         await self._apps.set_source(app.id, request.source, [ids[login] for login in allow])
         return wire.Source(team=app.team, app=app.name, source=request.source, allow=allow)
 
@@ -203,6 +207,8 @@ class Trust:
             app_id=rule.app_id,
             can="deploy",
         )
+        who = Caller(user, record)
+        tell(actor=who.name, subject=who.name, team_id=rule.team_id, app=rule.app, token_id=record.id, rule=rule.id)
         await self._people.add_token(
             record.id,
             user.id,
@@ -214,7 +220,7 @@ class Trust:
             app_id=record.app_id,
             can=record.can,
         )
-        return SignedIn(token=made.text, me=await self._login.me(Caller(user, record)))
+        return SignedIn(token=made.text, me=await self._login.me(who))
 
 
 def _untrusted(team: str, miss: Miss) -> NotAllowed:

@@ -4,6 +4,7 @@ from loco_server.flows.deploy import Deploy
 from loco_server.flows.login import Caller
 from loco_server.flows.source import refuse_source
 from loco_server.records.apps import Apps
+from loco_server.records.change import tell
 from loco_server.records.deployments import Deployments
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_server.records.variables import VariableRecord, Variables
@@ -47,6 +48,7 @@ class VariablesFlow:
         done = await self._variables.change(
             app.id, change.set, change.unset, by=by.name[:SET_BY_MAX], check=lambda total: _fits(app.name, total)
         )
+        tell(set=list(done.set), unset=list(done.unset))
         waits, deployment = await self._waits(app), None
         if waits and not change.stage and await self._deployments.newest_ahead(app.id) is not None:
             deployment, waits = await self._deploy.again(app, by, action="variables"), False

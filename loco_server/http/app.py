@@ -1,7 +1,9 @@
 """The Starlette application, made from the endpoint table."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 from pydantic import BaseModel
 from starlette.applications import Starlette
@@ -13,9 +15,11 @@ from starlette.routing import BaseRoute, Match, Route
 from loco_server.http.auth import authorize
 from loco_server.http.call import Services, read_body, read_query
 from loco_server.http.endpoint import Endpoint
+from loco_server.http.events import change_of
 from loco_server.http.problems import defect, method_unknown, problem
 from loco_server.http.table import ENDPOINTS
 from loco_server.policy.permissions import Permission
+from loco_spec import names
 from loco_spec.errors import LocoError, NotFound
 
 
@@ -31,16 +35,22 @@ def api_app(services: Services, extra: Sequence[BaseRoute] = ()) -> Starlette:
 def _route(endpoint: Endpoint, services: Services) -> Route:
     if not isinstance(endpoint.permission, Permission):  # deny by default: this stops the start
         raise TypeError(f"{endpoint.method} {endpoint.path} declares no permission")
+    if endpoint.changes and not endpoint.action:
+        raise TypeError(f"{endpoint.method} {endpoint.path} declares no action, and would leave no event")
 
     async def answer(request: Request) -> Response:
+        request.state.id = names.new_id()
         try:
-            call = await authorize(endpoint, request, services)
+            again = partial(authorize, endpoint, request, services)
+            call = replace(await again(), again=again)
             if endpoint.query is not None:
                 call = replace(call, query=read_query(request, endpoint.query))
             if endpoint.request is not None:
                 body = await read_body(request, endpoint.request)
                 call = replace(call, body=body)
-            found = await endpoint.handler(call)
+            # Begun here: what authorize writes, when a token was used, is no change that anybody asked for.
+            async with services.audit.change(change_of(endpoint, call)) if endpoint.changes else nullcontext():
+                found = await endpoint.handler(call)
         except LocoError as e:
             return problem(e)
         except Exception as e:  # noqa: BLE001  the one catch

@@ -10,8 +10,7 @@ from loco_server.flows.deploy import app_ref
 from loco_server.http.call import Call
 from loco_server.http.stream import Message, sse
 from loco_spec import api
-from loco_spec.errors import EngineUnavailable, LocoError
-from loco_spec.events import StreamFault
+from loco_spec.errors import EngineUnavailable
 
 LINES_LIMIT = 10_000
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,13 +37,9 @@ async def logs(call: Call) -> Response:
         try:
             async for batch in call.services.engine.logs(query):
                 yield Message("lines", id=batch.position, data=batch)
-        except LocoError as e:
-            yield Message("error", data=StreamFault(problem=e.to_problem()))
         except EngineDownError as e:
-            fault = EngineUnavailable(str(e), hint="ask the operator of this server to start it")
-            yield Message("error", data=StreamFault(problem=fault.to_problem()))
-        else:
-            yield Message("end")
+            raise EngineUnavailable(str(e), hint="ask the operator of this server to start it") from e
+        yield Message("end")
 
     return sse(messages())
 

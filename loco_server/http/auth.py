@@ -3,10 +3,9 @@
 from starlette.requests import Request
 
 from loco_server.flows.login import Caller
-from loco_server.http.call import Call, Services
+from loco_server.http.call import Call, Services, address
 from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission, allows, token_allows
-from loco_spec import names
 from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
 from loco_spec.version import VERSION, VERSION_HEADER, version_tuple
 
@@ -77,5 +76,4 @@ async def _caller(request: Request, services: Services) -> Caller:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NotSignedIn("you are not signed in", hint="loco login")
-    address = "" if request.client is None else request.client.host
-    return await services.login.caller(token.strip(), address=address, request_id=names.new_id())
+    return await services.login.caller(token.strip(), address=address(request), request_id=request.state.id)

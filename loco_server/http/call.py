@@ -1,6 +1,6 @@
 """One request on its way to a handler: who asks, for which team and app, with which body."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from loco_server.flows.tokens import ManageTokens
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
 from loco_server.records.apps import Apps
+from loco_server.records.audit import Audit
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_server.settings import Settings
@@ -47,6 +48,12 @@ class Services:
     teams: ManageTeams
     tokens: ManageTokens
     account: ManageAccount
+    audit: Audit
+
+
+async def not_again() -> None:
+    """Stands for a check that nobody has given."""
+    raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class Call:
     app: AppRecord | None = None
     body: Any = None
     query: Any = None
+    again: Callable[[], Awaitable[object]] = not_again
+    """Authorizes the request once more, and raises what it is refused with by now: for answers that go on."""
 
     @property
     def who(self) -> Caller:
@@ -81,6 +90,16 @@ class Call:
         """The deployment's number in the path; 0, which no deployment has, for what is not a number."""
         text = str(self.request.path_params["number"]).removeprefix("v")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+    def resumed(self, *, digits: int) -> int | None:
+        """The number of the last event that a client has of the stream that it resumes; None: it begins."""
+        text = self.request.headers.get("last-event-id", "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
+def address(request: Request) -> str:
+    """From where it comes; empty: nobody knows."""
+    return "" if request.client is None else request.client.host
 
 
 async def read_body(request: Request, model: type[BaseModel]) -> BaseModel:

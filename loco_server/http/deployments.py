@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from loco_server.http.call import Call
 from loco_server.http.stream import Message, sse
+from loco_server.records.change import tell
 from loco_spec import api
 
 
@@ -15,6 +16,7 @@ async def create(call: Call) -> api.DeploymentCreated:
 
 
 async def image(call: Call) -> api.Deployment:
+    tell(digest=call.body.digest)
     return await call.services.deploy.image(call.of_app, call.number, call.body.digest, by=call.who)
 
 
@@ -37,8 +39,8 @@ async def deployment(call: Call) -> api.Deployment:
 async def events(call: Call) -> Response | api.DeploymentEvents:
     """As a stream when the client takes one, else what there is after `?after=`."""
     status, app, number = call.services.status, call.of_app, call.number
-    last = call.request.headers.get("last-event-id", "")
-    after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else call.query.after
+    last = call.resumed(digits=9)
+    after = call.query.after if last is None else last
     if "text/event-stream" not in call.request.headers.get("accept", ""):
         return api.DeploymentEvents(events=tuple(await status.events(app, number, after)))
     await status.deployment(app, number)

@@ -24,7 +24,7 @@ class Endpoint:
     """None: `media`, or nothing (204)."""
     status: int = 200
     action: str = ""
-    """What the event is called that a change leaves: `app.destroy`."""
+    """What the event is called that a change leaves: `app.destroy`. What changes anything has one."""
     makes_app: bool = False
     """The app in the path need not be there yet."""
     query: type[BaseModel] | None = None

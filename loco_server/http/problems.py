@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from loco_spec import names
 from loco_spec.errors import LocoError, ServerFault, UsageError
 
 log = logging.getLogger("loco.http")
@@ -34,8 +33,11 @@ def method_unknown(request: Request, known: Iterable[str]) -> Response:
 
 
 def defect(request: Request, error: Exception) -> Response:
-    """Answer for a defect: the trace goes to the log under an id, and only the id to the client."""
-    request_id = names.new_id()
+    """Answer for a defect: the trace goes to the log under the request's id, and only the id to the client.
+
+    The event of what it had changed by then has the same id.
+    """
+    request_id = request.state.id
     log.error("request %s: %s %s", request_id, request.method, request.url.path, exc_info=error)
     return problem(
         ServerFault(f"a defect of the server (request {request_id})", hint="tell its operator: the log has the trace")

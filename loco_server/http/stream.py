@@ -1,13 +1,19 @@
 """Server-sent events (WHATWG HTML, 9.2): one message an item, a comment now and then so that silence is not death."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
+from loco_spec.errors import LocoError
+from loco_spec.events import StreamFault
+
 PING_EVERY = 15.0
+CHECK_EVERY = 10.0
+"""Seconds for which an answer to who may follow a stream is good."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,24 @@ def encode(message: Message | None) -> bytes:
 
 
 def sse(messages: AsyncIterator[Message | None]) -> StreamingResponse:
-    """Answer with the messages as they come."""
+    """Answer with the messages as they come; an error is the last one, for the headers were sent long before."""
     return StreamingResponse(
         _bytes(messages),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
+
+
+async def while_allowed(
+    messages: AsyncIterator[Message | None], check: Callable[[], Awaitable[object]]
+) -> AsyncIterator[Message | None]:
+    """Give the messages until `check` raises; it is asked with a message (or a ping) every some seconds."""
+    checked = time.monotonic()
+    async for message in messages:
+        if time.monotonic() - checked >= CHECK_EVERY:
+            await check()
+            checked = time.monotonic()
+        yield message
 
 
 async def _bytes(messages: AsyncIterator[Message | None]) -> AsyncIterator[bytes]:
@@ -46,7 +64,11 @@ async def _bytes(messages: AsyncIterator[Message | None]) -> AsyncIterator[bytes
             if not done:
                 yield encode(None)
                 continue
-            item = waiting.result()
+            try:
+                item = waiting.result()
+            except LocoError as e:
+                yield encode(Message("error", data=StreamFault(problem=e.to_problem())))
+                return
             if isinstance(item, _End):
                 return
             yield encode(item)

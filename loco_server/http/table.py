@@ -1,10 +1,10 @@
 """Every endpoint, with who may call it. What does not stand here does not exist."""
 
-from loco_server.http import account, apps, build_logs, deployments, documents, teams, tokens, trust, variables
+from loco_server.http import account, apps, build_logs, deployments, documents, events, teams, tokens, trust, variables
 from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
 from loco_spec import account as account_wire
-from loco_spec import api, paths
+from loco_spec import api, audit, paths
 from loco_spec import teams as teams_wire
 from loco_spec import tokens as tokens_wire
 from loco_spec import trust as trust_api
@@ -24,11 +24,14 @@ from loco_spec.errors import (
 )
 
 _DEPLOY = Permission.APP_DEPLOY
+_DESTROY = Permission.APP_DESTROY
+_EVENTS = Permission.EVENTS_READ
 _READ = Permission.APP_READ
 _POLICY = Permission.POLICY_READ
 _RULE = Permission.POLICY_WRITE
 _ACCOUNT = Permission.ACCOUNT
 _TOKENS = Permission.TOKENS_MANAGE
+_SSE = ("text/event-stream",)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.SERVER, Permission.PUBLIC, account.server, response=api.Server),
@@ -42,6 +45,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         account.login,
         api.LoginStart,
         api.LoginPrompt,
+        action="login.start",
         errors=(SignInDisabled, ProviderDown),
     ),
     Endpoint(
@@ -61,14 +65,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         account.login_finish,
         api.LoginFinish,
         api.SignedIn,
+        action="login",
         errors=(NotSignedIn, NotAllowed, SignInPending, SignInSlowDown, SignInExpired, ProviderDown),
     ),
-    Endpoint("DELETE", paths.SESSION, Permission.SIGNED_IN, account.logout, status=204),
+    Endpoint("DELETE", paths.SESSION, Permission.SIGNED_IN, account.logout, status=204, action="logout"),
     Endpoint("GET", paths.ME, Permission.SIGNED_IN, account.me, response=api.Me),
     Endpoint("GET", paths.APPS, _READ, apps.apps, response=api.Apps),
     Endpoint("GET", paths.APP, _READ, apps.app, response=api.AppStatus),
-    Endpoint("DELETE", paths.APP, Permission.APP_DESTROY, apps.destroy, response=api.Destroyed),
-    Endpoint("GET", paths.LOGS, _READ, apps.logs, query=api.LogsQuery, media=("text/event-stream",)),
+    Endpoint("DELETE", paths.APP, _DESTROY, apps.destroy, response=api.Destroyed, action="app.destroy"),
+    Endpoint("GET", paths.LOGS, _READ, apps.logs, query=api.LogsQuery, media=_SSE),
     Endpoint("GET", paths.DEPLOYMENTS, _READ, deployments.deployments, response=api.Deployments),
     Endpoint(
         "POST",
@@ -78,6 +83,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         api.DeploymentCreate,
         api.DeploymentCreated,
         status=201,
+        action="deployment.create",
         makes_app=True,
         errors=(ConfigError,),
     ),
@@ -89,22 +95,19 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         deployments.image,
         api.ImagePushed,
         api.Deployment,
+        action="deployment.image",
         errors=(ConfigError, ImageRefused, RegistryUnreachable),
     ),
-    Endpoint("POST", paths.CANCEL, _DEPLOY, deployments.cancel, response=api.Deployment),
+    Endpoint("POST", paths.CANCEL, _DEPLOY, deployments.cancel, None, api.Deployment, action="deployment.cancel"),
     Endpoint(
-        "GET",
-        paths.EVENTS,
-        _READ,
-        deployments.events,
-        response=api.DeploymentEvents,
-        query=api.EventsQuery,
-        media=("text/event-stream",),
+        "GET", paths.EVENTS, _READ, deployments.events, None, api.DeploymentEvents, query=api.EventsQuery, media=_SSE
     ),
-    Endpoint("PUT", paths.BUILD_LOG, _DEPLOY, build_logs.keep, status=204, takes="text/plain"),
+    Endpoint("PUT", paths.BUILD_LOG, _DEPLOY, build_logs.keep, status=204, action="build-log.keep", takes="text/plain"),
     Endpoint("GET", paths.BUILD_LOG, _READ, build_logs.read, response=api.BuildLog),
     Endpoint("GET", paths.NEWEST_BUILD_LOG, _READ, build_logs.newest, response=api.BuildLog),
-    Endpoint("POST", paths.REDEPLOY, _DEPLOY, deployments.redeploy, response=api.Deployment, status=201),
+    Endpoint(
+        "POST", paths.REDEPLOY, _DEPLOY, deployments.redeploy, None, api.Deployment, 201, action="deployment.redeploy"
+    ),
     Endpoint("GET", paths.VARIABLES, Permission.VARIABLES_READ, variables.current, response=wire.Variables),
     Endpoint(
         "POST",
@@ -217,6 +220,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         teams.revoke_invitation,
         status=204,
         action="invitation.revoke",
+    ),
+    Endpoint(
+        "GET", paths.TEAM_EVENTS, _EVENTS, events.events, None, audit.AuditEvents, query=audit.AuditQuery, media=_SSE
     ),
     # Access tokens for machines.
     Endpoint("GET", paths.TOKENS, _TOKENS, tokens.tokens, response=tokens_wire.AccessTokens),

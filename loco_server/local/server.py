@@ -236,6 +236,7 @@ def _services(settings: Settings, parts: Parts) -> Services:
         teams=parts.teams,
         tokens=parts.tokens,
         account=parts.account,
+        audit=parts.audit,
     )
 
 

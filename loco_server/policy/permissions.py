@@ -30,6 +30,8 @@ class Permission(StrEnum):
     """Delete the team."""
     TOKENS_MANAGE = "tokens:manage"
     """Make and revoke the team's access tokens."""
+    EVENTS_READ = "events:read"
+    """The audit trail: who changed what, when, and from which address."""
     POLICY_READ = "policy:read"
     """Trust rules, and from where an app may be deployed."""
     POLICY_WRITE = "policy:write"
@@ -42,6 +44,7 @@ _READ = frozenset(
         Permission.VARIABLES_READ,
         Permission.TEAM_READ,
         Permission.TEAM_LEAVE,
+        Permission.EVENTS_READ,
         Permission.POLICY_READ,
     }
 )
@@ -58,12 +61,15 @@ ROLES: dict[str, frozenset[Permission]] = {
 """From the most to the least."""
 
 CAN: dict[str, frozenset[Permission]] = {
-    "read": frozenset({Permission.APP_READ, Permission.VARIABLES_READ}),
+    "read": frozenset({Permission.APP_READ, Permission.VARIABLES_READ, Permission.EVENTS_READ}),
     "deploy": frozenset({Permission.APP_READ, Permission.VARIABLES_READ, Permission.APP_DEPLOY}),
     "admin": _ADMIN
     - {Permission.TEAM_LEAVE, Permission.TEAM_MANAGE, Permission.TOKENS_MANAGE, Permission.POLICY_WRITE},
 }
-"""What a machine's token may do at the most. None of them makes tokens, invites people or trusts jobs."""
+"""What a machine's token may do at the most. None of them makes tokens, invites people or trusts jobs.
+
+A token that reads can carry the events elsewhere without a right to change anything; one that deploys stands in CI,
+where nobody needs to know from which addresses people work."""
 
 
 def allows(role: str, permission: Permission) -> bool:

@@ -14,6 +14,10 @@ from sqlalchemy import Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from loco_server.records.change import one_event
+
+_CHANGED = "changed"
+
 
 def is_sqlite(url: str) -> bool:
     return url.startswith("sqlite")
@@ -37,7 +41,16 @@ class Database:
         """One transaction: committed at the end of the block, rolled back when it raises.
 
         `alone`: no other transaction that names the same word runs meanwhile, on whichever server.
+        The first one that changes anything within a change that is under way leaves its event.
         """
+        async with one_event() as leave, self._transaction(alone) as connection:
+            connection.info[_CHANGED] = False
+            yield connection
+            if connection.info[_CHANGED]:
+                await leave(connection)
+
+    @asynccontextmanager
+    async def _transaction(self, alone: str | None) -> AsyncIterator[AsyncConnection]:
         if not is_sqlite(self.url):
             async with self._engine.begin() as connection:
                 if alone is not None:
@@ -63,11 +76,11 @@ async def insert_missing(db: AsyncConnection, table: Table, **values: Any) -> No
 
 
 def _engine(url: str) -> AsyncEngine:
+    engine = create_async_engine(url, pool_pre_ping=not is_sqlite(url))
+    event.listen(engine.sync_engine, "after_cursor_execute", _note_change)
     if not is_sqlite(url):
-        engine = create_async_engine(url, pool_pre_ping=True)
         event.listen(engine.sync_engine, "before_cursor_execute", _without_zeros, retval=True)
         return engine
-    engine = create_async_engine(url)
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
@@ -84,6 +97,12 @@ def _engine(url: str) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _note_change(connection: Any, cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    """Tell what changes rows from what only wanted to: where no such token was open, nothing has been revoked."""
+    if (context.isinsert or context.isupdate or context.isdelete) and cursor.rowcount:
+        connection.info[_CHANGED] = True
 
 
 def _without_zeros(

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.apps import claim_routes, lock_app
+from loco_server.records.change import tell
 from loco_server.records.database import Database
 from loco_server.records.deployment_rows import record
 from loco_server.records.events import append_event
@@ -97,6 +98,7 @@ class Deployments:
                     ended_at=None,
                 )
             )
+            tell(subject=f"{app.name} v{number}")
             await append_event(db, app.id, number, "state", f"v{number} created by {created_by}", {"state": "created"})
         self.wake.all()
         found = await self.get(app.id, number)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from loco_server.records.change import TOLD, leave_end
 from loco_server.records.database import Database
 from loco_server.records.tables import DEPLOYMENTS, EVENTS
 from loco_server.records.wake import Wake
@@ -15,7 +16,10 @@ from loco_spec.events import DeploymentEvent
 async def append_event(
     db: AsyncConnection, app_id: str, deployment: int, kind: str, message: str, detail: dict[str, Any]
 ) -> None:
-    """Within a transaction: the deployment's next event. The update takes the row's lock, so numbers have no gap."""
+    """Within a transaction: the deployment's next event. The update takes the row's lock, so numbers have no gap.
+
+    An end leaves an event of the audit trail too: every change of state comes by here.
+    """
     number = await db.scalar(
         update(DEPLOYMENTS)
         .where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.number == deployment)
@@ -33,6 +37,8 @@ async def append_event(
             detail=detail,
         )
     )
+    if kind == "state" and detail["state"] in TOLD:
+        await leave_end(db, app_id, deployment, detail["state"])
 
 
 class Events:

@@ -123,14 +123,15 @@ class Invitations:
             )
             return found.rowcount > 0
 
-    async def fulfil(self, invitation_id: str, user_id: str) -> None:
-        """Write down for whom it was claimed, and let them into its team."""
+    async def fulfil(self, invitation_id: str, user_id: str) -> str | None:
+        """Write down for whom it was claimed, and let them into its team, whose id this gives."""
         async with self._database.write() as db:
             this = INVITATIONS.c.id == invitation_id
             row = (await db.execute(select(INVITATIONS.c.team_id, INVITATIONS.c.role).where(this))).one()
             if row.team_id is not None:
                 await db.execute(insert(MEMBERSHIPS).values(team_id=row.team_id, user_id=user_id, role=row.role))
             await db.execute(update(INVITATIONS).where(this).values(used_by=user_id))
+            return None if row.team_id is None else str(row.team_id)
 
 
 def _record(row: Any) -> InvitationRecord:

@@ -10,6 +10,7 @@ from loco_server.engines.base import AppRef, Engine, EngineDownError
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.records.apps import Apps
+from loco_server.records.audit import Audit
 from loco_server.records.deployments import Deployments
 from loco_server.records.facts import Facts
 from loco_server.records.people import People
@@ -26,12 +27,16 @@ COLLECT_EVERY = 600.0
 TOKENS_KEPT = timedelta(days=30)
 """After its end a token is told from an unknown one for so long; then it is forgotten."""
 
+EVENTS_KEPT = timedelta(days=400)
+"""How long the audit trail goes back: over a year, so that one yearly look at it misses nothing."""
+
 
 class Housekeeping:
     def __init__(
         self,
         *,
         people: People,
+        audit: Audit,
         apps: Apps,
         deployments: Deployments,
         facts: Facts,
@@ -41,6 +46,7 @@ class Housekeeping:
         collect_garbage: Callable[[], Awaitable[int]],
     ) -> None:
         self._people = people
+        self._audit = audit
         self._apps = apps
         self._deployments = deployments
         self._facts = facts
@@ -64,6 +70,7 @@ class Housekeeping:
     async def once(self) -> None:
         await self.expire()
         await self._people.forget_tokens(ended_before=datetime.now(UTC) - TOKENS_KEPT)
+        await self._audit.forget(datetime.now(UTC) - EVENTS_KEPT)
         for app in await self._apps.all():
             if not app.destroying:
                 await self.retain(app)

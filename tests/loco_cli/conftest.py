@@ -112,6 +112,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         "following",
         "client.deployments",
         "commands.deploy",
+        "commands.events",
         "commands.logs",
         "commands.login",
         "build.push",

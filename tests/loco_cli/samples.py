@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loco_spec import api
+from loco_spec.audit import AuditEvent
 from loco_spec.errors import Diagnosis
 from loco_spec.events import DeploymentEvent, LogBatch, LogLine
 
@@ -65,3 +66,8 @@ def batch(position: str, *texts: str, note: str | None = None) -> LogBatch:
         LogLine(instance="v3-1", deployment=3, at="2030-01-02T03:04:05.678901234Z", text=text) for text in texts
     )
     return LogBatch(position=position, lines=lines, note=note)
+
+
+def change(number: int, **more: Any) -> AuditEvent:
+    given = {"at": NOW, "actor": "ann", "action": "deployment.create", "subject": "shop v1", "address": "10.0.0.1"}
+    return AuditEvent(id=number, **{**given, "outcome": "done", **more})

@@ -128,6 +128,7 @@ class Api:
                 apps=records.apps,
                 destroy=self.destroy,
             ),
+            audit=records.audit,
         )
         self.app = api_app(self.services)
         self._stack = AsyncExitStack()

@@ -13,6 +13,7 @@ def test_a_viewer_reads_may_leave_and_does_nothing_else() -> None:
         Permission.APP_READ,
         Permission.VARIABLES_READ,
         Permission.TEAM_READ,
+        Permission.EVENTS_READ,
         Permission.POLICY_READ,
         Permission.TEAM_LEAVE,
     }

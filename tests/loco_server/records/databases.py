@@ -10,6 +10,7 @@ import pytest
 from loco_server.records import schema
 from loco_server.records.accounts import Accounts
 from loco_server.records.apps import Apps
+from loco_server.records.audit import Audit
 from loco_server.records.claims import Claims
 from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
@@ -45,6 +46,7 @@ class Records:
         self.invitations = Invitations(self.database)
         self.tokens = Tokens(self.database)
         self.accounts = Accounts(self.database)
+        self.audit = Audit(self.database, self.wake)
 
     async def team(self, login: str = "ann") -> TeamRecord:
         user = await self.people.signed_in("local", login, login)

@@ -32,6 +32,7 @@ class House:
         """As a restarted server makes it."""
         return Housekeeping(
             people=self.records.people,
+            audit=self.records.audit,
             apps=self.records.apps,
             deployments=self.records.deployments,
             facts=self.records.facts,
@@ -179,3 +180,17 @@ async def test_a_session_that_ended_is_told_for_a_month_and_then_forgotten(
     assert await records.people.token("ended") is None
     assert await records.people.token("lives") is not None
     assert await records.people.token("for ever") is not None
+
+
+async def test_events_are_kept_for_over_a_year_and_then_forgotten(
+    house: House, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await records.app()
+    for _ in range(2):
+        await house.deployed(app)
+    await house.housekeeping.once()
+    assert len(await records.audit.read(app.team_id, None, None, 10)) == 2
+    assert timedelta(days=366) < housekeeping_module.EVENTS_KEPT
+    monkeypatch.setattr(housekeeping_module, "EVENTS_KEPT", timedelta(0))
+    await house.housekeeping.once()
+    assert len(await records.audit.read(app.team_id, None, None, 10)) == 1, "the newest holds the place of its number"

@@ -46,6 +46,10 @@ class Limits:
     """Access tokens that are good."""
     invitations_per_team: int = 100
     """Open ones."""
+    requests_per_token: int = 600
+    """A minute; 0: any number."""
+    requests_per_address: int = 1200
+    """A minute, before it is known who asks; 0: any number."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +145,14 @@ def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] 
         "LOCO_IMAGE_UNCOMPRESSED_LIMIT": limits.uncompressed_bytes,
         "LOCO_FREE_SPACE_FLOOR": limits.free_space_bytes,
         "LOCO_TICKET_SECONDS": limits.ticket_seconds,
+        "LOCO_RATE_PER_TOKEN": limits.requests_per_token,
+        "LOCO_RATE_PER_ADDRESS": limits.requests_per_address,
     }
     for name in number:
         if name in environment:
             if not (environment[name].isascii() and environment[name].isdigit()):
-                unit = "seconds" if name.endswith("_SECONDS") else "bytes"
+                units = {"LOCO_TICKET_SECONDS": "seconds", "LOCO_IMAGE_LIMIT": "bytes"}
+                unit = "requests" if "_RATE_" in name else units.get(name, "bytes")
                 raise ValueError(f"{name} is a number of {unit}, not {environment[name]!r}")
             number[name] = int(environment[name])
     bases = environment.get("LOCO_BASE_IMAGES")
@@ -170,6 +177,8 @@ def local_settings(data_dir: Path, ports: Ports, environment: Mapping[str, str] 
             uncompressed_bytes=number["LOCO_IMAGE_UNCOMPRESSED_LIMIT"],
             free_space_bytes=number["LOCO_FREE_SPACE_FLOOR"],
             ticket_seconds=number["LOCO_TICKET_SECONDS"],
+            requests_per_token=number["LOCO_RATE_PER_TOKEN"],
+            requests_per_address=number["LOCO_RATE_PER_ADDRESS"],
         ),
         identity=identity_settings(environment),
         base_images=Path(bases).expanduser().absolute() if bases else None,

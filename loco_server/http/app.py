@@ -14,6 +14,7 @@ from loco_server.http.auth import authorize
 from loco_server.http.call import Services, read_body, read_query
 from loco_server.http.endpoint import Endpoint
 from loco_server.http.problems import defect, method_unknown, problem
+from loco_server.http.rates import address
 from loco_server.http.table import ENDPOINTS
 from loco_server.policy.permissions import Permission
 from loco_spec.errors import LocoError, NotFound
@@ -32,8 +33,11 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
     if not isinstance(endpoint.permission, Permission):  # deny by default: this stops the start
         raise TypeError(f"{endpoint.method} {endpoint.path} declares no permission")
 
+    signs_in = endpoint.permission is Permission.PUBLIC and endpoint.changes
+
     async def answer(request: Request) -> Response:
         try:
+            services.rates.knock(address(request), signs_in=signs_in)
             call = await authorize(endpoint, request, services)
             if endpoint.query is not None:
                 call = replace(call, query=read_query(request, endpoint.query))

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from loco_server.flows.login import Caller
 from loco_server.http.call import Call, Services
 from loco_server.http.endpoint import Endpoint
+from loco_server.http.rates import address
 from loco_server.policy.permissions import Permission, allows, token_allows
 from loco_spec import names
 from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
@@ -75,5 +76,8 @@ async def _caller(request: Request, services: Services) -> Caller:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NotSignedIn("you are not signed in", hint="loco login")
-    address = "" if request.client is None else request.client.host
-    return await services.login.caller(token.strip(), address=address, request_id=names.new_id())
+    text, host = token.strip(), "" if request.client is None else request.client.host
+    with services.rates.token(address(request), text):
+        caller = await services.login.caller(text, address=host, request_id=names.new_id())
+    services.rates.use(caller.token.id)
+    return caller

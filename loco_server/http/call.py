@@ -19,6 +19,7 @@ from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tokens import ManageTokens
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
+from loco_server.http.rates import Rates
 from loco_server.records.apps import Apps
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord, TeamRecord
@@ -47,6 +48,7 @@ class Services:
     teams: ManageTeams
     tokens: ManageTokens
     account: ManageAccount
+    rates: Rates
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from loco_server.gateway.tokens import RegistryTokens
 from loco_server.http.app import api_app
 from loco_server.http.call import Services
 from loco_server.http.gateway import gateway_route
+from loco_server.http.rates import Rates
 from loco_server.http.registry_token import SERVICE, TOKEN_PATH, token_route
 from loco_server.local import base_images, envoy, folder, lock, ports
 from loco_server.local.listener import Listener
@@ -100,9 +101,9 @@ class LocalServer:
         await parts.worker.resume()
         stack.push_async_callback(parts.worker.close)
         # Before anything is brought back: what is pulled for it asks this very API for its token.
-        api = Listener(
-            api_app(_services(settings, parts), [token_route(tokens=tokens, book=parts.tickets)]), api_socket
-        )
+        services = _services(settings, parts)
+        extra = [token_route(tokens=tokens, book=parts.tickets, rates=services.rates)]
+        api = Listener(api_app(services, extra), api_socket)
         await api.start()
         stack.push_async_callback(api.stop)
         self._say(f"serving: {settings.api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
@@ -188,6 +189,7 @@ def _services(settings: Settings, parts: Parts) -> Services:
         teams=parts.teams,
         tokens=parts.tokens,
         account=parts.account,
+        rates=Rates(settings.limits),
     )
 
 

@@ -74,6 +74,7 @@ class Api:
             host=Host(platform="linux/amd64", free_bytes=lambda: self.free),
             apps=records.apps,
             deployments=records.deployments,
+            quotas=records.quotas,
             engine=self.engine,
             registry=self.registry,
             scanner=NoScanner(),

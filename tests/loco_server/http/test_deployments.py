@@ -24,6 +24,7 @@ from loco_spec.errors import (
     UsageError,
 )
 from loco_spec.kinds.service import Service
+from loco_spec.quota import Quota
 from tests.loco_server.http.api import Api, create, created, live, push, refused, running
 from tests.loco_server.records.databases import DIGEST, Records, route
 
@@ -290,7 +291,7 @@ async def test_a_full_disk_refuses_new_deployments_with_what_to_do(server: Api, 
 
 
 async def test_a_team_has_a_most_of_apps(records: Records, tmp_path: Path) -> None:
-    async with running(records, tmp_path, limits=Limits(apps_per_team=1)) as server:
+    async with running(records, tmp_path, limits=Limits(team=Quota(apps=1))) as server:
         ann = await server.client("ann")
         await created(ann, app="one")
         assert isinstance(refused(await create(ann, app="two")), Refused)
@@ -348,7 +349,7 @@ async def test_the_server_tells_what_it_would_refuse(server: Api) -> None:
     shown = api.Server.model_validate((await (await server.client(None)).get("/v1/server")).json())
     assert (shown.platform, shown.image_bytes, shown.uncompressed_bytes) == (
         "linux/amd64",
-        server.settings.limits.image_bytes,
+        server.settings.limits.team.image,
         server.settings.limits.uncompressed_bytes,
     )
 

@@ -159,6 +159,7 @@ async def wire(
         login=login,
         trust=Trust(
             issuers=issuers,
+            repositories=settings.identity.allowed_repositories,
             identity_tokens=_identity("oidc")({url: url for url in issuers}),
             login=login,
             people=people,

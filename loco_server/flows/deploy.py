@@ -17,7 +17,7 @@ from loco_server.flows.login import Caller
 from loco_server.flows.source import refuse_source
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
-from loco_server.policy import gates, hosts, quota, tokens
+from loco_server.policy import allowed, gates, hosts, quota, tokens
 from loco_server.policy.base_images import BaseImage
 from loco_server.records.apps import Apps, RouteTakenError
 from loco_server.records.deployments import ROLLING, Deployments
@@ -101,6 +101,7 @@ class Deploy:
             LocoError: no room, a host that is taken, a spec that does not fit the address it was sent to.
         """
         spec = spec_of.checked(request.spec, team.name, name)
+        allowed.image(self._settings.identity.allowed_images, spec.image)
         self.room()
         app = await self._apps.find(team.id, name) or draft(team, name)
         refuse_source(app, by)

@@ -79,7 +79,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         api.DeploymentCreated,
         status=201,
         makes_app=True,
-        errors=(ConfigError,),
+        errors=(ConfigError, ImageRefused),
     ),
     Endpoint("GET", paths.DEPLOYMENT, _READ, deployments.deployment, response=api.Deployment),
     Endpoint(

@@ -118,6 +118,7 @@ class Api:
             engine=self.engine,
             trust=Trust(
                 issuers=issuers,
+                repositories=settings.identity.allowed_repositories,
                 identity_tokens=outside.identity_tokens or Oidc({url: url for url in issuers}),
                 login=self.login,
                 people=records.people,

@@ -7,6 +7,7 @@ import pytest
 
 from loco_server.engines.base import CapacityError, EngineDownError
 from loco_server.gateway.tickets import deployment_key
+from loco_server.identity_settings import IdentitySettings
 from loco_server.policy import tokens
 from loco_server.policy.base_images import BaseImage
 from loco_server.settings import Limits
@@ -453,3 +454,15 @@ async def test_many_deployments_at_once_get_different_numbers(server: Api, ann: 
 async def test_what_is_not_in_the_table_does_not_exist(server: Api, ann: httpx.AsyncClient) -> None:
     assert isinstance(refused(await ann.get("/v1/nothing")), NotFound)
     assert isinstance(refused(await ann.put("/v1/me")), UsageError)
+
+
+async def test_an_image_from_elsewhere_is_refused_with_those_that_are_allowed(records: Records, tmp_path: Path) -> None:
+    async with running(records, tmp_path, identity=IdentitySettings(allowed_images=("ghcr.io/acme",))) as server:
+        ann = await server.client("ann")
+        error = refused(await create(ann, spec={"image": "python:3"}))
+        assert isinstance(error, ImageRefused)
+        assert "docker.io/library/python" in error.message
+        assert "ghcr.io/acme" in error.message
+        assert await server.records.apps.all() == []
+        await created(ann, spec={"image": "ghcr.io/acme/shop:1"})
+        await created(ann)

@@ -15,6 +15,8 @@ from loco_spec.errors import NotSignedIn, TooManyRequests
 
 _TIGHT = 20
 """Sign-ins, and tokens that are no good, may be so many times rarer than other requests of an address."""
+_ADDRESS_MOST = 60
+"""Characters of what a proxy, or who poses as one, calls an address."""
 
 
 class Rates:
@@ -78,7 +80,7 @@ def address(request: Request) -> str:
     try:
         found = IPv6Address(host)
     except ValueError:
-        return host
+        return host[:_ADDRESS_MOST]
     return str(found.ipv4_mapped or f"{int(found) >> 64:x}::/64")
 
 

@@ -157,6 +157,7 @@ def test_without_limits_everybody_asks_as_often_as_they_like() -> None:
         ("::ffff:10.0.0.1", "10.0.0.1", True),
         ("10.0.0.1", "10.0.0.2", False),
         ("testclient", "", False),
+        ("x" * 60, "x" * 60_000, True),
     ],
 )
 def test_addresses_of_one_ipv6_network_are_one(one: str, other: str, same: bool) -> None:

@@ -42,13 +42,17 @@ class Context:
     def http(self) -> "Http":
         from loco_cli.client.http import Http
 
-        return Http(self.server, self.credentials.find(self.server.value))
+        found = self.credentials.find(self.server.value)
+        return Http(self.server, found, say=self._note)
 
     @cached_property
     def ui(self) -> "Ui":
         from loco_cli.ui.terminal import Ui
 
         return Ui(json=self._json)
+
+    def _note(self, message: str) -> None:
+        self.ui.note(message)  # made only when there is something to say
 
     def close(self) -> None:
         if "http" in self.__dict__:

@@ -1,10 +1,13 @@
 """What the operator decides about signing in: by whom people are known, who may sign up, whose jobs are believed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
+
+from loco_spec import references
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 ISSUERS: Mapping[str, str] = MappingProxyType(
@@ -38,6 +41,8 @@ class SignUp:
     domains: tuple[str, ...] = ()
     organizations: tuple[str, ...] = ()
     """GitHub's: names, or numeric ids, which nobody else can take over."""
+    users: tuple[str, ...] = ()
+    """Nobody else signs in, with an account neither: `github:583231`, verified e-mail addresses. Empty: anybody."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class IdentitySettings:
     sign_up: SignUp = field(default_factory=SignUp)
     issuers: Mapping[str, str] = field(default_factory=lambda: ISSUERS)
     """URL of an issuer → `github` or `gitlab`."""
+    allowed_repositories: tuple[str, ...] = ()
+    """Whose jobs may be trusted: `github:OWNER_ID`, `gitlab:NAMESPACE_ID/PROJECT_ID`. Empty, here and below: any."""
+    allowed_images: tuple[str, ...] = ()
+    """What `image` in loco.toml must be, or be under: `ghcr.io/acme`, `docker.io/library/python`."""
 
 
 def identity_settings(environment: Mapping[str, str]) -> IdentitySettings:
@@ -70,17 +79,26 @@ def identity_settings(environment: Mapping[str, str]) -> IdentitySettings:
             _url(environment, "LOCO_GOOGLE_URL", GoogleSettings.url),
             _url(environment, "LOCO_GOOGLE_ISSUER", GoogleSettings.issuer),
         )
-    return IdentitySettings(github, google, _sign_up(environment), _issuers(environment))
+    form = "github:OWNER_ID or gitlab:NAMESPACE_ID, each perhaps with /REPOSITORY_ID (a name can change hands)"
+    repositories = _allowed(environment, "LOCO_ALLOWED_REPOSITORIES", _REPOSITORY, form)
+    images = _allowed(environment, "LOCO_ALLOWED_IMAGES", re.compile("[^,]+"), "images, such as ghcr.io/acme")
+    try:
+        images = tuple(map(references.prefix, images))
+    except ValueError as e:
+        raise ValueError(f"LOCO_ALLOWED_IMAGES: {e}") from e
+    return IdentitySettings(github, google, _sign_up(environment), _issuers(environment), repositories, images)
 
 
 def _sign_up(environment: Mapping[str, str]) -> SignUp:
     mode = environment.get("LOCO_SIGN_UP") or SignUp.mode
     if mode not in SIGN_UP_MODES:
         raise ValueError(f"LOCO_SIGN_UP is {mode!r}; it is one of {', '.join(SIGN_UP_MODES)}")
+    form = "github:ID, google:ID and e-mail addresses (a login name can change hands)"
     found = SignUp(
         mode,
         domains=_list(environment, "LOCO_SIGN_UP_DOMAINS"),
         organizations=_list(environment, "LOCO_SIGN_UP_ORGANIZATIONS"),
+        users=_allowed(environment, "LOCO_ALLOWED_USERS", _USER, form),
     )
     for name, values in (("domain", found.domains), ("organization", found.organizations)):
         if mode == name and not values:
@@ -97,6 +115,18 @@ def _issuers(environment: Mapping[str, str]) -> Mapping[str, str]:
         if kind not in ISSUERS.values():
             raise ValueError(f"LOCO_OIDC_ISSUERS is a list of github=URL and gitlab=URL, and has {text.strip()!r}")
         found[_checked("LOCO_OIDC_ISSUERS", url)] = kind
+    return found
+
+
+_USER = re.compile(r"(github|google):[0-9]+|[^@\s:/]+@[^@\s:/]+\.[^@\s:/]+", re.ASCII)
+_REPOSITORY = re.compile(r"(github|gitlab):[0-9]+(/[0-9]+)?", re.ASCII)
+
+
+def _allowed(environment: Mapping[str, str], name: str, each: re.Pattern[str], form: str) -> tuple[str, ...]:
+    found = _list(environment, name)
+    for text in found or environment.get(name, ""):  # commas alone are no list, and must not let everybody in
+        if not each.fullmatch(text):
+            raise ValueError(f"{name} is a list of {form}, and has {text!r}")
     return found
 
 

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from loco_server.identity_settings import IdentitySettings, identity_settings
+from loco_spec.quota import Quota, read
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,24 @@ class TokenTimes:
 
 @dataclass(frozen=True)
 class Limits:
-    image_bytes: int = 2_000_000_000
-    """Compressed, as the registry stores it."""
+    team: Quota = field(default_factory=Quota)
+    """Where the operator says nothing else for it."""
     uncompressed_bytes: int = 10_000_000_000
     """Unpacked, as an engine stores it. Told to clients, which refuse more before they push."""
     free_space_bytes: int = 1 << 30
     """Below it no new deployment is taken."""
     ticket_seconds: int = 3600
     """How long a build may take, and a push between two tokens, before the deployment expires."""
-    apps_per_team: int = 100
     teams_per_person: int = 20
     """That one owns; what is limited by team would not be limited otherwise."""
     tokens_per_team: int = 100
     """Access tokens that are good."""
     invitations_per_team: int = 100
     """Open ones."""
+    requests_per_token: int = 600
+    """A minute; 0: any number."""
+    requests_per_address: int = 1200
+    """A minute, before it is known who asks; 0: any number."""
 
 
 @dataclass(frozen=True)
@@ -186,19 +190,6 @@ def local_settings(
         ValueError: a variable does not have the form it needs; the message names it.
     """
     subnets = environment.get("LOCO_SUBNETS")
-    limits = Limits()
-    number = {
-        "LOCO_IMAGE_LIMIT": limits.image_bytes,
-        "LOCO_IMAGE_UNCOMPRESSED_LIMIT": limits.uncompressed_bytes,
-        "LOCO_FREE_SPACE_FLOOR": limits.free_space_bytes,
-        "LOCO_TICKET_SECONDS": limits.ticket_seconds,
-    }
-    for name in number:
-        if name in environment:
-            if not (environment[name].isascii() and environment[name].isdigit()):
-                unit = "seconds" if name.endswith("_SECONDS") else "bytes"
-                raise ValueError(f"{name} is a number of {unit}, not {environment[name]!r}")
-            number[name] = int(environment[name])
     bases = environment.get("LOCO_BASE_IMAGES")
     secret_keys = environment.get("LOCO_SECRET_KEYS_FILE")
     try:
@@ -219,13 +210,37 @@ def local_settings(
         database=database,
         subnets=network,
         engine_url=engine_url,
-        limits=Limits(
-            image_bytes=number["LOCO_IMAGE_LIMIT"],
-            uncompressed_bytes=number["LOCO_IMAGE_UNCOMPRESSED_LIMIT"],
-            free_space_bytes=number["LOCO_FREE_SPACE_FLOOR"],
-            ticket_seconds=number["LOCO_TICKET_SECONDS"],
-        ),
+        limits=Limits(team=Quota(**_numbers(environment, _TEAM)), **_numbers(environment, _OTHERS)),
         identity=identity_settings(environment),
         base_images=Path(bases).expanduser().absolute() if bases else None,
         secret_keys=Path(secret_keys).expanduser().absolute() if secret_keys else None,
     )
+
+
+_TEAM = {
+    "LOCO_TEAM_APPS": "apps",
+    "LOCO_TEAM_CPU": "cpu",
+    "LOCO_TEAM_MEMORY": "memory",
+    "LOCO_TEAM_REPLICAS": "replicas",
+    "LOCO_TEAM_DEPLOYMENTS_PER_HOUR": "deployments_per_hour",
+    "LOCO_IMAGE_LIMIT": "image",
+    "LOCO_CONTEXT_LIMIT": "context",
+}
+_OTHERS = {
+    "LOCO_IMAGE_UNCOMPRESSED_LIMIT": "uncompressed_bytes",
+    "LOCO_FREE_SPACE_FLOOR": "free_space_bytes",
+    "LOCO_TICKET_SECONDS": "ticket_seconds",
+    "LOCO_RATE_PER_TOKEN": "requests_per_token",
+    "LOCO_RATE_PER_ADDRESS": "requests_per_address",
+}
+
+
+def _numbers(environment: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, int]:
+    found = {}
+    for variable, name in fields.items():
+        if variable in environment:
+            try:
+                found[name] = read(name, environment[variable])
+            except ValueError as e:
+                raise ValueError(f"{variable} is {environment[variable]!r}: {e}") from e
+    return found

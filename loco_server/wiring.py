@@ -14,6 +14,7 @@ from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
+from loco_server.flows.quotas import ManageQuotas
 from loco_server.flows.rotation import Rotation
 from loco_server.flows.status import Status
 from loco_server.flows.suspend import Suspend
@@ -40,6 +41,7 @@ from loco_server.records.invitations import Invitations
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.records.load import Load
 from loco_server.records.people import People
+from loco_server.records.quotas import Quotas
 from loco_server.records.suspensions import Suspensions
 from loco_server.records.teams import Teams
 from loco_server.records.tokens import Tokens
@@ -78,6 +80,7 @@ class Parts:
     rotation: Rotation
     teams: ManageTeams
     tokens: ManageTokens
+    quotas: ManageQuotas
     account: ManageAccount
     suspend: Suspend
     suspensions: Suspensions
@@ -141,6 +144,7 @@ async def wire(
         host=Host(platform=_platform(), free_bytes=lambda: shutil.disk_usage(settings.data_dir).free),
         apps=apps,
         deployments=deployments,
+        quotas=Quotas(database),
         engine=engine,
         registry=registry,
         scanner=scanner,
@@ -171,6 +175,7 @@ async def wire(
         login=login,
         trust=Trust(
             issuers=issuers,
+            repositories=settings.identity.allowed_repositories,
             identity_tokens=_identity("oidc")({url: url for url in issuers}),
             login=login,
             people=people,
@@ -192,6 +197,7 @@ async def wire(
         rotation=Rotation(variables=variables, keyring=keyring, key_file=KeyFile(settings)),
         teams=manage_teams,
         tokens=ManageTokens(limits=settings.limits, people=people, apps=apps, tokens=tokens),
+        quotas=ManageQuotas(limits=settings.limits, quotas=Quotas(database)),
         account=ManageAccount(accounts=Accounts(database), teams=teams, tokens=tokens, apps=apps, destroy=destroy),
         suspend=Suspend(
             apps=apps,

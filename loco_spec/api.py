@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from loco_spec.app import App
 from loco_spec.errors import Diagnosis
 from loco_spec.events import DeploymentEvent
-from loco_spec.tables import Flag
+from loco_spec.tables import Flag, Whole
 
 BUILD_LOG_BYTES = 1 << 20
 """The most of a build's log that is sent and kept."""
@@ -108,6 +108,8 @@ class DeploymentCreate(Request):
     """A new number even when nothing changed."""
     release: Flag = False
     """Run the release command even where neither image nor command changed."""
+    context_bytes: Annotated[Whole, Field(ge=0, lt=2**53)] | None = None
+    """What the build context has, as the client counts it; None: nothing is built, or the client does not say."""
 
 
 class PushTicket(Response):

@@ -22,6 +22,7 @@
     ├── Conflict                   1   what was asked does not fit the state it is asked of
     ├── Refused                    1   a quota, a limit, no room
     │   └── ImageRefused           6   a gate said no: root, size, platform, digest
+    ├── TooManyRequests            1   within a while; ask again after `retry_after`
     ├── DeploymentFailed           6   with the diagnosis
     ├── Superseded                 6   a newer deployment came first
     ├── ServerUnreachable          7
@@ -272,6 +273,11 @@ class ImageRefused(Refused):
     code = "image-refused"
     http_status = 422
     exit_code = Exit.DEPLOYMENT_FAILED
+
+
+class TooManyRequests(LocoError):
+    code = "too-many-requests"
+    http_status = 429
 
 
 class DeploymentFailed(LocoError):

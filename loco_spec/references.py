@@ -53,6 +53,10 @@ class Reference:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
 
+    def is_under(self, prefix: str) -> bool:
+        """Whether it is what `prefix` names, or stands under it, by whole parts of the path."""
+        return f"{self.domain.lower()}/{self.path}/".startswith(f"{prefix}/")
+
     def at(self, wanted: str) -> str:
         """Name the image of that tag or digest in the same repository."""
         return f"{self.name}{'@' if ':' in wanted else ':'}{wanted}"
@@ -85,6 +89,18 @@ def parse(text: str) -> Reference:
     if len(f"{domain}/{path}") > NAME_MAX:
         raise ValueError(f"expected at most {NAME_MAX} characters before the tag")
     return Reference(domain, path, tag, digest or None, is_short)
+
+
+def prefix(text: str) -> str:
+    """Give the normal form of a registry, or of a path in one, that references may stand under: `docker.io/library`.
+
+    Raises:
+        ValueError: it is none, or not written whole: `python` could be meant as an image and as a folder of them.
+    """
+    found = parse(f"{text}/x/x")  # what stands under it; alone a registry would be read as a name
+    if found.is_short:
+        raise ValueError(f'expected it whole, such as "{DEFAULT_DOMAIN}/library/python"; not "{text}"')
+    return f"{found.domain}/{found.path}".removesuffix("/x/x")
 
 
 def _parts(text: str) -> tuple[str | None, str, str | None]:

@@ -72,6 +72,11 @@ class Scale(Table):
         """How many replicas there are at the least, and at the start."""
         return self.replicas or self.min or 1
 
+    @property
+    def most(self) -> int:
+        """How many there can be."""
+        return self.replicas or self.max or self.least
+
 
 class Health(Table):
     """Healthy is an answer of 200-399 from outside the container, or an accepted TCP connection."""

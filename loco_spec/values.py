@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 _CPU = re.compile(r"([0-9]+)m|([0-9]+(?:\.[0-9]{1,3})?)")
 _MEMORY = re.compile(r"([0-9]+)(Ki|Mi|Gi|K|M|G)")
 _MEMORY_UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "K": 10**3, "M": 10**6, "G": 10**9}
+_SIZE = re.compile(r"([0-9]{1,15})(?:([KMGT])(i?)B?|B?)")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DIGITS = 15
@@ -91,6 +92,40 @@ Memory = Annotated[str, AfterValidator(_checked_memory), _shaped(_MEMORY)]
 Duration = Annotated[str, AfterValidator(_checked_duration), _shaped(_DURATION)]
 Period = Annotated[str, AfterValidator(_checked_period), _shaped(_DURATION)]
 """A duration in which something has to be able to happen."""
+
+
+def count(text: str) -> int:
+    """A number of things.
+
+    Raises:
+        ValueError: none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise ValueError('expected a whole number such as "100"')
+    return int(text)
+
+
+def size_bytes(text: str) -> int:
+    """Bytes: `500MB` is 500000000, `2Gi` is 2147483648, a number without a unit is one of bytes.
+
+    Raises:
+        ValueError: not a size.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError('expected a size such as "500MB" or "2Gi", or a number of bytes')
+    power: int = (1024 if match[3] else 1000) ** " KMGT".index(match[2] or " ")
+    return int(match[1]) * power
+
+
+def human_cpu(millis: int) -> str:
+    """Processors as in loco.toml: 1500 is `1.5`."""
+    return f"{millis / 1000:g}"
+
+
+def human_memory(size: int) -> str:
+    """Memory as in loco.toml: `64Gi`, `1536Mi`."""
+    return f"{size >> 30}Gi" if size % (1 << 30) == 0 else f"{size / (1 << 20):g}Mi"
 
 
 def human_bytes(size: int) -> str:

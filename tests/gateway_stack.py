@@ -23,11 +23,12 @@ from loco_server.gateway.decision import Challenge
 from loco_server.gateway.tickets import Grant
 from loco_server.gateway.tokens import RegistryTokens
 from loco_server.http.gateway import gateway_route
+from loco_server.http.rates import Rates
 from loco_server.http.registry_token import SERVICE, TOKEN_PATH, token_route
 from loco_server.local import envoy
 from loco_server.local.registry import LocalRegistry
 from loco_server.registries.distribution import Distribution
-from loco_server.settings import Ports, Settings, TokenTimes
+from loco_server.settings import Limits, Ports, Settings, TokenTimes
 from tests.ports import free_port
 from tests.registry_client import OCI_MANIFEST
 from tests.waiting import eventually_async
@@ -120,7 +121,7 @@ class GatewayStack:
         api = socket.socket()
         api.bind(("127.0.0.1", self.settings.ports.api))
         await self._serve(internal, asking)
-        await self._serve(api, token_route(tokens=self.tokens, book=self.book))
+        await self._serve(api, token_route(tokens=self.tokens, book=self.book, rates=Rates(Limits())))
         await asyncio.gather(self.registry.process.start(), self.envoy.start())
 
     async def _serve(self, bound: socket.socket, route: BaseRoute) -> None:

@@ -73,6 +73,11 @@ class Folder:
         self._memory = replace(self._memory, pushed={**self._memory.pushed, where: digest})
         self._memories.keep(self._memory)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all that is sent."""
+        return files.size(self.files)
+
     def check(self, say: Callable[[str], None]) -> None:
         """Say what is left out and what is large, and stop at what looks like a secret.
 
@@ -82,7 +87,7 @@ class Folder:
         if self._by_git:
             say("no .dockerignore: files that .gitignore names, and .git, are left out")
         secret_files.check(self.context, self.files, self._build.allow)
-        size = files.size(self.files)
+        size = self.size
         if size > files.LARGE_BYTES:
             largest = ", ".join(f"{path} {human_bytes(bytes_)}" for path, bytes_ in files.largest(self.files))
             say(f"the build context has {human_bytes(size)}; the largest: {largest}; a .dockerignore makes it smaller")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import api, paths
-from loco_spec.errors import EngineUnavailable, ServerUnreachable, from_problem
+from loco_spec.errors import EngineUnavailable, ServerUnreachable, TooManyRequests, from_problem
 from loco_spec.events import LogBatch, StreamFault
 
 
@@ -50,7 +50,7 @@ def logs(
                         return
             if not follow:
                 return
-        except EngineUnavailable:
+        except (EngineUnavailable, TooManyRequests):
             if not follow:
                 raise
         except (StreamCutError, ServerUnreachable) as e:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import api, paths
-from loco_spec.errors import ServerUnreachable
+from loco_spec.errors import ServerUnreachable, TooManyRequests
 from loco_spec.events import ENDED, DeploymentEvent
 
 POLL_SECONDS = 2.0
@@ -75,14 +75,14 @@ def follow(http: Http, item: api.Deployment) -> Iterator[DeploymentEvent | None]
                     event = DeploymentEvent.model_validate_json(message.data)
                     last = event.number
                     yield event
-        except (StreamCutError, ServerUnreachable):
+        except (StreamCutError, ServerUnreachable, TooManyRequests):
             pass  # asked next
         if not heard:
             try:
                 if get(http, item).state in ENDED:
                     return
                 away_since = None
-            except ServerUnreachable:
+            except (ServerUnreachable, TooManyRequests):
                 away_since = away_since or time.monotonic()
                 if time.monotonic() - away_since > GIVE_UP_SECONDS:
                     raise

@@ -3,7 +3,8 @@
 import json
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -14,7 +15,15 @@ from pydantic import BaseModel, ValidationError
 from loco_cli.client.sse import Message, lines, messages
 from loco_cli.config import Choice, is_loopback, not_a_server
 from loco_cli.credentials import Token
-from loco_spec.errors import LocoError, NotSignedIn, ServerFault, ServerUnreachable, UsageError, from_problem
+from loco_spec.errors import (
+    LocoError,
+    NotSignedIn,
+    ServerFault,
+    ServerUnreachable,
+    TooManyRequests,
+    UsageError,
+    from_problem,
+)
 from loco_spec.version import VERSION, VERSION_HEADER
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,6 +34,9 @@ SILENCE_SECONDS = 40.0
 """A stream in which not even a ping came for so long is dead."""
 DESTROY_SECONDS = 300.0
 PUT_SECONDS = 20.0
+WAITS = 3
+WAIT_SECONDS = 30
+"""What is asked too often is asked again so many times, where the server wants no more than so long between."""
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -43,7 +55,15 @@ class Http:
         LocoError: the class that the server raised.
     """
 
-    def __init__(self, server: Choice, token: Token | None, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        server: Choice,
+        token: Token | None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        say: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        self._say = say
         self._server = server
         self._token = token
         try:
@@ -114,14 +134,20 @@ class Http:
             headers["last-event-id"] = last_id
         timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
         try:
-            with self._client.stream("GET", path, params=query, headers=headers, timeout=timeout) as answer:
-                if not answer.is_success:
+            asked = 0
+            while True:
+                asked += 1
+                with self._client.stream("GET", path, params=query, headers=headers, timeout=timeout) as answer:
+                    if answer.is_success:
+                        try:
+                            yield messages(lines(answer.iter_text()))
+                        except httpx.TransportError as e:
+                            raise StreamCutError from e
+                        return
                     answer.read()
-                    raise self._error(answer)
-                try:
-                    yield messages(lines(answer.iter_text()))
-                except httpx.TransportError as e:
-                    raise StreamCutError from e
+                    error = self._error(answer)
+                if not self._waited(error, asked):
+                    raise error
         except (httpx.ConnectError, UnicodeError) as e:
             raise self._unreachable(e) from e
         except httpx.TransportError as e:
@@ -141,20 +167,35 @@ class Http:
         content = body.model_dump_json() if isinstance(body, BaseModel) else body
         if content is not None:
             headers["content-type"] = "text/plain; charset=utf-8" if isinstance(body, bytes) else "application/json"
-        try:
-            answer = self._client.request(
-                method,
-                path,
-                params=query or None,
-                content=content,
-                headers=headers,
-                timeout=timeout if timeout is not None else self._client.timeout,
-            )
-        except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server can be asked for
-            raise self._unreachable(e) from e
-        if not answer.is_success:
-            raise self._error(answer)
-        return answer
+        asked = 0
+        while True:
+            asked += 1
+            try:
+                answer = self._client.request(
+                    method,
+                    path,
+                    params=query or None,
+                    content=content,
+                    headers=headers,
+                    timeout=timeout if timeout is not None else self._client.timeout,
+                )
+            except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server knows
+                raise self._unreachable(e) from e
+            if answer.is_success:
+                return answer
+            error = self._error(answer)
+            if not self._waited(error, asked):
+                raise error
+
+    def _waited(self, error: LocoError, asked: int) -> bool:
+        """Wait where the request was one too many within a while: nothing has come of it, and it may be sent again."""
+        seconds = error.retry_after
+        if not isinstance(error, TooManyRequests) or seconds is None or seconds > WAIT_SECONDS or asked > WAITS:
+            return False
+        if asked == 1:
+            self._say(f"{self.server} has no time for more requests now; waiting {seconds} s")
+        time.sleep(seconds)
+        return True
 
     def _authorization(self) -> dict[str, str]:
         if self._token is None:

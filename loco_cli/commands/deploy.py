@@ -105,7 +105,14 @@ def run(context: Context, options: Options) -> Deployed:
     else:
         source.prepare(engine, ui.note)
     where = f"{context.server.value} {target.team}/{target.app}"
-    made = _create(context, target, spec, source.pushed(where), force=options.force)
+    size = None if isinstance(source, Existing) else source.size
+    request = DeploymentCreate(
+        spec=spec.model_copy(update={"team": None}),
+        digest=source.pushed(where),
+        force=options.force,
+        context_bytes=size,
+    )
+    made = _create(context, target, request)
     if made.unchanged:
         return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
     item = made.deployment
@@ -159,8 +166,7 @@ def _spec(options: Options, warn: Callable[[FieldFault], None]) -> Service:
     return spec
 
 
-def _create(context: Context, target: Target, spec: Service, digest: str | None, *, force: bool) -> DeploymentCreated:
-    request = DeploymentCreate(spec=spec.model_copy(update={"team": None}), digest=digest, force=force)
+def _create(context: Context, target: Target, request: DeploymentCreate) -> DeploymentCreated:
     made = deployments.create(context.http, target.team, target.app, request)
     for note in made.notes:
         context.ui.note(note)

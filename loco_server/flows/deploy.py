@@ -6,24 +6,27 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from weakref import WeakValueDictionary
 
 from loco_server.engines.base import AppRef, CapacityError, Engine, EngineDownError
 from loco_server.flows import routing, view
 from loco_server.flows import spec as spec_of
+from loco_server.flows.gates import Gates
 from loco_server.flows.login import Caller
 from loco_server.flows.source import refuse_source
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
-from loco_server.policy import gates, hosts, tokens
+from loco_server.policy import allowed, gates, hosts, quota, tokens
 from loco_server.policy.base_images import BaseImage
 from loco_server.records.apps import Apps, RouteTakenError
 from loco_server.records.deployments import ROLLING, Deployments
+from loco_server.records.quotas import Judge, Quotas
 from loco_server.records.values import AppRecord, DeploymentRecord, TeamRecord
-from loco_server.registries.base import ImageMissingError, ImageUnreadableError, Registry, RegistryDownError
+from loco_server.registries.base import Registry, RegistryDownError
 from loco_server.scanners.base import Scanner
 from loco_server.settings import Settings
-from loco_spec import image_rules, names
+from loco_spec import names
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
 from loco_spec.errors import (
     ConfigError,
@@ -42,6 +45,11 @@ log = logging.getLogger("loco.deploy")
 
 CREATED_BY_MAX = 40
 """Characters that the records keep of who made a deployment."""
+
+
+def draft(team: TeamRecord, name: str) -> AppRecord:
+    """Give an app that is not written down yet, so that a refusal leaves nothing behind."""
+    return AppRecord(names.new_id(), team.id, team.name, name, pull_generation=1, created_at=datetime.now(UTC))
 
 
 def app_ref(app: AppRecord) -> AppRef:
@@ -65,6 +73,7 @@ class Deploy:
         host: Host,
         apps: Apps,
         deployments: Deployments,
+        quotas: Quotas,
         engine: Engine,
         registry: Registry,
         scanner: Scanner,
@@ -75,12 +84,11 @@ class Deploy:
         self._host = host
         self._apps = apps
         self._deployments = deployments
+        self._quotas = quotas
         self._engine = engine
-        self._registry = registry
-        self._scanner = scanner
+        self._gates = Gates(registry, scanner, host.platform, base_images)
         self._closed = closed
         self._checks: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
-        self._base_images = base_images
 
     @property
     def platform(self) -> str:
@@ -93,14 +101,13 @@ class Deploy:
             LocoError: no room, a host that is taken, a spec that does not fit the address it was sent to.
         """
         spec = spec_of.checked(request.spec, team.name, name)
-        limits = self._settings.limits
+        allowed.image(self._settings.identity.allowed_images, spec.image)
         self.room()
-        app = await self._apps.find(team.id, name) or await self.draft(team, name)
+        app = await self._apps.find(team.id, name) or draft(team, name)
         refuse_source(app, by)
         if app.destroying:
             raise Conflict(f"{name} is being destroyed; wait a moment", hint="loco apps")
         routes, notes = await routing.routes(self._apps, app, spec, domain=self._settings.domain)
-        await self._prepare(app)
         live = await self._deployments.live(app.id)
         if (
             live is not None
@@ -109,9 +116,12 @@ class Deploy:
             and spec_of.same(live, spec, routes, request.digest, await self._deployments.pins(app.id))
         ):
             return DeploymentCreated(deployment=self._view(app, live), unchanged=True, notes=notes)
-        app = await self._apps.create(app)
+        judge = self.judge(team.name, name, spec, number=True, context=request.context_bytes or 0)
+        judge(await self._quotas.usage(team.id, name))  # before anything is made for it
+        await self._prepare(app)
+        app = await self._apps.create(app, judge)
         password = secrets.token_urlsafe(32)
-        expires_at = datetime.now(UTC) + timedelta(seconds=limits.ticket_seconds)
+        expires_at = datetime.now(UTC) + timedelta(seconds=self._settings.limits.ticket_seconds)
         item = await self._deployments.create(
             app,
             spec,
@@ -123,6 +133,7 @@ class Deploy:
             force=request.force,
             ticket_sha256=tokens.digest(password),
             ticket_expires_at=expires_at,
+            judge=judge,
         )
         ticket = PushTicket(
             registry=self._settings.push_host,
@@ -183,8 +194,7 @@ class Deploy:
         Raises:
             NotFound: nothing is.
         """
-        refuse_source(app, by)
-        self.room()
+        await self.may_again(app, by)
         while True:
             base = await self._deployments.newest_ahead(app.id)
             if base is None or base.digest is None:
@@ -200,6 +210,7 @@ class Deploy:
                 user_id=base.user_id,
                 group_id=base.group_id,
                 ticket_expires_at=datetime.now(UTC) + timedelta(seconds=60),
+                judge=self.judge(app.team, app.name, base.spec, number=True),
             )
             runs_as = (base.user_id, base.group_id)
             state = await self._accept(app, item.number, base.digest, runs_as, of="created", base=base.number)
@@ -233,7 +244,8 @@ class Deploy:
             await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
             return self._view(app, live)
         try:
-            runs_as = await self._pass_gates(app, item.spec, digest)
+            limits = quota.effective(self._settings.limits.team, await self._quotas.get(app.team_id))
+            runs_as = await self._gates.passed(app, item.spec, digest, image_bytes=limits.image)
         except RegistryDownError as e:
             await self._deployments.move(app.id, number, "failed", of=("checking",), message=str(e))
             raise RegistryUnreachable(str(e), hint="loco deploy") from e
@@ -256,31 +268,6 @@ class Deploy:
             hint="loco deploy",
         )
 
-    async def _pass_gates(self, app: AppRecord, spec: Service, digest: str) -> tuple[int, int | None]:
-        """Give the user and the group, if it says one, that the image runs as."""
-        repository = names.repository(app.team, app.name, app.id)
-        try:
-            facts = await self._registry.image(repository, digest)
-        except ImageMissingError as e:
-            raise ImageRefused(f"the registry has no image {digest}: {e}", hint="loco deploy") from e
-        built = spec.image is None
-        image_rules.stored_size(facts.compressed_size, self._settings.limits.image_bytes)
-        image_rules.platform([facts.platform], self._host.platform, built=built)
-        gates.base(facts, self._base_images)
-        override = spec.security.user
-        user = group = None
-        try:
-            if override is None and (name := image_rules.named_user(facts.user)) is not None:
-                user = await self._registry.user_id(repository, facts, name)
-            if override is None and (name := image_rules.named_group(facts.user)) is not None:
-                group = await self._registry.group_id(repository, facts, name)
-        except ImageUnreadableError as e:
-            raise ImageRefused(str(e), hint="USER 10001 in the Dockerfile, then: loco deploy") from e
-        user_id = image_rules.user_id(facts.user, override=override, looked_up=user, built=built)
-        group_id = image_rules.group_id(facts.user, looked_up=group) if override is None else None
-        gates.scan(await self._scanner.scan(repository, digest))
-        return user_id, group_id
-
     async def _accept(
         self,
         app: AppRecord,
@@ -293,15 +280,23 @@ class Deploy:
     ) -> str:
         user_id, group_id = runs_as
         try:
-            hosts.refuse_reserved((await self._get(app, number)).routes, domain=self._settings.domain)
+            item = await self._get(app, number)
+            hosts.refuse_reserved(item.routes, domain=self._settings.domain)
             return await self._deployments.accept(
-                app, number, digest=digest, user_id=user_id, group_id=group_id, of=of, base=base
+                app,
+                number,
+                digest=digest,
+                user_id=user_id,
+                group_id=group_id,
+                of=of,
+                base=base,
+                judge=self.judge(app.team, app.name, item.spec),
             )
         except RouteTakenError as e:
             message = f"{e.host}{e.path} belongs to another app by now"
             await self._deployments.move(app.id, number, "failed", of=(of,), message=message)
             raise Conflict(message, hint="choose another host under [[routes]] in loco.toml") from e
-        except ConfigError as e:
+        except (ConfigError, Refused) as e:
             await self._deployments.move(app.id, number, "failed", of=(of,), message=e.message)
             raise
 
@@ -313,22 +308,23 @@ class Deploy:
         """
         gates.room(self._host.free_bytes(), self._settings.limits.free_space_bytes, where="the server")
 
-    async def draft(self, team: TeamRecord, name: str) -> AppRecord:
-        """Give an app that is not written down yet, so that a refusal leaves nothing behind."""
-        most = self._settings.limits.apps_per_team
-        if len(await self._apps.of_team(team.id)) >= most:
-            raise Refused(
-                f"team {team.name} has {most} apps, the most it may have",
-                hint="loco destroy an app that is not needed any more",
-            )
-        return AppRecord(
-            id=names.new_id(),
-            team_id=team.id,
-            team=team.name,
-            name=name,
-            pull_generation=1,
-            created_at=datetime.now(UTC),
-        )
+    def judge(
+        self, team: str, app: str, spec: Service | None = None, *, number: bool = False, context: int = 0
+    ) -> Judge:
+        """Give what refuses to let a team have more than its quotas; the records call it where they write."""
+        default = self._settings.limits.team
+        return partial(quota.refuse, default, team, app, spec, number=number, context=context)
+
+    async def may_again(self, app: AppRecord, by: Caller) -> None:
+        """Refuse early what `again` would refuse, where there is something to roll.
+
+        Raises:
+            LocoError: who asks may not deploy the app, no room, or too many deployments within the hour.
+        """
+        refuse_source(app, by)
+        self.room()
+        if await self._deployments.newest_ahead(app.id) is not None:
+            self.judge(app.team, app.name, number=True)(await self._quotas.usage(app.team_id, app.name))
 
     async def _prepare(self, app: AppRecord) -> None:
         try:

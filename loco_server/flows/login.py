@@ -19,7 +19,7 @@ from loco_server.identity.base import (
     Wrong,
 )
 from loco_server.identity_settings import SignUp
-from loco_server.policy import signup, tokens
+from loco_server.policy import allowed, signup, tokens
 from loco_server.records.change import tell
 from loco_server.records.people import People, TokenRecord
 from loco_server.records.values import UserRecord
@@ -138,6 +138,7 @@ class Login:
 
     async def _admitted(self, identity: Identity, invitation: str | None) -> UserRecord:
         """Give the user; a newcomer becomes one when the sign-up policy lets them."""
+        allowed.user(self._sign_up.users, identity)
         user = await self._people.known(identity.provider, identity.subject)
         if user is None:
             claimed = None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from loco_server.flows.login import Caller, Login, refuse_suspended
 from loco_server.identity.base import Believed, Down, IdentityTokens, Unbelievable
-from loco_server.policy import permissions, tokens, trust
+from loco_server.policy import allowed, permissions, tokens, trust
 from loco_server.policy.trust import FORGES, Miss
 from loco_server.records.apps import Apps
 from loco_server.records.change import tell
@@ -24,12 +24,13 @@ _NAME_MAX = 80
 
 
 class Trust:
-    """`issuers`: URL → the kind of forge; the settings' list."""
+    """`issuers`: URL → the kind of forge; `repositories`: those that may be trusted. The settings' lists."""
 
     def __init__(
         self,
         *,
         issuers: Mapping[str, str],
+        repositories: Sequence[str],
         identity_tokens: IdentityTokens,
         login: Login,
         people: People,
@@ -37,6 +38,7 @@ class Trust:
         rules: TrustRules,
     ) -> None:
         self._issuers = issuers
+        self._repositories = repositories
         self._identity_tokens = identity_tokens
         self._login = login
         self._people = people
@@ -50,7 +52,8 @@ class Trust:
 
         Raises:
             NotSignedIn: the identity token is not to be believed, or was used.
-            NotAllowed: no rule trusts the job, or its maker is not allowed to deploy any more.
+            NotAllowed: the operator does not list the repository, no rule trusts the job, or its maker is not allowed
+                to deploy any more.
             ProviderDown: the issuer's keys cannot be had.
         """
         found = await self._identity_tokens.read(request.token)
@@ -58,7 +61,12 @@ class Trust:
             raise ProviderDown(found.reason, hint="run the job again, a little later", retry_after=found.retry_after)
         if isinstance(found, Unbelievable):
             raise NotSignedIn(f"the job's identity token is not believed: {found.reason}", hint="loco docs security")
-        forge = FORGES[self._issuers[found.issuer]]
+        kind = self._issuers[found.issuer]
+        forge = FORGES[kind]
+        repository_id, owner_id = (str(found.claims.get(name)) for name in forge.ids)
+        allowed.repository(
+            self._repositories, kind, owner_id, repository_id, trust.job(forge, found.claims)[:_NAME_MAX]
+        )
         of_team = await self._rules.of_team_named(request.team)
         matched = trust.match(of_team, forge, found.issuer, found.claims)
         if isinstance(matched, Miss):
@@ -75,9 +83,12 @@ class Trust:
 
         Raises:
             UsageError: the server does not believe that issuer.
+            NotAllowed: the operator lists repositories, and this one is not among them.
             NotFound: the app is not there.
         """
-        url, forge = self._issuer(request.issuer)
+        url, kind = self._issuer(request.issuer)
+        forge = FORGES[kind]
+        allowed.repository(self._repositories, kind, request.owner_id, request.repository_id, request.repository)
         app = None
         if request.app is not None:
             app = await self._apps.find(team.id, request.app)
@@ -145,10 +156,10 @@ class Trust:
         allow = tuple(sorted(login for login, id_ in ids.items() if id_ in app.deployers))
         return wire.Source(team=app.team, app=app.name, source=app.source, allow=allow)
 
-    def _issuer(self, asked: str) -> tuple[str, trust.Forge]:
+    def _issuer(self, asked: str) -> tuple[str, str]:
         for url, kind in self._issuers.items():  # the public ones come first
             if asked in {url, kind}:
-                return url, FORGES[kind]
+                return url, kind
         raise UsageError(
             f"this server does not believe the issuer {asked}; it believes: {', '.join(self._issuers)}",
             hint="--issuer github",

@@ -1,8 +1,7 @@
 """Variables: what people set becomes versions, and versions become a deployment. Values go in here and never out."""
 
-from loco_server.flows.deploy import Deploy
+from loco_server.flows.deploy import Deploy, draft
 from loco_server.flows.login import Caller
-from loco_server.flows.source import refuse_source
 from loco_server.records.apps import Apps
 from loco_server.records.change import tell
 from loco_server.records.deployments import Deployments
@@ -41,7 +40,7 @@ class VariablesFlow:
         if not change.stage:
             self._deploy.room()  # before anything is written: what is set should be rolled
             if app is not None:
-                refuse_source(app, by)
+                await self._deploy.may_again(app, by)
         made = app is None
         if app is None:
             app = await self._made(team, name, change)
@@ -116,7 +115,7 @@ class VariablesFlow:
                 f'"{name[:60]}" cannot be the name of an app', hint=f"a-z, 0-9, -, at most {names.APP_NAME_MAX}"
             )
         _fits(name, sum(len(key) + len(value.encode()) for key, value in change.set.items()))
-        return await self._apps.create(await self._deploy.draft(team, name))
+        return await self._apps.create(draft(team, name), self._deploy.judge(team.name, name))
 
     async def _waits(self, app: AppRecord) -> bool:
         """Whether the newest deployment has other variables than the next one would have."""

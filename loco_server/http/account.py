@@ -18,7 +18,7 @@ async def server(call: Call) -> api.Server:
         edge=settings.edge_url,
         registry=settings.push_host,
         platform=call.services.deploy.platform,
-        image_bytes=settings.limits.image_bytes,
+        image_bytes=settings.limits.team.image,
         uncompressed_bytes=settings.limits.uncompressed_bytes,
     )
 

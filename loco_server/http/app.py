@@ -17,6 +17,7 @@ from loco_server.http.call import Services, read_body, read_query
 from loco_server.http.endpoint import Endpoint
 from loco_server.http.events import change_of
 from loco_server.http.problems import defect, method_unknown, problem
+from loco_server.http.rates import network
 from loco_server.http.table import ENDPOINTS
 from loco_server.policy.permissions import Permission
 from loco_spec import names
@@ -38,9 +39,12 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
     if endpoint.changes and not endpoint.action:
         raise TypeError(f"{endpoint.method} {endpoint.path} declares no action, and would leave no event")
 
+    signs_in = endpoint.permission is Permission.PUBLIC and endpoint.changes
+
     async def answer(request: Request) -> Response:
         request.state.id = names.new_id()
         try:
+            services.rates.knock(network(request), signs_in=signs_in)
             again = partial(authorize, endpoint, request, services)
             call = replace(await again(), again=again)
             if endpoint.query is not None:

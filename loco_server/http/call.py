@@ -19,6 +19,7 @@ from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tokens import ManageTokens
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
+from loco_server.http.rates import Rates
 from loco_server.records.apps import Apps
 from loco_server.records.audit import Audit
 from loco_server.records.people import People
@@ -49,6 +50,7 @@ class Services:
     tokens: ManageTokens
     account: ManageAccount
     audit: Audit
+    rates: Rates
 
 
 async def not_again() -> None:

@@ -166,7 +166,7 @@ def _refusals(endpoint: Endpoint, names: Names) -> dict[str, dict[str, Any]]:
 
 def _errors(endpoint: Endpoint) -> Iterator[type[LocoError]]:
     """What an endpoint refuses with, as its shape tells it; `server-fault` is a defect, and may be anywhere."""
-    yield from (errors.ClientTooOld, errors.ServerFault)
+    yield from (errors.ClientTooOld, errors.TooManyRequests, errors.ServerFault)
     if endpoint.permission is not Permission.PUBLIC:
         yield from (errors.NotSignedIn, errors.NotAllowed)
     if "{" in endpoint.path:

@@ -12,15 +12,19 @@ from loco_server.gateway.decision import Deny
 from loco_server.gateway.tickets import TicketBook
 from loco_server.gateway.tokens import RegistryTokens
 from loco_server.http.gateway import denied
+from loco_server.http.rates import Rates, network
 
 TOKEN_PATH = "/registry/token"  # noqa: S105  a path
 SERVICE = "loco-registry"
 
 
-def token_route(*, tokens: RegistryTokens, book: TicketBook) -> Route:
+def token_route(*, tokens: RegistryTokens, book: TicketBook, rates: Rates) -> Route:
     """Give the route. POST is not taken (405): every client then asks by GET."""
 
     async def answer(request: Request) -> Response:
+        wait = rates.registry(network(request))
+        if wait is not None:
+            return denied(Deny(429, "TOOMANYREQUESTS", "asked too often from there", {"Retry-After": str(wait)}))
         # Taken before the ticket is looked up: a deployment closed meanwhile is remembered for longer than the token.
         now = tokens.clock()
         ticket = _basic(request.headers.get("authorization", ""))

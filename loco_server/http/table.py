@@ -85,7 +85,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         status=201,
         action="deployment.create",
         makes_app=True,
-        errors=(ConfigError,),
+        errors=(ConfigError, ImageRefused),
     ),
     Endpoint("GET", paths.DEPLOYMENT, _READ, deployments.deployment, response=api.Deployment),
     Endpoint(

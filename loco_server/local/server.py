@@ -26,6 +26,7 @@ from loco_server.http.app import api_app
 from loco_server.http.call import Services
 from loco_server.http.forwarded import behind_envoy
 from loco_server.http.gateway import gateway_route
+from loco_server.http.rates import Rates
 from loco_server.http.registry_token import SERVICE, TOKEN_PATH, token_route
 from loco_server.local import base_images, envoy, folder, lock, ports
 from loco_server.local.certificate import Certificate
@@ -113,7 +114,8 @@ class LocalServer:
         stack.push_async_callback(parts.worker.close)
         stack.push_async_callback(parts.suspend.close)
         # Before anything is brought back: what is pulled for it asks this very API for its token.
-        serves = api_app(_services(settings, parts), [token_route(tokens=tokens, book=parts.tickets)])
+        services = _services(settings, parts)
+        serves = api_app(services, [token_route(tokens=tokens, book=parts.tickets, rates=services.rates)])
         await self._listen(stack, serves, api_socket)
         await self._listen(stack, admin_app(parts), admin_socket)
         if certificate is not None:
@@ -237,6 +239,7 @@ def _services(settings: Settings, parts: Parts) -> Services:
         tokens=parts.tokens,
         account=parts.account,
         audit=parts.audit,
+        rates=Rates(settings.limits),
     )
 
 

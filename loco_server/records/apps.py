@@ -7,6 +7,7 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.database import Database, insert_missing
+from loco_server.records.quotas import Judge, judged
 from loco_server.records.suspensions import OWNER, columns, reason
 from loco_server.records.tables import APPS, HOSTS, ROUTES, TEAMS
 from loco_server.records.values import AppRecord
@@ -75,9 +76,10 @@ class Apps:
         async with self._database.read() as db:
             return [_record(row) for row in await db.execute(_SELECT)]
 
-    async def create(self, app: AppRecord) -> AppRecord:
-        """Write the app down, or give the one of that name which is there already."""
+    async def create(self, app: AppRecord, judge: Judge | None = None) -> AppRecord:
+        """Write the app down, unless `judge` raises, or give the one of that name which is there already."""
         async with self._database.write() as db:
+            await judged(db, app, judge)
             await insert_missing(
                 db,
                 APPS,

@@ -1,8 +1,8 @@
 """The one connection to the records, and the two ways to use it: `read` and `write`.
 
 SQLite has one writer at a time. On PostgreSQL transactions run side by side (READ COMMITTED), and what is read to be
-written by must be locked, in this order: the app's row (`lock_app`), deployments, hosts. What has no row to lock yet
-names a word instead (`write(alone=…)`).
+written by must be locked, in this order: the team's row (`lock_team`), the app's (`lock_app`), deployments, hosts. What
+has no row to lock yet names a word instead (`write(alone=…)`).
 """
 
 import asyncio

@@ -9,6 +9,9 @@ from loco_server.units import UnitRoute
 from loco_spec.errors import Diagnosis
 from loco_spec.kinds.service import Service
 
+AHEAD = ("accepted", "releasing", "rolling", "live")
+"""States in which a newer deployment makes an older one that comes late superseded, and in which a team has it."""
+
 
 def record(row: Row[Any]) -> DeploymentRecord:
     return DeploymentRecord(

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from loco_server.records.apps import claim_routes, lock_app
 from loco_server.records.change import tell
 from loco_server.records.database import Database
-from loco_server.records.deployment_rows import record
+from loco_server.records.deployment_rows import AHEAD, record
 from loco_server.records.events import append_event
 from loco_server.records.pins import newest_pins
+from loco_server.records.quotas import Judge, judged, lock_team
 from loco_server.records.tables import APPS, DEPLOYMENTS, TEAMS
 from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.records.wake import Wake
@@ -24,8 +25,6 @@ from loco_spec.events import ENDED
 from loco_spec.kinds.service import Service
 
 ROLLING = ("releasing", "rolling")
-AHEAD = ("accepted", "releasing", "rolling", "live")
-"""States in which a newer deployment makes an older one that comes late superseded."""
 
 
 def this(app_id: str, number: int) -> Any:
@@ -53,13 +52,15 @@ class Deployments:
         digest: str | None = None,
         user_id: int | None = None,
         group_id: int | None = None,
+        judge: Judge | None = None,
     ) -> DeploymentRecord:
-        """Give out the app's next number. With an image (digest) it is still `created`: accept it next.
+        """Give out the app's next number, unless `judge` raises. With an image (digest) it is still `created`.
 
         Raises:
             Conflict: the app is being destroyed.
         """
         async with self._database.write() as db:
+            await judged(db, app, judge)
             number = await db.scalar(
                 update(APPS)
                 .where(APPS.c.id == app.id, APPS.c.destroying_at.is_(None))
@@ -232,16 +233,19 @@ class Deployments:
         group_id: int | None = None,
         of: str = "checking",
         base: int | None = None,
+        judge: Judge | None = None,
     ) -> str:
         """Let the image through to the worker, with the newest variables; give the new state.
 
         Superseded when a newer deployment is ahead. Where it stands on another one (`base`) that is not the newest
-        ahead any more, it ends as `cancelled`: what came in between would be undone.
+        ahead any more, it ends as `cancelled`: what came in between would be undone. What `judge` raises leaves the
+        state as it was: nobody else adds to what the team has meanwhile.
 
         Raises:
             RouteTakenError: one of its routes is somebody else's by now; the state is as it was.
         """
         async with self._database.write() as db:
+            await lock_team(db, app.team_id)
             await lock_app(db, app.id)
             mine_alone = select(DEPLOYMENTS).where(this(app.id, number)).with_for_update(key_share=True)
             row = (await db.execute(mine_alone)).first()
@@ -269,6 +273,7 @@ class Deployments:
                 await end(db, app.id, number, "superseded", message)
                 state = "superseded"
             else:
+                await judged(db, app, judge)
                 older = await db.execute(
                     select(DEPLOYMENTS.c.number)
                     .where(

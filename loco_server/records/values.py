@@ -1,5 +1,6 @@
 """What the records hand out: frozen values, never rows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +8,7 @@ from datetime import datetime
 from loco_server.units import UnitRoute
 from loco_spec.errors import Diagnosis
 from loco_spec.kinds.service import Service
+from loco_spec.values import cpu_millis, memory_bytes
 
 
 @dataclass(frozen=True)
@@ -146,3 +148,25 @@ class Holding:
     members: int
     owners: int
     apps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TeamUsage:
+    """What a team has; read in the transaction that adds to it. One app stands apart: the one that is asked for."""
+
+    overrides: Mapping[str, int]
+    """What the operator allows the team beside the defaults."""
+    apps: int
+    has_app: bool
+    own: Counter[str]
+    """What that app has or is about to have: `cpu` (thousandths), `memory` (bytes), `replicas`."""
+    others: Counter[str]
+    """The same of all other apps."""
+    hour: tuple[int, ...]
+    """Of each deployment made within an hour the seconds until it is an hour old, the oldest first."""
+
+
+def needs(spec: Service) -> Counter[str]:
+    """Give what an app has with its most replicas: `cpu` (thousandths), `memory` (bytes), `replicas`."""
+    resources, most = spec.resources, spec.scale.most
+    return Counter(cpu=cpu_millis(resources.cpu) * most, memory=memory_bytes(resources.memory) * most, replicas=most)

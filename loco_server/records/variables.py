@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server import sealing
 from loco_server.records.database import Database
-from loco_server.records.deployments import AHEAD
+from loco_server.records.deployment_rows import AHEAD
 from loco_server.records.pins import newest
 from loco_server.records.tables import APPS, DEPLOYMENTS
 from loco_server.records.tables_access import VARIABLES

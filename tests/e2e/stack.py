@@ -154,6 +154,7 @@ class Stack:
             "COLUMNS": "80",
             "LOCO_SERVER": self.url,
             "LOCO_CREDENTIAL_STORE": "file",
+            "LOCO_TEAM_DEPLOYMENTS_PER_HOUR": "100000",  # the tests of a session are one team's, and an hour's
             **self.environment,
             **more,
         }

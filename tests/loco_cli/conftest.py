@@ -111,6 +111,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     for module in (
         "following",
         "client.deployments",
+        "client.http",
         "commands.deploy",
         "commands.events",
         "commands.logs",

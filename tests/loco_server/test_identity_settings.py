@@ -92,3 +92,52 @@ def test_a_value_that_cannot_work_is_refused_by_the_variables_name(name: str, va
     given = {"LOCO_GITHUB_CLIENT_ID": "c"} | ({"LOCO_GOOGLE_CLIENT_ID": "c"} if "GOOGLE" in name else {})
     with pytest.raises(ValueError, match=name):
         identity_settings({**given, name: value})
+
+
+def test_lists_of_people_repositories_and_images_are_empty_unless_the_operator_has_some() -> None:
+    found = identity_settings(
+        {
+            "LOCO_ALLOWED_USERS": "github:583231, google:115, Ann@acme.com,",
+            "LOCO_ALLOWED_REPOSITORIES": "github:65,gitlab:7/70",
+            "LOCO_ALLOWED_IMAGES": "ghcr.io/acme,docker.io,docker.io/library,docker.io/bitnami,"
+            "index.docker.io/library/python,localhost:5000/x/x",
+        }
+    )
+    assert found.sign_up.users == ("github:583231", "google:115", "ann@acme.com")
+    assert found.allowed_repositories == ("github:65", "gitlab:7/70")
+    assert found.allowed_images == (
+        "ghcr.io/acme",
+        "docker.io",
+        "docker.io/library",
+        "docker.io/bitnami",
+        "docker.io/library/python",
+        "localhost:5000/x/x",
+    )
+    for name in ("LOCO_ALLOWED_USERS", "LOCO_ALLOWED_REPOSITORIES", "LOCO_ALLOWED_IMAGES"):
+        assert identity_settings({name: ""}) == identity_settings({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LOCO_ALLOWED_USERS", "octocat", "change hands"),
+        ("LOCO_ALLOWED_USERS", "github:octocat", "change hands"),
+        ("LOCO_ALLOWED_USERS", "local:ann", "github:ID"),
+        ("LOCO_ALLOWED_USERS", "ann@acme", "e-mail"),
+        ("LOCO_ALLOWED_USERS", "github:1 github:2", "github:1 github:2"),
+        ("LOCO_ALLOWED_USERS", " , ", "has ' '"),
+        ("LOCO_ALLOWED_REPOSITORIES", "github:acme", "change hands"),
+        ("LOCO_ALLOWED_REPOSITORIES", "github:65/shop", "github:65/shop"),
+        ("LOCO_ALLOWED_REPOSITORIES", ",", "','"),
+        ("LOCO_ALLOWED_IMAGES", ",", "','"),
+        ("LOCO_ALLOWED_IMAGES", "python", "docker.io/library/python"),
+        ("LOCO_ALLOWED_IMAGES", "acme/shop", "whole"),
+        ("LOCO_ALLOWED_IMAGES", "ghcr.io/acme/shop:1", "ghcr.io/acme/shop:1"),
+        ("LOCO_ALLOWED_IMAGES", "ghcr.io/acme/", "ghcr.io/acme/"),
+        ("LOCO_ALLOWED_IMAGES", "https://ghcr.io/acme", "https"),
+    ],
+)
+def test_an_entry_of_a_list_that_is_none_stops_the_start(name: str, value: str, said: str) -> None:
+    with pytest.raises(ValueError, match=name) as error:
+        identity_settings({name: value})
+    assert said in str(error.value)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from loco_server.settings import Ports, Settings, default_data_dir, local_settings
+from loco_spec.quota import Quota
 
 
 def settings(**environment: str) -> Settings:
@@ -23,8 +24,29 @@ def test_every_variable_is_taken() -> None:
         DOCKER_HOST="unix:///run/other.sock",
     )
     assert found.subnets == IPv4Network("10.5.0.0/16")
-    assert (found.limits.image_bytes, found.limits.free_space_bytes) == (5, 6)
+    assert (found.limits.team.image, found.limits.free_space_bytes) == (5, 6)
     assert found.engine_url == "unix:///run/other.sock"
+
+
+def test_what_a_team_may_have_and_how_often_one_may_ask_is_the_operators() -> None:
+    found = settings(
+        LOCO_TEAM_APPS="7",
+        LOCO_TEAM_CPU="500m",
+        LOCO_TEAM_MEMORY="8Gi",
+        LOCO_TEAM_REPLICAS="6",
+        LOCO_TEAM_DEPLOYMENTS_PER_HOUR="5",
+        LOCO_IMAGE_LIMIT="2Gi",
+        LOCO_CONTEXT_LIMIT="500MB",
+        LOCO_RATE_PER_TOKEN="0",
+        LOCO_RATE_PER_ADDRESS="10",
+    ).limits
+    assert found.team == Quota(7, 500, 8 << 30, 6, 5, 2 << 30, 500_000_000)
+    assert (found.requests_per_token, found.requests_per_address) == (0, 10)
+    assert settings(LOCO_TEAM_CPU="8").limits.team.cpu == 8000
+
+
+def test_by_default_a_team_has_much_room() -> None:
+    assert Quota() == Quota(100, 32_000, 64 << 30, 100, 120, 2_000_000_000, 2_000_000_000)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +56,14 @@ def test_every_variable_is_taken() -> None:
         ("LOCO_IMAGE_LIMIT", "2 GB"),
         ("LOCO_IMAGE_LIMIT", "²"),
         ("LOCO_FREE_SPACE_FLOOR", "-1"),
+        ("LOCO_TEAM_APPS", ""),
+        ("LOCO_TEAM_CPU", "0"),
+        ("LOCO_TEAM_MEMORY", "8"),
+        ("LOCO_TEAM_REPLICAS", "1.5"),
+        ("LOCO_TEAM_DEPLOYMENTS_PER_HOUR", "many"),
+        ("LOCO_CONTEXT_LIMIT", "1 GB"),
+        ("LOCO_RATE_PER_TOKEN", "10/s"),
+        ("LOCO_RATE_PER_ADDRESS", "9" * 5000),
         ("DOCKER_HOST", "tcp://10.0.0.7:2375"),
         ("DOCKER_HOST", "ssh://somebody@somewhere"),
         ("DOCKER_HOST", "unix://relative.sock"),

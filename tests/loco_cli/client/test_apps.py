@@ -7,7 +7,7 @@ import pytest
 from loco_cli.client import apps
 from loco_cli.client.http import Http
 from loco_spec import api
-from loco_spec.errors import EngineUnavailable, LocoError, NotFound, ServerFault, ServerUnreachable
+from loco_spec.errors import EngineUnavailable, LocoError, NotFound, ServerFault, ServerUnreachable, TooManyRequests
 from loco_spec.events import LogBatch, StreamFault
 from tests.loco_cli.samples import APP, NOW, batch, deployment
 from tests.loco_cli.server import END, PING, Server, cut, message
@@ -127,3 +127,16 @@ def test_a_defect_of_the_server_ends_also_a_followed_log(server: Server, http: H
     next(found)
     with pytest.raises(ServerFault, match="request x"):
         next(found)
+
+
+def test_a_followed_log_goes_on_where_the_server_had_no_time_for_it_and_one_that_is_read_once_does_not(
+    server: Server, http: Http
+) -> None:
+    busy = TooManyRequests("too many", retry_after=60)
+    server.refuses(f"GET {FOLLOW}", busy)
+    server.streams(FOLLOW, lines("a", "one"))
+    found = follow(http)
+    assert [next(found), next(found)] == [None, batch("a", "one")]
+    server.refuses(f"GET {LOGS}", busy)
+    with pytest.raises(TooManyRequests):
+        read(http)

@@ -6,7 +6,7 @@ import pytest
 from loco_cli.client import deployments
 from loco_cli.client.http import Http
 from loco_spec import api
-from loco_spec.errors import ImageRefused, NotFound, ServerUnreachable
+from loco_spec.errors import ImageRefused, NotFound, ServerUnreachable, TooManyRequests
 from loco_spec.events import DeploymentEvent
 from loco_spec.kinds.service import Service
 from tests.loco_cli.conftest import Clock
@@ -162,3 +162,12 @@ def test_what_the_server_refuses_ends_it(server: Server, http: Http) -> None:
     server.refuses(f"GET {EVENTS}", NotFound("there is no v3"))
     with pytest.raises(NotFound, match="v3"):
         follow(http)
+
+
+def test_following_goes_on_where_the_server_had_no_time_for_it(server: Server, http: Http, clock: Clock) -> None:
+    busy = TooManyRequests("too many", retry_after=60)
+    server.refuses(f"GET {EVENTS}", busy)
+    server.refuses(f"GET {V3}", busy)
+    server.streams(EVENTS, said(1), END, last_id="0")
+    assert [found for found in follow(http) if found is not None] == [event(1)]
+    assert 60 not in clock.slept

@@ -15,11 +15,15 @@ from loco_spec.errors import (
     FieldFault,
     LocoError,
     NotSignedIn,
+    Refused,
     ServerFault,
     ServerUnreachable,
+    SignInSlowDown,
+    TooManyRequests,
     UsageError,
 )
 from loco_spec.version import VERSION
+from tests.loco_cli.conftest import Clock
 from tests.loco_cli.samples import APP, DIAGNOSIS, me
 from tests.loco_cli.server import TOKEN, Server
 
@@ -117,7 +121,10 @@ def test_what_is_open_to_all_is_asked_without_the_token_and_also_unencrypted(ser
     assert ["authorization" in request.headers for request in server.mock.get_requests()] == [False, False]
 
 
-@pytest.mark.parametrize("cls", [LocoError, *(cls for cls in LocoError.by_code.values() if cls is not NotSignedIn)])
+OF_THEIR_OWN = (NotSignedIn, TooManyRequests)
+
+
+@pytest.mark.parametrize("cls", [LocoError, *(cls for cls in LocoError.by_code.values() if cls not in OF_THEIR_OWN)])
 def test_what_the_server_raised_is_raised_here_with_all_that_it_said(
     server: Server, http: Http, cls: type[LocoError]
 ) -> None:
@@ -264,3 +271,36 @@ def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
     server.answers("GET /v1/me", me())
     client(url).get("/v1/me", api.Me)
     assert len(server.mock.get_requests(proxy_url="http://proxy.example.com:3128/")) == int(proxied)
+
+
+def busy(seconds: int | None = 7) -> TooManyRequests:
+    return TooManyRequests("too many requests with this token", retry_after=seconds)
+
+
+def test_what_was_one_too_many_is_asked_again_when_the_server_says_and_said_once(server: Server, clock: Clock) -> None:
+    for _ in range(3):
+        server.refuses("POST /v1/me", busy())
+    server.answers("POST /v1/me", me())
+    said: list[str] = []
+    http = Http(Choice(server.url, "--server"), Token(TOKEN, "keyring"), say=said.append)
+    assert http.post("/v1/me", api.Me) == me()
+    assert (clock.slept, len(server.asked)) == ([7, 7, 7], 4)
+    assert said == [f"{server.url} has no time for more requests now; waiting 7 s"]
+
+
+def test_after_three_waits_it_is_an_error(server: Server, http: Http, clock: Clock) -> None:
+    for _ in range(4):
+        server.refuses("GET /v1/me", busy())
+    with pytest.raises(TooManyRequests) as error:
+        http.get("/v1/me", api.Me)
+    assert (error.value.retry_after, error.value.exit_code, len(clock.slept)) == (7, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "error", [busy(31), busy(None), SignInSlowDown("slower", retry_after=5), Refused("no", retry_after=5)]
+)
+def test_nobody_waits_long_or_for_another_reason(server: Server, http: Http, clock: Clock, error: LocoError) -> None:
+    server.refuses("GET /v1/me", error)
+    with pytest.raises(type(error)):
+        http.get("/v1/me", api.Me)
+    assert clock.slept == []

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from loco_cli.client.http import Http, StreamCutError
-from loco_spec.errors import NotFound, ServerFault, ServerUnreachable
+from loco_spec.errors import NotFound, ServerFault, ServerUnreachable, TooManyRequests
+from tests.loco_cli.conftest import Clock
 from tests.loco_cli.server import END, PING, Server, cut, message
 
 PATH = "/v1/stream"
@@ -95,3 +96,12 @@ def _collect(http: Http, seen: list[str]) -> None:
 class _Broken(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         raise cut()
+
+
+def test_a_stream_that_was_one_request_too_many_is_opened_when_the_server_says(
+    server: Server, http: Http, clock: Clock
+) -> None:
+    server.refuses(f"GET {PATH}", TooManyRequests("too many", retry_after=4))
+    server.streams(PATH, END, last_id="17")
+    assert read(http, last_id="17") == ["end"]
+    assert clock.slept == [4]

@@ -73,6 +73,7 @@ def test_the_spec_goes_to_the_server_without_the_team_which_is_in_the_url(
     assert isinstance(found.spec, Service)
     assert (found.spec.team, found.spec.ports[0].port, found.spec.env) == (None, 3000, {"A": "1"})
     assert (found.digest, found.force) == (None, False)
+    assert found.context_bytes == sum(path.stat().st_size for path in shop.rglob("*") if path.is_file())
 
 
 def test_what_did_not_change_is_neither_built_nor_given_a_number(server: Server, loco: Loco, docker: Docker) -> None:

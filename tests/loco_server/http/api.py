@@ -21,6 +21,7 @@ from loco_server.flows.variables import VariablesFlow
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.http.app import api_app
 from loco_server.http.call import Services
+from loco_server.http.rates import Rates
 from loco_server.identity.base import IdentityProvider, IdentityTokens
 from loco_server.identity.local import LocalIdentity
 from loco_server.identity.oidc import Oidc
@@ -54,7 +55,12 @@ class Api:
     """One server, and clients that are signed in to it."""
 
     def __init__(
-        self, records: Records, settings: Settings, bases: Sequence[BaseImage] = (), outside: Outside = NOBODY
+        self,
+        records: Records,
+        settings: Settings,
+        bases: Sequence[BaseImage] = (),
+        outside: Outside = NOBODY,
+        rates: Rates | None = None,
     ) -> None:
         self.records = records
         self.settings = settings
@@ -68,6 +74,7 @@ class Api:
             host=Host(platform="linux/amd64", free_bytes=lambda: self.free),
             apps=records.apps,
             deployments=records.deployments,
+            quotas=records.quotas,
             engine=self.engine,
             registry=self.registry,
             scanner=NoScanner(),
@@ -111,6 +118,7 @@ class Api:
             engine=self.engine,
             trust=Trust(
                 issuers=issuers,
+                repositories=settings.identity.allowed_repositories,
                 identity_tokens=outside.identity_tokens or Oidc({url: url for url in issuers}),
                 login=self.login,
                 people=records.people,
@@ -129,6 +137,8 @@ class Api:
                 destroy=self.destroy,
             ),
             audit=records.audit,
+            # One client asks for all that a test is about, and faster than anybody types.
+            rates=rates or Rates(replace(settings.limits, requests_per_token=0, requests_per_address=0)),
         )
         self.app = api_app(self.services)
         self._stack = AsyncExitStack()
@@ -149,9 +159,14 @@ class Api:
 
 @asynccontextmanager
 async def running(
-    records: Records, folder: Path, bases: Sequence[BaseImage] = (), outside: Outside = NOBODY, **changes: Any
+    records: Records,
+    folder: Path,
+    bases: Sequence[BaseImage] = (),
+    outside: Outside = NOBODY,
+    rates: Rates | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Api]:
-    found = Api(records, replace(Settings(data_dir=folder), **changes), bases, outside)
+    found = Api(records, replace(Settings(data_dir=folder), **changes), bases, outside, rates)
     yield found
     await found.close()
 

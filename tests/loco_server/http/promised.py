@@ -9,9 +9,10 @@ from pathlib import Path
 
 from starlette.types import Message, Receive, Scope, Send
 
-from loco_server.settings import Settings
+from loco_server.settings import Limits, Settings
 from loco_spec import names
 from loco_spec.kinds.service import Service
+from loco_spec.quota import Quota
 from tests.loco_server.http.api import Api
 from tests.loco_server.records.databases import Records, route
 
@@ -28,7 +29,8 @@ STREAM_SECONDS = 0.1
 class World:
     def __init__(self, url: str, folder: Path) -> None:
         self.records = Records(url)
-        self.api = Api(self.records, Settings(data_dir=folder))
+        quota = Quota(*[2**60] * 7)  # what is refused is so for its form, and not for how much it is
+        self.api = Api(self.records, Settings(data_dir=folder, limits=Limits(team=quota)))
         self._authorization = b""
         self._harmed = True
         self._waiting = 0

@@ -7,6 +7,7 @@ import pytest
 
 from loco_server.engines.base import CapacityError, EngineDownError
 from loco_server.gateway.tickets import deployment_key
+from loco_server.identity_settings import IdentitySettings
 from loco_server.policy import tokens
 from loco_server.policy.base_images import BaseImage
 from loco_server.settings import Limits
@@ -24,6 +25,7 @@ from loco_spec.errors import (
     UsageError,
 )
 from loco_spec.kinds.service import Service
+from loco_spec.quota import Quota
 from tests.loco_server.http.api import Api, create, created, live, push, refused, running
 from tests.loco_server.records.databases import DIGEST, Records, route
 
@@ -290,7 +292,7 @@ async def test_a_full_disk_refuses_new_deployments_with_what_to_do(server: Api, 
 
 
 async def test_a_team_has_a_most_of_apps(records: Records, tmp_path: Path) -> None:
-    async with running(records, tmp_path, limits=Limits(apps_per_team=1)) as server:
+    async with running(records, tmp_path, limits=Limits(team=Quota(apps=1))) as server:
         ann = await server.client("ann")
         await created(ann, app="one")
         assert isinstance(refused(await create(ann, app="two")), Refused)
@@ -348,7 +350,7 @@ async def test_the_server_tells_what_it_would_refuse(server: Api) -> None:
     shown = api.Server.model_validate((await (await server.client(None)).get("/v1/server")).json())
     assert (shown.platform, shown.image_bytes, shown.uncompressed_bytes) == (
         "linux/amd64",
-        server.settings.limits.image_bytes,
+        server.settings.limits.team.image,
         server.settings.limits.uncompressed_bytes,
     )
 
@@ -452,3 +454,15 @@ async def test_many_deployments_at_once_get_different_numbers(server: Api, ann: 
 async def test_what_is_not_in_the_table_does_not_exist(server: Api, ann: httpx.AsyncClient) -> None:
     assert isinstance(refused(await ann.get("/v1/nothing")), NotFound)
     assert isinstance(refused(await ann.put("/v1/me")), UsageError)
+
+
+async def test_an_image_from_elsewhere_is_refused_with_those_that_are_allowed(records: Records, tmp_path: Path) -> None:
+    async with running(records, tmp_path, identity=IdentitySettings(allowed_images=("ghcr.io/acme",))) as server:
+        ann = await server.client("ann")
+        error = refused(await create(ann, spec={"image": "python:3"}))
+        assert isinstance(error, ImageRefused)
+        assert "docker.io/library/python" in error.message
+        assert "ghcr.io/acme" in error.message
+        assert await server.records.apps.all() == []
+        await created(ann, spec={"image": "ghcr.io/acme/shop:1"})
+        await created(ann)

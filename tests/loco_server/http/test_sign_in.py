@@ -196,3 +196,24 @@ async def test_a_suspended_person_never_gets_in_and_is_told_why(scene: Scene) ->
     error = refused(await scene.signs_in())
     assert isinstance(error, NotAllowed)
     assert "mined coins" in error.message
+
+
+@pytest.mark.parametrize("sign_up", [SignUp("open", users=("github:1", "bob@acme.com"))], indirect=True)
+async def test_where_people_are_listed_nobody_else_signs_in_with_an_account_neither(scene: Scene, codes: Codes) -> None:
+    async with scene.api.records.database.read() as db:
+        before = (await db.execute(select(USERS))).all()
+    for invitation in (None, "the code"):
+        error = refused(await scene.signs_in(invitation=invitation))
+        assert isinstance(error, NotAllowed)
+        assert "github:4711" in error.hint
+    async with scene.api.records.database.read() as db:
+        assert (await db.execute(select(USERS))).all() == before
+    assert codes.good
+    await scene.api.records.people.signed_in("github", "4711", "ann-lee")  # an account from before there was a list
+    assert isinstance(refused(await scene.signs_in()), NotAllowed)
+    scene.provider.emails = [{"email": "Bob@acme.com", "primary": True, "verified": True}]
+    assert (await scene.signs_in()).status_code == 200
+    scene.provider.emails = [{"email": "bob@acme.com", "primary": True, "verified": False}]
+    assert isinstance(refused(await scene.signs_in()), NotAllowed)
+    scene.provider.user = {"id": 1, "login": "whoever"}
+    assert (await scene.signs_in()).status_code == 200

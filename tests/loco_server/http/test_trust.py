@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from loco_server.identity.oidc import Oidc
+from loco_server.identity_settings import IdentitySettings
 from loco_server.records.tables import MEMBERSHIPS, TOKENS, USERS
 from loco_spec.errors import NotAllowed, NotFound, NotSignedIn, ProviderDown, Refused, UsageError
 from tests.loco_server.http.api import Api, Outside, create, created, live, push, refused, running
@@ -357,3 +358,30 @@ async def test_only_members_stand_on_the_list(api: Api, ann: httpx.AsyncClient) 
         answer = await ann.put("/v1/teams/ann/apps/shop/source", json={"source": "ci", "allow": [login]})
         assert refused(answer).message == f"team ann has no member {login}"
     assert (await ann.get("/v1/teams/ann/apps/shop/source")).json()["source"] == "any"
+
+
+@pytest.mark.parametrize(("listed", "let_in"), [("github:65", True), ("github:65/74", True), ("github:65/75", False)])
+async def test_where_repositories_are_listed_no_other_is_trusted_nor_let_in(
+    records: Records, tmp_path: Path, api: Api, ann: httpx.AsyncClient, issuer: Issuer, listed: str, let_in: bool
+) -> None:
+    await trust(ann)  # a rule from before there was a list
+    oidc = Oidc({GITHUB: GITHUB, GITLAB: GITLAB}, transport=issuer.transport)
+    identity = IdentitySettings(allowed_repositories=(listed,))
+    async with running(records, tmp_path, outside=Outside(identity_tokens=oidc), identity=identity) as strict:
+        ann, nobody = await strict.client("ann"), await strict.client(None)
+        add = await ann.post("/v1/teams/ann/trust", json=RULE)
+        asked = await exchange(nobody, issuer.token())
+        if let_in:
+            assert (add.status_code, asked.status_code) == (201, 200)
+        else:
+            for answer in (add, asked):
+                error = refused(answer)
+                assert isinstance(error, NotAllowed)
+                assert "acme/shop" in error.message
+                assert "(github:65/74)" in error.message
+                assert listed not in error.message
+            # It makes no difference to the job whether there is such a team.
+            assert (await exchange(nobody, issuer.token(), "nobody")).json() == asked.json()
+        other = await exchange(nobody, issuer.token(repository_id="1", repository_owner_id="2"))
+        assert "(github:2/1)" in refused(other).message or let_in
+        assert isinstance(refused(other), NotAllowed)

@@ -18,6 +18,7 @@ from loco_server.records.events import Events
 from loco_server.records.facts import Facts
 from loco_server.records.invitations import Invitations
 from loco_server.records.people import People
+from loco_server.records.quotas import Quotas
 from loco_server.records.teams import Teams
 from loco_server.records.tokens import Tokens
 from loco_server.records.values import AppRecord, TeamRecord
@@ -47,6 +48,7 @@ class Records:
         self.tokens = Tokens(self.database)
         self.accounts = Accounts(self.database)
         self.audit = Audit(self.database, self.wake)
+        self.quotas = Quotas(self.database)
 
     async def team(self, login: str = "ann") -> TeamRecord:
         user = await self.people.signed_in("local", login, login)

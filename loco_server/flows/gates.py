@@ -1,0 +1,51 @@
+"""The gates that an image passes between its push and the worker."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loco_server.policy import gates
+from loco_server.policy.base_images import BaseImage
+from loco_server.records.values import AppRecord
+from loco_server.registries.base import ImageMissingError, ImageUnreadableError, Registry
+from loco_server.scanners.base import Scanner
+from loco_spec import image_rules, names
+from loco_spec.errors import ImageRefused
+from loco_spec.kinds.service import Service
+
+
+@dataclass(frozen=True)
+class Gates:
+    registry: Registry
+    scanner: Scanner
+    platform: str
+    base_images: Sequence[BaseImage]
+
+    async def passed(self, app: AppRecord, spec: Service, digest: str, *, image_bytes: int) -> tuple[int, int | None]:
+        """Give the user and the group, if it says one, that the image runs as.
+
+        Raises:
+            ImageRefused: a gate said no.
+            RegistryDownError: the image could not be looked at.
+        """
+        repository = names.repository(app.team, app.name, app.id)
+        try:
+            facts = await self.registry.image(repository, digest)
+        except ImageMissingError as e:
+            raise ImageRefused(f"the registry has no image {digest}: {e}", hint="loco deploy") from e
+        built = spec.image is None
+        image_rules.stored_size(facts.compressed_size, image_bytes)
+        image_rules.platform([facts.platform], self.platform, built=built)
+        gates.base(facts, self.base_images)
+        override = spec.security.user
+        user = group = None
+        try:
+            if override is None and (name := image_rules.named_user(facts.user)) is not None:
+                user = await self.registry.user_id(repository, facts, name)
+            if override is None and (name := image_rules.named_group(facts.user)) is not None:
+                group = await self.registry.group_id(repository, facts, name)
+        except ImageUnreadableError as e:
+            raise ImageRefused(str(e), hint="USER 10001 in the Dockerfile, then: loco deploy") from e
+        user_id = image_rules.user_id(facts.user, override=override, looked_up=user, built=built)
+        group_id = image_rules.group_id(facts.user, looked_up=group) if override is None else None
+        gates.scan(await self.scanner.scan(repository, digest))
+        return user_id, group_id

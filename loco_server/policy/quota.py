@@ -1,0 +1,74 @@
+"""What a team may have in all, and who asks for more. Pure: what is used is counted in the records."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+from loco_server.records.values import TeamUsage, needs
+from loco_spec.errors import Refused
+from loco_spec.kinds.service import Service
+from loco_spec.quota import NAMES, Quota, changed, worded
+from loco_spec.values import human_bytes
+
+__all__ = ["NAMES", "Quota", "changed", "effective", "refuse", "worded"]
+
+_OPERATOR = "ask the operator of this server for more"
+
+
+def effective(default: Quota, overrides: Mapping[str, int]) -> Quota:
+    """Give what holds for a team. A name that this version does not know (a newer one wrote it) is passed over."""
+    return replace(default, **{name: value for name, value in overrides.items() if name in NAMES})
+
+
+def refuse(
+    default: Quota,
+    team: str,
+    app: str,
+    spec: Service | None,
+    used: TeamUsage,
+    *,
+    number: bool = False,
+    context: int = 0,
+) -> None:
+    """Let a team have what it asks for, or say what it has already.
+
+    What an app has it keeps: a quota that was lowered stops nothing, and an app may be deployed again as it is.
+
+    Args:
+        default: what a team may have for which the operator said nothing else.
+        team: its name.
+        app: for which it is.
+        spec: what the app would have; None: that is not the question.
+        used: by the team.
+        number: whether it takes a number, of which there are so many an hour.
+        context: the size of what is built.
+
+    Raises:
+        Refused: with what is asked for, what is used, and the quota.
+    """
+    quota = effective(default, used.overrides)
+    if not used.has_app and used.apps >= quota.apps:
+        raise Refused(
+            f"{app} would be one app more, and team {team} has {used.apps}; {quota.apps} is the most it may have",
+            hint=f"loco destroy an app that is not needed any more, or {_OPERATOR}",
+        )
+    for name, wanted in {} if spec is None else needs(spec).items():
+        others, limit = used.others[name], asdict(quota)[name]
+        if others + wanted > limit and wanted > used.own[name]:
+            raise Refused(
+                f"{app} asks for {name} {worded(name, wanted)} with its most replicas, the other apps of team {team} "
+                f"have {worded(name, others)}, and the team's quota is {worded(name, limit)}",
+                hint=f"replicas = 1 or less of [resources] in loco.toml, loco destroy an app, or {_OPERATOR}",
+            )
+    if number and len(used.hour) >= quota.deployments_per_hour:
+        # So many must leave the hour that one is free. With a quota of none at all, no waiting helps.
+        free = next(iter(used.hour[len(used.hour) - quota.deployments_per_hour :]), None)
+        raise Refused(
+            f"team {team} made {len(used.hour)} deployments within an hour; its quota is {quota.deployments_per_hour}",
+            hint=_OPERATOR if free is None else f"again in {free} s, or {_OPERATOR}",
+            retry_after=free,
+        )
+    if context > quota.context:
+        raise Refused(
+            f"the build context has {human_bytes(context)}; the most for team {team} is {human_bytes(quota.context)}",
+            hint=f"name what is not needed in .dockerignore (loco deploy --list-files shows all), or {_OPERATOR}",
+        )

@@ -1,6 +1,7 @@
 """What answers on the operator's socket. Whoever may open it is the operator: the file is 0600, in a 0700 folder."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,8 +12,12 @@ from starlette.routing import Route
 
 from loco_server.admin import overview, wire
 from loco_server.http.problems import defect, problem
+from loco_server.policy import quota
+from loco_server.records.change import Change
+from loco_server.records.suspensions import Subject
 from loco_server.wiring import Parts
-from loco_spec import teams
+from loco_spec import names, teams
+from loco_spec.audit import AuditEvents, AuditQuery
 from loco_spec.errors import InvalidRequest, LocoError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -31,6 +36,8 @@ def admin_app(parts: Parts) -> Starlette:
             _route("POST", "/invitations", admin.invite),
             _route("GET", "/invitations", admin.invitations),
             _route("DELETE", "/invitations/{invitation}", admin.revoke_invitation),
+            _route("POST", "/quotas", admin.quotas),
+            _route("GET", "/events", admin.events),
         ]
     )
 
@@ -42,7 +49,8 @@ class Admin:
     async def suspend(self, request: Request) -> wire.Suspended:
         asked = await _body(request, wire.SuspendRequest)
         subject = await self._parts.suspend.subject(asked.kind, asked.name)
-        done = await self._parts.suspend.suspend(subject, asked.reason)
+        async with self._change(request, subject, "suspend"):
+            done = await self._parts.suspend.suspend(subject, asked.reason)
         return wire.Suspended(
             kind=subject.kind, name=subject.name, reason=done.reason, apps=done.apps, pushes=done.pushes
         )
@@ -50,7 +58,8 @@ class Admin:
     async def resume(self, request: Request) -> wire.Resumed:
         asked = await _body(request, wire.ResumeRequest)
         subject = await self._parts.suspend.subject(asked.kind, asked.name)
-        done = await self._parts.suspend.resume(subject)
+        async with self._change(request, subject, "resume"):
+            done = await self._parts.suspend.resume(subject)
         return wire.Resumed(kind=subject.kind, name=subject.name, apps=done.apps, still=done.still)
 
     async def overview(self, request: Request) -> wire.Overview:
@@ -58,24 +67,67 @@ class Admin:
         return await overview.overview(self._parts)
 
     async def rotate_keys(self, request: Request) -> wire.Rotated:
-        del request
-        done = await self._parts.rotation.rotate()
+        async with self._parts.audit.change(_by_operator(request, "keys.rotate", "variables")):
+            done = await self._parts.rotation.rotate()
         return wire.Rotated(key_id=done.key_id, values=done.values, resumed=done.resumed, unneeded=done.unneeded)
 
     async def invite(self, request: Request) -> teams.InvitationCreated:
         asked = await _body(request, wire.InviteRequest)
-        return await self._parts.teams.invite_to_platform(asked.note)
+        async with self._parts.audit.change(_by_operator(request, "invitation.create", "the platform")) as change:
+            made = await self._parts.teams.invite_to_platform(asked.note)
+            change.subject = made.invitation.id
+        return made
 
     async def invitations(self, request: Request) -> teams.Invitations:
         del request
         return await self._parts.teams.invitations(None)
 
     async def revoke_invitation(self, request: Request) -> None:
-        await self._parts.teams.revoke_invitation(None, request.path_params["invitation"])
+        invitation = request.path_params["invitation"]
+        async with self._parts.audit.change(_by_operator(request, "invitation.revoke", invitation)):
+            await self._parts.teams.revoke_invitation(None, invitation)
+
+    async def quotas(self, request: Request) -> wire.Quotas:
+        asked = await _body(request, wire.QuotaRequest)
+        found = await self._parts.quotas.show(asked.team)
+        if asked.changes:
+            change = _by_operator(request, "team.quota", asked.team)
+            change.team_id, change.detail = found.team_id, {"changes": list(asked.changes)}
+            async with self._parts.audit.change(change):
+                found = await self._parts.quotas.change(asked.team, asked.changes)
+        return wire.Quotas(
+            team=found.team,
+            quotas=tuple(
+                wire.QuotaLine(
+                    name=name,
+                    used=None if use.used is None else quota.worded(name, use.used),
+                    limit=quota.worded(name, use.limit),
+                    own=use.overridden,
+                )
+                for name, use in found.quotas.items()
+            ),
+        )
+
+    async def events(self, request: Request) -> AuditEvents:
+        asked = AuditQuery.model_validate_strings({"limit": request.query_params.get("limit", "100")})
+        team, team_id = request.query_params.get("team"), None
+        if team is not None:
+            team_id = (await self._parts.suspend.subject("team", team)).id
+        return AuditEvents(events=tuple(await self._parts.audit.read(team_id, None, None, asked.limit)))
+
+    def _change(self, request: Request, subject: Subject, what: str) -> AbstractAsyncContextManager[Change]:
+        change = _by_operator(request, f"{subject.kind}.{what}", subject.name)
+        change.team_id, change.app = subject.team_id, subject.name.partition("/")[2] or None
+        return self._parts.audit.change(change)
+
+
+def _by_operator(request: Request, action: str, subject: str) -> Change:
+    return Change(actor="operator", action=action, subject=subject, request_id=request.state.id)
 
 
 def _route(method: str, path: str, answer: Answer) -> Route:
     async def endpoint(request: Request) -> Response:
+        request.state.id = names.new_id()
         try:
             found = await answer(request)
         except LocoError as e:

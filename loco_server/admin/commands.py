@@ -10,6 +10,7 @@ from loco_server.admin import show, wire
 from loco_server.admin.client import ROTATION_SECONDS, Socket
 from loco_server.settings import Settings, default_data_dir
 from loco_spec import teams
+from loco_spec.audit import AuditEvents
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +29,12 @@ By = Annotated[
 Count = Annotated[int, typer.Option("--lines", "-n", help="So many teams.", min=1)]
 Note = Annotated[str | None, typer.Option("--note", help="For whom it is; the list shows it.", metavar="TEXT")]
 Revoke = Annotated[str | None, typer.Option("--revoke", help="End this one instead.", metavar="ID")]
+Team = Annotated[str, typer.Argument(help="The team's name.", metavar="TEAM")]
+OfTeam = Annotated[str | None, typer.Option("--team", help="Of this team alone.", metavar="NAME")]
+Changes = Annotated[
+    list[str] | None, typer.Argument(help="cpu=4 memory=8Gi apps=default", metavar="NAME=VALUE...", show_default=False)
+]
+Events = Annotated[int, typer.Option("--lines", "-n", help="So many.", min=1, max=1000)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Of the server that is meant.", show_default=False, metavar="DIR")
@@ -83,6 +90,20 @@ def invitations(context: typer.Context, revoke: Revoke = None, json: Json = Fals
     if revoke is not None:
         socket.delete(f"/invitations/{revoke}")
     _result(socket.get("/invitations", teams.Invitations), as_json=json)
+
+
+@group.command()
+def quota(context: typer.Context, team: Team, changes: Changes = None, json: Json = False) -> None:
+    """Show what a team has and may have; NAME=VALUE gives it another quota, NAME=default takes that back."""
+    asked = wire.QuotaRequest(team=team, changes=tuple(changes or ()))
+    _result(_socket(context).post("/quotas", wire.Quotas, asked), as_json=json)
+
+
+@group.command()
+def events(context: typer.Context, team: OfTeam = None, lines: Events = 100, json: Json = False) -> None:
+    """Show the newest events of the audit trail, of all teams and of none."""
+    query = {"limit": str(lines)} if team is None else {"limit": str(lines), "team": team}
+    _result(_socket(context).get("/events", AuditEvents, **query), as_json=json)
 
 
 def _socket(context: typer.Context) -> Socket:

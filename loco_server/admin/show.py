@@ -1,12 +1,14 @@
 """What the operator's commands print: a function a type."""
 
 from collections.abc import Sequence
+from datetime import UTC
 from functools import singledispatch
 
 from pydantic import BaseModel
 
 from loco_server.admin import wire
 from loco_spec import teams
+from loco_spec.audit import AuditEvent, AuditEvents
 from loco_spec.values import human_bytes
 
 
@@ -79,3 +81,28 @@ def _(value: teams.Invitations) -> list[str]:
         f"{item.id}  until {item.expires_at:%Y-%m-%d %H:%M} UTC{f'  {item.note}' if item.note else ''}"
         for item in value.invitations
     ]
+
+
+@lines.register
+def _(value: wire.Quotas) -> list[str]:
+    head = f"{'quota':<20}  {'used':>8}  {'most':>8}"
+    return [
+        head,
+        *(
+            f"{item.name:<20}  {item.used or '-':>8}  {item.limit:>8}{'  (its own)' if item.own else ''}"
+            for item in value.quotas
+        ),
+    ]
+
+
+@lines.register
+def _(value: AuditEvents) -> list[str]:
+    return [_event(item) for item in value.events] or ["no events"]
+
+
+def _event(item: AuditEvent) -> str:
+    words = [f"{item.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", item.actor, item.action, item.subject]
+    words += [] if item.outcome == "done" else [f"({item.outcome or 'under way'})"]
+    words += [item.address] if item.address else []
+    # What people call themselves and their things must not steer the operator's terminal.
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in " ".join(words))

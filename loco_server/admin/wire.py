@@ -1,6 +1,5 @@
 """What goes over the operator's socket. Both ends are of one installation: nothing here has to grow with care."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -86,7 +85,8 @@ class QuotaRequest(_Value):
 
 class QuotaLine(_Value):
     name: str
-    used: str
+    used: str | None
+    """None: it is judged one by one, as an image's size is."""
     limit: str
     own: bool
     """The team's own, and not what every team has."""
@@ -95,21 +95,3 @@ class QuotaLine(_Value):
 class Quotas(_Value):
     team: str
     quotas: tuple[QuotaLine, ...]
-
-
-class Change(_Value):
-    """One line of the audit trail."""
-
-    id: int
-    at: datetime
-    team: str | None
-    app: str | None
-    actor: str
-    address: str | None
-    action: str
-    subject: str
-    outcome: str | None
-
-
-class Changes(_Value):
-    events: tuple[Change, ...]

@@ -21,6 +21,7 @@ class QuotaUse:
 @dataclass(frozen=True)
 class TeamQuota:
     team: str
+    team_id: str
     quotas: Mapping[str, QuotaUse]
     """By name. cpu is in thousandths of a processor, sizes are in bytes; `policy.quota.worded` says them."""
 
@@ -35,12 +36,13 @@ class ManageQuotas:
         Raises:
             NotFound: there is no such team.
         """
-        used = await self._quotas.usage(await self._id(team_name))
+        team_id = await self._id(team_name)
+        used = await self._quotas.usage(team_id)
         counts = {"apps": used.apps, "deployments_per_hour": len(used.hour)}
         counts |= {name: used.others[name] for name in ("cpu", "memory", "replicas")}
         limits = asdict(quota.effective(self._default, used.overrides))
         found = {name: QuotaUse(counts.get(name), limits[name], name in used.overrides) for name in quota.NAMES}
-        return TeamQuota(team_name, found)
+        return TeamQuota(team_name, team_id, found)
 
     async def change(self, team_name: str, texts: Sequence[str]) -> TeamQuota:
         """Set `NAME=VALUE`, or take overrides away by `NAME=default`; all of them or none. What runs goes on.

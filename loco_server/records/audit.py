@@ -52,10 +52,15 @@ class Audit:
                     self._wake.all()
 
     async def read(
-        self, team_id: str, app: str | None, after: int | None, limit: int, *, known: Sequence[int] = ()
+        self, team_id: str | None, app: str | None, after: int | None, limit: int, *, known: Sequence[int] = ()
     ) -> list[AuditEvent]:
-        """Give the newest events, or (`after`) the first behind that id, without those that are known; oldest first."""
-        wanted = select(AUDIT_EVENTS).where(AUDIT_EVENTS.c.team_id == team_id, (after or 0) < _ID, _ID.not_in(known))
+        """Give the newest events, or (`after`) the first behind that id, without those that are known; oldest first.
+
+        Of the team; None: of all, those of no team too, which are for the operator alone.
+        """
+        wanted = select(AUDIT_EVENTS).where((after or 0) < _ID, _ID.not_in(known))
+        if team_id is not None:
+            wanted = wanted.where(AUDIT_EVENTS.c.team_id == team_id)
         if app is not None:
             wanted = wanted.where(AUDIT_EVENTS.c.app == app)
         wanted = wanted.order_by(_ID.desc() if after is None else _ID).limit(limit)

@@ -38,6 +38,8 @@ class Subject:
     name: str
     """`ann`, `acme`, `acme/shop`."""
     suspended: str | None
+    team_id: str | None = None
+    """Whose events tell of it; None: a person's, who may be in many teams."""
 
 
 class Suspensions:
@@ -57,7 +59,10 @@ class Suspensions:
             )
         async with self._database.read() as db:
             row = (await db.execute(wanted)).first()
-        return None if row is None else Subject(kind, row.id, name, reason(row))
+        if row is None:
+            return None
+        of_team = {"team": row.id, "app": getattr(row, "team_id", None)}.get(kind)
+        return Subject(kind, row.id, name, reason(row), of_team)
 
     async def set(self, subject: Subject, why: str | None) -> None:
         """Suspend for a reason, or (None) resume. The pull tickets of the apps that it is about end either way."""

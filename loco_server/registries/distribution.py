@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from loco_server import keys, layers
+from loco_server import keys
+from loco_server.registries import layers
 from loco_server.registries.base import (
     Action,
     ImageFacts,

@@ -10,6 +10,7 @@ import pytest
 
 from loco_server.admin.client import Socket
 from loco_server.engines.base import AppRef, InstanceUsage
+from loco_server.records.change import Change
 from loco_server.records.values import AppRecord
 from loco_spec.kinds.service import Service
 from tests.loco_server.admin.conftest import Admin, Operated
@@ -215,3 +216,59 @@ def test_a_defect_is_told_by_its_request_alone(server: Operated, admin: Admin, m
     assert done.code == FAILED
     assert "a defect of the server (request " in done.err
     assert "the inside" not in done.err
+
+
+def test_what_the_operator_does_stands_in_the_trail_and_the_team_sees_its_own(
+    server: Operated, apps: dict[str, AppRecord], admin: Admin
+) -> None:
+    admin("suspend", "app", "ann/shop", "--reason", "mines coins")
+    admin("resume", "app", "ann/shop")
+    admin("suspend", "user", "bob", "--reason", "is somebody else")
+    admin("quota", "ann", "cpu=4")
+    made = json.loads(admin("invite", "--json").out)
+    admin("rotate-keys")
+    admin("suspend", "app", "ann/shop", "--reason", " ")  # refused before anything is written
+    found = json.loads(admin("events", "--json").out)["events"]
+    own = [(item["actor"], item["action"], item["subject"], item["outcome"]) for item in found]
+    assert own[-5:] == [
+        ("operator", "app.suspend", "ann/shop", "done"),
+        ("operator", "app.resume", "ann/shop", "done"),
+        ("operator", "user.suspend", "bob", "done"),
+        ("operator", "team.quota", "ann", "done"),
+        ("operator", "invitation.create", made["invitation"]["id"], "done"),
+    ]
+    assert made["code"] not in json.dumps(found)
+    assert all(item["request_id"] for item in found if item["actor"] == "operator")
+    of_team = server.do(server.parts.audit.read(apps["ann"].team_id, None, None, 100))
+    assert [each.action for each in of_team] == ["app.suspend", "app.resume", "team.quota"]
+    assert of_team[-1].detail == {"changes": ["cpu=4"]}
+    assert [item["action"] for item in json.loads(admin("events", "--team", "ann", "--json").out)["events"]] == [
+        "app.suspend",
+        "app.resume",
+        "team.quota",
+    ]
+    screen = admin("events", "-n", "1").out
+    assert screen.endswith(f"Z operator invitation.create {made['invitation']['id']}\n")
+    assert admin("events", "--team", "nobody").code == NOT_FOUND
+
+
+def test_an_event_steers_no_terminal(server: Operated, admin: Admin) -> None:
+    async def leave() -> None:
+        async with server.parts.audit.change(Change(actor="ann \x1b[2J", action="x", subject="y")):
+            await server.records.facts.add_garbage()
+
+    server.do(leave())
+    assert "\x1b" not in admin("events").out
+
+
+def test_quotas_are_shown_given_and_taken_back(server: Operated, apps: dict[str, AppRecord], admin: Admin) -> None:
+    shown = admin("quota", "eve").out
+    assert shown.startswith("quota                     used      most\napps                         1       100\n")
+    given = admin("quota", "eve", "cpu=4", "image=500MB").out
+    assert "cpu                       0.25         4  (its own)\n" in given
+    assert "image                        -  500.0 MB  (its own)\n" in given
+    taken = json.loads(admin("quota", "eve", "cpu=default", "--json").out)["quotas"]
+    assert {item["name"] for item in taken if item["own"]} == {"image"}
+    refused = admin("quota", "eve", "planets=9")
+    assert (refused.code, refused.out) == (USAGE, "")
+    assert admin("quota", "nobody").code == NOT_FOUND

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from loco_server.layers import UnreadableLayerError, Verdict, find, number_of
+from loco_server.registries.layers import UnreadableLayerError, Verdict, find, number_of
 
 PASSWD = b"root:x:0:0::/:\napp:x:10001:10001::/:\n"
 

@@ -89,7 +89,7 @@ def migrate(
     """Bring records on PostgreSQL to this version's schema. Back them up first: pg_dump."""
     url = migrating.parsed(database_url)
     source = context.get_parameter_source("database_url")
-    if url.password is not None and source is not None and source.name == "COMMANDLINE":
+    if migrating.has_password(url) and source is not None and source.name == "COMMANDLINE":
         raise UsageError(
             "a password on the command line is seen by everybody on this machine",
             hint=f"put the URL into {migrating.VARIABLE}, or the password into ~/.pgpass",

@@ -79,8 +79,14 @@ def _checked(text: str, source: str) -> str:
     try:
         parts = urlsplit(text)
         fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        password = parts.password is not None
     except ValueError:  # a port that is none, brackets without an address
-        fits = False
+        fits, password = False, "@" in text
+    if password:  # not repeated, not remembered
+        raise UsageError(
+            f"{source} has a password in its URL, and a server takes none",
+            hint="write it as https://loco.example.com; LOCO_TOKEN is for a token",
+        )
     if not fits:
         raise not_a_server(text, source)
     return text.rstrip("/")

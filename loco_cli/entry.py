@@ -1,10 +1,13 @@
 """Where `loco` begins, and the one catch: an error becomes a message, a next step and an exit code."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
 from loco_spec.exits import Exit
+
+_TOKEN = re.compile(r"\b(loco_[a-z]+_)\w+")
 
 
 def main() -> None:
@@ -52,6 +55,9 @@ def _nobody_reads() -> None:
 
 
 def _usage(error: Exception, *, as_json: bool) -> int:
+    # Typer repeats what it has no place for, and `loco login TOKEN` is a slip that is easily made.
+    if isinstance(message := getattr(error, "message", None), str):
+        error.message = _TOKEN.sub(r"\1***", message)  # type: ignore[attr-defined]
     if as_json:
         from loco_spec.errors import UsageError
 

@@ -139,7 +139,7 @@ def _database(context: typer.Context, text: str | None) -> URL | None:
         return None
     url = migrating.parsed(text)
     source = context.get_parameter_source("database_url")
-    if url.password is not None and source is not None and source.name == "COMMANDLINE":
+    if migrating.has_password(url) and source is not None and source.name == "COMMANDLINE":
         raise UsageError(
             "a password on the command line is seen by everybody on this machine",
             hint=f"put the URL into {migrating.VARIABLE}, or the password into ~/.pgpass",

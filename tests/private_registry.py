@@ -1,6 +1,8 @@
 """Somebody else's registry: a real Distribution on loopback, which engines take without TLS, open or with a sign-in."""
 
 import contextlib
+import ctypes
+import ctypes.util
 import json
 import shutil
 import subprocess
@@ -18,21 +20,20 @@ from tests.registry_client import OCI_INDEX, OCI_MANIFEST, Image, digest
 from tests.waiting import eventually
 
 USER, PASSWORD = "ann", "secret"
-_HTPASSWD = "ann:$2b$04$XS1lxEWmdIq4SVsiqh8ShOvBWhtEz/svYxOAnpj1iSuw5LubjVWw6\n"
-"""The password, hashed with bcrypt, which Distribution demands."""
+_SALT = b"$2b$04$XS1lxEWmdIq4SVsiqh8ShO"
 
 
 class PrivateRegistry:
-    def __init__(self, folder: Path, *, signed_in: bool) -> None:
+    def __init__(self, folder: Path, *, signed_in: bool, password: str = PASSWORD) -> None:
         self.host = f"127.0.0.1:{free_port()}"
         self._folder = folder
-        self._credentials = (USER, PASSWORD) if signed_in else None
+        self._credentials = (USER, password) if signed_in else None
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         auth = {}
         if self._credentials is not None:
-            (self._folder / "htpasswd").write_text(_HTPASSWD)
+            (self._folder / "htpasswd").write_text(_htpasswd(*self._credentials))
             auth = {"auth": {"htpasswd": {"realm": "private", "path": str(self._folder / "htpasswd")}}}
         path = self._folder / "config.yml"
         storage = {"filesystem": {"rootdirectory": str(self._folder / "data")}}
@@ -103,10 +104,18 @@ class PrivateRegistry:
             return False
 
 
+def _htpasswd(user: str, password: str) -> str:
+    """Hash with bcrypt, which Distribution demands and Python's own library lacks: by the C library's `crypt`."""
+    library = ctypes.CDLL(ctypes.util.find_library("crypt"))
+    library.crypt.restype = ctypes.c_char_p
+    hashed: bytes = library.crypt(password.encode(), _SALT)
+    return f"{user}:{hashed.decode()}\n"
+
+
 @contextmanager
-def private_registry(*, signed_in: bool = False) -> Iterator[PrivateRegistry]:
+def private_registry(*, signed_in: bool = False, password: str = PASSWORD) -> Iterator[PrivateRegistry]:
     with tempfile.TemporaryDirectory(prefix="loco-private-") as folder:
-        found = PrivateRegistry(Path(folder), signed_in=signed_in)
+        found = PrivateRegistry(Path(folder), signed_in=signed_in, password=password)
         try:
             found.start()
             yield found

@@ -28,10 +28,14 @@ class BuildLog:
         self._size = 0
         self._cut = False
 
-    def add(self, text: str) -> None:
+    def hide(self, text: str) -> str:
+        """Give the text as it may be kept and shown."""
         for value in self._hidden:
             text = text.replace(value, _HIDDEN)
-        for line in text.splitlines():
+        return text
+
+    def add(self, text: str) -> None:
+        for line in self.hide(text).splitlines():
             self._lines.append(line)
             self._size += _size(line)
         while self._size > self._most:

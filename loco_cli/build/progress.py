@@ -49,7 +49,7 @@ class Progress:
 
     Args:
         changed: called with the step.
-        hidden: what must not be in the log, such as the values of secrets.
+        hidden: what must be neither in the log nor in a step's lines, such as the values of secrets.
         clock: seconds, for builders that do not say how long a step took.
     """
 
@@ -98,9 +98,13 @@ class Progress:
             return
         self._lines(step, [step.open] if step.open else [])
         step.open = b""
-        step.state, step.error = state, error
+        step.state, step.error = state, self.log.hide(error)
         step.seconds = self._clock() - step.began if seconds is None else seconds
-        how = {"cached": "cached", "cancelled": "cancelled", "failed": f"failed after {step.seconds:.1f} s: {error}"}
+        how = {
+            "cached": "cached",
+            "cancelled": "cancelled",
+            "failed": f"failed after {step.seconds:.1f} s: {step.error}",
+        }
         self.log.add(f"#{step.number} {how.get(state, f'done in {step.seconds:.1f} s')}")
         self._changed(step)
 
@@ -117,7 +121,7 @@ class Progress:
         for piece in raw:
             # A progress bar overwrites its line again and again: only what it ended with says something.
             text = piece.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace")
-            line = _STYLE.sub("", text).rstrip()
+            line = self.log.hide(_STYLE.sub("", text).rstrip())  # a failed step's lines are shown
             if line:
                 step.lines.append(line)
                 self.log.add(f"#{step.number}   {line}")

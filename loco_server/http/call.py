@@ -1,6 +1,6 @@
 """One request on its way to a handler: who asks, for which team and app, with which body."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -134,8 +134,19 @@ def _told() -> Iterator[None]:
     try:
         yield
     except ValidationError as e:
-        faults = [_fault(item) for item in e.errors(include_url=False)]
+        faults = [_fault(item) for item in _without_wrong_keys(e.errors(include_url=False))]
         raise InvalidRequest("the request does not have the shape that this server knows", fields=faults) from e
+
+
+def _without_wrong_keys(items: Sequence[Any]) -> list[dict[str, Any]]:
+    """Place faults of an entry with a wrong key at its mapping: the key may be a value that lost its name."""
+    wrong = {item["loc"][:-1] for item in items if item["loc"][-1:] == ("[key]",) and item["loc"][0] != "spec"}
+    found = []
+    for item in items:
+        loc = item["loc"]
+        inside = next((len(key) for key in wrong if loc[: len(key)] == key), None)
+        found.append(dict(item) if inside is None else {**item, "loc": loc[: inside - 1]})
+    return found
 
 
 def _fault(item: Any) -> FieldFault:

@@ -36,7 +36,7 @@ class Program:
     argv: tuple[str, ...]
     configuration: str = ""
     """The text of its configuration files, which argv only names."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Added to a small fixed one; the server's own environment is not passed on."""
 
     def hash(self) -> str:

@@ -11,6 +11,8 @@ from loco_spec.errors import Conflict, LocoError, UsageError
 
 VARIABLE = "LOCO_DATABASE_URL"
 FORM = "postgresql+psycopg://USER@HOST/DATABASE"
+_PASSWORDS = ("password", "sslpassword")
+"""What the driver takes behind the `?`, too."""
 
 
 def parsed(text: str) -> URL:
@@ -21,8 +23,10 @@ def parsed(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except ArgumentError as e:  # its own message would repeat the text, and with it a password
+    except (ArgumentError, ValueError) as e:  # its own message would repeat the text, and with it a password
         raise UsageError("the database URL cannot be read", hint=f"its form is {FORM}") from e
+    if "@" in (url.host or ""):  # the rest of a password, which would be shown as a host
+        raise UsageError("the database URL cannot be read", hint="an @ in a password is written %40")
     if url.drivername.startswith("sqlite"):
         raise UsageError(
             "records on SQLite are migrated by the server that has them, at its start", hint="loco-server local"
@@ -34,7 +38,7 @@ def parsed(text: str) -> URL:
 
 def shown(url: str) -> str:
     """Give a URL as it may be shown: without its password."""
-    return make_url(url).render_as_string(hide_password=True)
+    return make_url(url).difference_update_query(_PASSWORDS).render_as_string(hide_password=True)
 
 
 def current(url: str) -> str | None:
@@ -47,6 +51,10 @@ def current(url: str) -> str | None:
         return schema.revision(url)
 
 
+def has_password(url: URL) -> bool:
+    return url.password is not None or any(name in url.query for name in _PASSWORDS)
+
+
 def migrate(url: URL) -> tuple[str | None, str | None]:
     """Run the missing migrations; give the schema before (None: an empty database) and after.
 
@@ -54,8 +62,8 @@ def migrate(url: URL) -> tuple[str | None, str | None]:
         Conflict: the records are a newer version's.
         LocoError: the database does not answer, or refuses.
     """
-    where = url.render_as_string(hide_password=True)
     text = url.render_as_string(hide_password=False)
+    where = shown(text)
     with _told(where):
         found = schema.revision(text)
         if found is not None and not schema.is_known(found):

@@ -77,7 +77,7 @@ class Service(Table):
     """How many replicas there are."""
     health: Health = Health()
     """When a replica is healthy."""
-    env: dict[EnvName, str] = Field(default_factory=dict)
+    env: dict[EnvName, str] = Field(default_factory=dict, repr=False)
     """Plain environment variables; no place for secrets."""
     security: Security = Security()
     """How closely a replica is held."""

@@ -160,9 +160,15 @@ class Stack:
         }
 
     def loco(
-        self, *args: str | Path, cwd: Path | None = None, exit_code: int | None = 0, timeout: float = 120, **more: str
+        self,
+        *args: str | Path,
+        cwd: Path | None = None,
+        exit_code: int | None = 0,
+        timeout: float = 120,
+        given: str = "",
+        **more: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the CLI to its end and check how it ended (None: do not)."""
+        """Run the CLI to its end and check how it ended (None: do not). `given`: what it reads from stdin."""
         found = subprocess.run(
             [BIN / "loco", *map(str, args)],
             check=False,
@@ -170,7 +176,7 @@ class Stack:
             text=True,
             timeout=timeout,
             cwd=cwd or self.folder,
-            stdin=subprocess.DEVNULL,
+            input=given,
             env=self.env(**more),
         )
         assert exit_code is None or found.returncode == exit_code, (

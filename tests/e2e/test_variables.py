@@ -1,7 +1,5 @@
-"""Variables as the app itself sees them, and where else a value can be found: in the engine's record alone."""
+"""Variables as the app itself sees them. Where else a value can be found tells test_sentinel.py."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,6 @@ from tests.e2e.stack import HTTPD, QUICK, Stack
 
 pytestmark = pytest.mark.engine
 
-SENTINEL = "sesame-9f3c-open"
 ENV = "#!/bin/sh\necho\nenv\n"
 
 
@@ -51,44 +48,6 @@ def test_an_app_has_what_was_set_over_what_its_file_says_until_it_is_unset(stack
     assert (found["LEVEL"], found.get("MORE"), found["LOCO_DEPLOYMENT"]) == ("plain", None, "v3")
     history = stack.json("variables", "history", "LEVEL", cwd=folder)["versions"]
     assert [item["action"] for item in history] == ["unset", "purged", "purged"]
-
-
-def test_the_engines_record_of_the_container_is_the_only_place_with_a_value(own_stack: Stack) -> None:
-    stack = own_stack
-    stack.start()
-    stack.loco("login")
-    folder = app(stack, "sealed")
-    release = 'release_command = ["sh", "-c", "test -n \\"$SECRET\\""]\n'
-    (folder / "loco.toml").write_text(QUICK.replace("[deploy]\n", f"[deploy]\n{release}"))
-    (stack.folder / "secret.env").write_text(f"SECRET='{SENTINEL}'\n")
-    said = [stack.loco("variables", "import", stack.folder / "secret.env", "--json", cwd=folder)]
-    (stack.folder / "secret.env").unlink()
-    said += [stack.loco("deploy", "--json", cwd=folder)]
-    said += [stack.loco("redeploy", "--json", cwd=folder)]
-    said += [stack.loco(*args, "--json", cwd=folder) for args in (("variables", "list"), ("variables", "history"))]
-    said += [stack.loco("variables", "set", "BAD=1", "--json", cwd=folder)]
-    said += [stack.loco(*args, "--json", cwd=folder) for args in (("status",), ("logs",), ("apps",))]
-    assert seen(stack, "sealed")["SECRET"] == SENTINEL
-    with stack.client() as client:
-        path = f"/v1/teams/{client.get('/v1/me').json()['default_team']}/apps/sealed"
-        answers = [
-            client.get(f"{path}{more}").text for more in ("", "/deployments", "/variables", "/variables/history")
-        ]
-        answers += [client.get(f"{path}/deployments/{number}/events").text for number in (1, 2, 3)]
-    container = subprocess.run(
-        ["docker", "ps", "-q", "--filter", "label=loco/app=sealed"], check=True, capture_output=True, text=True
-    ).stdout.split()[0]
-    record = json.loads(subprocess.run(["docker", "inspect", container], check=True, capture_output=True).stdout)[0]
-    assert f"SECRET={SENTINEL}" in record["Config"]["Env"]
-    record["Config"].pop("Env")
-    stack.kill()  # and a crash: whatever it leaves behind
-    stack.start()
-    stack.stop()
-    files = [path for path in stack.folder.rglob("*") if path.is_file()]
-    assert stack.data_dir / "loco.db" in files
-    for text in [json.dumps(record), *answers, *(part for each in said for part in (each.stdout, each.stderr))]:
-        assert SENTINEL not in text
-    assert [path for path in files if SENTINEL.encode() in path.read_bytes()] == []
 
 
 def test_a_start_without_the_keys_is_refused_and_one_with_them_is_not(own_stack: Stack) -> None:

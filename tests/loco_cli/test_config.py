@@ -67,6 +67,16 @@ def test_what_is_no_url_of_a_server_is_refused_with_its_source(monkeypatch: pyte
         config.server()
 
 
+@pytest.mark.parametrize(
+    "text", ["https://ann:hunter2@loco.example.com", "ftp://:hunter2@x", "http://ann:hunter2@[::1"]
+)
+def test_a_password_in_a_url_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("LOCO_SERVER", text)
+    with pytest.raises(UsageError, match=r"^LOCO_SERVER has a password in its URL") as caught:
+        config.server()
+    assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
+
+
 def remember(text: bytes) -> Path:
     path = config.config_file()
     path.parent.mkdir(parents=True)

@@ -13,7 +13,7 @@ from loco_spec.errors import LocoError
 from loco_spec.exits import Exit
 from tests.loco_cli.conftest import Loco
 from tests.loco_cli.samples import me
-from tests.loco_cli.server import Server
+from tests.loco_cli.server import TOKEN, Server
 
 pytestmark = pytest.mark.usefixtures("signed_in")
 
@@ -139,3 +139,21 @@ def test_a_reader_that_has_enough_is_no_failure(args: str, exit_code: int, unbuf
     )
     os.close(writer)
     assert (found.returncode, found.stderr) == (exit_code, b"")
+
+
+def test_a_trace_shows_nothing_of_an_answer_that_is_not_understood(
+    server: Server, monkeypatch: pytest.MonkeyPatch, loco: Loco
+) -> None:
+    monkeypatch.setenv("LOCO_DEBUG", "1")
+    server.says("GET /v1/me", 200, b'{"user": {"token": "hunter2"}, "default_team": ["hunter2"]}')
+    found = loco("whoami")
+    assert "ValidationError" in found.err
+    assert "hunter2" not in found.err + found.out
+
+
+@pytest.mark.parametrize("args", [["login", TOKEN], ["teams", "list", TOKEN], ["whoami", f"--{TOKEN}"]])
+def test_a_token_where_none_belongs_is_not_repeated(loco: Loco, args: list[str]) -> None:
+    for found in (loco(*args), loco(*args, "--json")):
+        assert found.code == Exit.USAGE
+        assert TOKEN not in found.out + found.err
+        assert "***" in found.out + found.err

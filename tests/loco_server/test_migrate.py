@@ -1,7 +1,11 @@
 """`loco-server migrate`: what the operator of records on PostgreSQL types."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -10,6 +14,8 @@ from loco_server.local import folder, lock
 from loco_server.records import schema
 from loco_server.settings import Settings
 from loco_spec import names
+from tests.e2e.searching import Search
+from tests.e2e.watching import processes
 from tests.postgres import Postgres
 
 
@@ -55,6 +61,10 @@ def test_records_of_a_newer_version_are_refused(
         ("sqlite:///loco.db", "migrated by the server that has them"),
         ("mysql://loco@db/loco", "on PostgreSQL or SQLite, not mysql"),
         ("loco:hunter2@db", "the database URL cannot be read"),
+        ("postgresql://loco:an@hunter2@db/loco", "the database URL cannot be read"),
+        ("postgresql://loco:an@hunter:2@db/loco", "the database URL cannot be read"),
+        ("postgresql://loco@db:hunter2/loco", "the database URL cannot be read"),
+        ("postgresql:///loco?host=db&password=hunter2", "a password on the command line is seen by everybody"),
         ("postgresql://loco:hunter2@db/loco", "a password on the command line is seen by everybody"),
     ],
 )
@@ -68,10 +78,12 @@ def test_a_url_that_will_not_do_is_refused_and_not_repeated(
     assert "next: " in said
 
 
+@pytest.mark.parametrize("form", ["loco:hunter2@/nowhere?host=", "loco@/nowhere?password=hunter2&host="])
 def test_a_database_that_does_not_answer_is_named_without_its_password(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    form: str, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LOCO_DATABASE_URL", f"postgresql://loco:hunter2@/nowhere?host={postgres.folder}")
+    monkeypatch.setenv("LOCO_DATABASE_URL", f"postgresql://{form}{postgres.folder}")
+    monkeypatch.setenv("LOCO_DEBUG", "1")
     assert migrate(monkeypatch) == 1
     said = capsys.readouterr().err
     assert 'database "nowhere" does not exist' in said
@@ -110,3 +122,26 @@ def test_a_folder_without_records_is_told_as_that(
 ) -> None:
     assert migrate(monkeypatch, "--data-dir", str(tmp_path)) == 5
     assert f"there are no records in {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_password_is_in_no_word_of_the_command_whether_right_or_wrong(postgres: Postgres) -> None:
+    """By a role that has one, asked for by the server: all others of the tests are trusted."""
+    role, right = f"sealed{names.new_id()}", token_hex(16)
+    postgres.run(f"CREATE ROLE {role} LOGIN PASSWORD '{right}'")
+    postgres.run(f"CREATE DATABASE {role} OWNER {role}")
+    access = postgres.folder / "data/pg_hba.conf"
+    access.write_text(f"local all {role} scram-sha-256\n{access.read_text()}")
+    postgres.run("SELECT pg_reload_conf()")
+    search, watched = Search(), Path(sys.executable).with_name("loco-server")
+    search.plant("password", right)
+    with processes(watched) as running:
+        for password, debug, code in ((f"{right}x", "0", 1), (f"{right}x", "1", 1), (right, "1", 0)):
+            url = f"postgresql://{role}:{password}@/{role}?host={postgres.folder}"
+            more = {"LOCO_DATABASE_URL": url, "LOCO_DEBUG": debug}
+            argv = [str(watched), "migrate"]
+            done = subprocess.run(argv, check=False, capture_output=True, text=True, env={**os.environ, **more})
+            assert done.returncode == code, done.stderr
+            search.keep("output", done.stdout + done.stderr)
+    assert "authentication failed" in str(search.texts)
+    running.tell(search)
+    assert {each.place.split()[0] for each in search.findings()} == {"environment"}

@@ -90,6 +90,7 @@ def finished(engine: Engine, recipe: Recipe, image: str) -> str:
 
 def failure(engine: Engine, progress: Progress, message: str) -> BuildFailed:
     """Word a failed build: the step that failed and its last lines where one did, else what the builder said."""
+    message = progress.log.hide(message)
     if not engine.answers():
         return EngineUnavailable(
             f"the container engine went away during the build: {message}", hint="start it again, then: loco deploy"

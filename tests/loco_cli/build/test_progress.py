@@ -95,6 +95,14 @@ def test_the_log_tells_steps_output_and_ends_without_what_is_hidden() -> None:
     ]
 
 
+def test_what_is_hidden_is_not_in_the_lines_and_the_error_of_a_step_either() -> None:
+    told = Told()
+    told.progress.output("1", "\x1b[31mwith a-secret inside\x1b[0m\n")
+    told.progress.end("1", "failed", error="a-secret is wrong")
+    failed = told.progress.step("1")
+    assert (failed.lines, failed.error) == (["with *** inside"], "*** is wrong")
+
+
 def test_bytes_add_up_and_the_whole_is_known_only_when_every_part_is() -> None:
     told = Told()
     told.progress.moved("1", "layer a", 10, 20)

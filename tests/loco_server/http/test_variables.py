@@ -222,6 +222,10 @@ async def test_what_never_was_has_no_history_and_cannot_be_purged(server: Api, a
         {"set": {"A": "sesame"}, "unset": ["A"]},
         {"set": {"A": "sesame"}, "Stage": True},
         {"set": "sesame"},
+        {"set": {"open sesame": "B"}},  # a value that lost its name
+        {"set": {"open sesame": 1}},
+        {"set": {"open sesame": {"more": 1}}},
+        {"set": {"A": "B"}, "unset": ["open sesame"]},
         {},
     ],
 )

@@ -1,6 +1,7 @@
 """How a failed build is worded."""
 
 from loco_cli.build.builders.base import failure
+from loco_cli.build.progress import Progress
 from loco_spec.errors import Diagnosis
 from tests.loco_cli.build.builders.recipes import quiet
 from tests.loco_cli.build.docker import Docker
@@ -32,3 +33,14 @@ def test_a_step_without_words_of_its_own_has_the_builders() -> None:
     diagnosis = failure(Docker().engine(), progress, "failed to solve").diagnosis
     assert diagnosis is not None
     assert diagnosis.message == "failed to solve"
+
+
+def test_a_secret_is_in_none_of_the_builders_words() -> None:
+    progress = Progress(lambda _: None, hidden=["a-secret"])
+    docker = Docker()
+    assert failure(docker.engine(), progress, "a-secret is wrong").message == "the build failed: *** is wrong"
+    progress.step("1", "[1/2] RUN make")
+    progress.end("1", "failed")
+    diagnosis = failure(docker.engine(), progress, "a-secret is wrong").diagnosis
+    assert diagnosis is not None
+    assert diagnosis.message == "*** is wrong"

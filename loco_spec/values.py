@@ -8,11 +8,13 @@ from pydantic import AfterValidator, Field
 _CPU = re.compile(r"([0-9]+)m|([0-9]+(?:\.[0-9]{1,3})?)")
 _MEMORY = re.compile(r"([0-9]+)(Ki|Mi|Gi|K|M|G)")
 _MEMORY_UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "K": 10**3, "M": 10**6, "G": 10**9}
-_SIZE = re.compile(r"([0-9]{1,15})(?:([KMGT])(i?)B?|B?)")
+_SIZE = re.compile(r"([0-9]{1,18})(?:([KMGT])(i?)B?|B?)")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DIGITS = 15
 """A quantity is no longer: what cannot be meant is not reckoned with either."""
+_COUNT_DIGITS = 18
+"""Of a plain number, of bytes perhaps."""
 
 CPU_MOST = 128_000
 MEMORY_LEAST = 6 << 20
@@ -100,7 +102,7 @@ def count(text: str) -> int:
     Raises:
         ValueError: none.
     """
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) <= _COUNT_DIGITS):
         raise ValueError('expected a whole number such as "100"')
     return int(text)
 

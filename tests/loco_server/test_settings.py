@@ -43,6 +43,8 @@ def test_what_a_team_may_have_and_how_often_one_may_ask_is_the_operators() -> No
     assert found.team == Quota(7, 500, 8 << 30, 6, 5, 2 << 30, 500_000_000)
     assert (found.requests_per_token, found.requests_per_address) == (0, 10)
     assert settings(LOCO_TEAM_CPU="8").limits.team.cpu == 8000
+    most = settings(LOCO_FREE_SPACE_FLOOR="9" * 18, LOCO_IMAGE_LIMIT="9" * 18).limits
+    assert most.free_space_bytes == most.team.image == 10**18 - 1
 
 
 def test_by_default_a_team_has_much_room() -> None:

@@ -24,6 +24,7 @@ class Listener:
             log_config=None,
             access_log=False,
             lifespan="off",
+            proxy_headers=False,  # else whoever is on this machine could write any address into the trail
             timeout_graceful_shutdown=1,  # followers of logs and events never end by themselves
             timeout_keep_alive=75,
         )

@@ -19,7 +19,6 @@ from loco_server.http.events import change_of
 from loco_server.http.problems import defect, method_unknown, problem
 from loco_server.http.table import ENDPOINTS
 from loco_server.policy.permissions import Permission
-from loco_spec import names
 from loco_spec.errors import LocoError, NotFound
 
 
@@ -39,7 +38,6 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
         raise TypeError(f"{endpoint.method} {endpoint.path} declares no action, and would leave no event")
 
     async def answer(request: Request) -> Response:
-        request.state.id = names.new_id()
         try:
             again = partial(authorize, endpoint, request, services)
             call = replace(await again(), again=again)

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from loco_server.flows.login import Caller
 from loco_server.http.call import Call, Services, address
 from loco_server.http.endpoint import Endpoint
+from loco_server.http.problems import request_id
 from loco_server.policy.permissions import Permission, allows, token_allows
 from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
 from loco_spec.version import VERSION, VERSION_HEADER, version_tuple
@@ -74,4 +75,4 @@ async def _caller(request: Request, services: Services) -> Caller:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NotSignedIn("you are not signed in", hint="loco login")
-    return await services.login.caller(token.strip(), address=address(request), request_id=request.state.id)
+    return await services.login.caller(token.strip(), address=address(request), request_id=request_id(request))

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from loco_server.http.call import Call, address
 from loco_server.http.endpoint import Endpoint
+from loco_server.http.problems import request_id
 from loco_server.http.stream import Message, sse, while_allowed
 from loco_server.records.change import Change
 from loco_spec.audit import AuditEvents
@@ -13,7 +14,7 @@ from loco_spec.audit import AuditEvents
 
 def change_of(endpoint: Endpoint, call: Call) -> Change:
     """Give what is known of a change before it begins; handlers and flows `tell` the rest."""
-    change = Change(actor="somebody", action=endpoint.action, request_id=call.request.state.id)
+    change = Change(actor="somebody", action=endpoint.action, request_id=request_id(call.request))
     change.address = address(call.request) or None
     caller, team = call.caller, call.team
     if caller is not None:  # else somebody signs in, and the path has what a sign-in is found by

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from loco_server.admin import overview, wire
-from loco_server.http.problems import defect, problem
+from loco_server.http.problems import defect, problem, request_id
 from loco_server.policy import quota
 from loco_server.records.change import Change
 from loco_server.records.suspensions import Subject
 from loco_server.wiring import Parts
-from loco_spec import names, teams
+from loco_spec import teams
 from loco_spec.audit import AuditEvents, AuditQuery
 from loco_spec.errors import InvalidRequest, LocoError
 
@@ -122,12 +122,11 @@ class Admin:
 
 
 def _by_operator(request: Request, action: str, subject: str) -> Change:
-    return Change(actor="operator", action=action, subject=subject, request_id=request.state.id)
+    return Change(actor="operator", action=action, subject=subject, request_id=request_id(request))
 
 
 def _route(method: str, path: str, answer: Answer) -> Route:
     async def endpoint(request: Request) -> Response:
-        request.state.id = names.new_id()
         try:
             found = await answer(request)
         except LocoError as e:

@@ -20,7 +20,6 @@ from loco_server.http.problems import defect, method_unknown, problem
 from loco_server.http.rates import network
 from loco_server.http.table import ENDPOINTS
 from loco_server.policy.permissions import Permission
-from loco_spec import names
 from loco_spec.errors import LocoError, NotFound
 
 
@@ -42,7 +41,6 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
     signs_in = endpoint.permission is Permission.PUBLIC and endpoint.changes
 
     async def answer(request: Request) -> Response:
-        request.state.id = names.new_id()
         try:
             services.rates.knock(network(request), signs_in=signs_in)
             again = partial(authorize, endpoint, request, services)

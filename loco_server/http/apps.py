@@ -41,7 +41,7 @@ async def logs(call: Call) -> Response:
             raise EngineUnavailable(str(e), hint="ask the operator of this server to start it") from e
         yield Message("end")
 
-    return sse(messages())
+    return sse(messages(), call.again)
 
 
 def log_query(call: Call) -> LogQuery:

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from loco_server.flows.login import Caller
 from loco_server.http.call import Call, Services, address
 from loco_server.http.endpoint import Endpoint
+from loco_server.http.problems import request_id
 from loco_server.http.rates import network
 from loco_server.policy.permissions import Permission, allows, token_allows
 from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
@@ -79,6 +80,6 @@ async def _caller(request: Request, services: Services) -> Caller:
         raise NotSignedIn("you are not signed in", hint="loco login")
     text = token.strip()
     with services.rates.token(network(request), text):
-        caller = await services.login.caller(text, address=address(request), request_id=request.state.id)
+        caller = await services.login.caller(text, address=address(request), request_id=request_id(request))
     services.rates.use(caller.token.id)
     return caller

@@ -50,4 +50,4 @@ async def events(call: Call) -> Response | api.DeploymentEvents:
             yield None if event is None else Message("event", id=str(event.number), data=event)
         yield Message("end")
 
-    return sse(messages())
+    return sse(messages(), call.again)

@@ -6,14 +6,15 @@ from starlette.responses import Response
 
 from loco_server.http.call import Call, address
 from loco_server.http.endpoint import Endpoint
-from loco_server.http.stream import Message, sse, while_allowed
+from loco_server.http.problems import request_id
+from loco_server.http.stream import Message, sse
 from loco_server.records.change import Change
 from loco_spec.audit import AuditEvents
 
 
 def change_of(endpoint: Endpoint, call: Call) -> Change:
     """Give what is known of a change before it begins; handlers and flows `tell` the rest."""
-    change = Change(actor="somebody", action=endpoint.action, request_id=call.request.state.id)
+    change = Change(actor="somebody", action=endpoint.action, request_id=request_id(call.request))
     change.address = address(call.request) or None
     caller, team = call.caller, call.team
     if caller is not None:  # else somebody signs in, and the path has what a sign-in is found by
@@ -38,4 +39,4 @@ async def events(call: Call) -> Response | AuditEvents:
         async for event in audit.follow(*which):
             yield None if event is None else Message("event", id=str(event.id), data=event)
 
-    return sse(while_allowed(messages(), call.again))
+    return sse(messages(), call.again)

@@ -7,9 +7,17 @@ from collections.abc import Iterable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from loco_spec import names
 from loco_spec.errors import LocoError, ServerFault, UsageError
 
 log = logging.getLogger("loco.http")
+
+
+def request_id(request: Request) -> str:
+    """Give the request's id, made when it is first asked for: in its event and in the log it is the same."""
+    if not hasattr(request.state, "id"):
+        request.state.id = names.new_id()
+    return str(request.state.id)
 
 
 def problem(error: LocoError, *, status: int | None = None) -> Response:
@@ -37,8 +45,8 @@ def defect(request: Request, error: Exception) -> Response:
 
     The event of what it had changed by then has the same id.
     """
-    request_id = request.state.id
-    log.error("request %s: %s %s", request_id, request.method, request.url.path, exc_info=error)
+    number = request_id(request)
+    log.error("request %s: %s %s", number, request.method, request.url.path, exc_info=error)
     return problem(
-        ServerFault(f"a defect of the server (request {request_id})", hint="tell its operator: the log has the trace")
+        ServerFault(f"a defect of the server (request {number})", hint="tell its operator: the log has the trace")
     )

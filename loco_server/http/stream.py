@@ -11,9 +11,9 @@ from starlette.responses import StreamingResponse
 from loco_spec.errors import LocoError
 from loco_spec.events import StreamFault
 
-PING_EVERY = 15.0
 CHECK_EVERY = 10.0
-"""Seconds for which an answer to who may follow a stream is good."""
+"""Seconds for which an answer to who may follow a stream is good, and after which silence is broken by a ping."""
+Check = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -32,47 +32,41 @@ def encode(message: Message | None) -> bytes:
     return f"event: {message.event}\n{id_line}data: {data}\n\n".encode()
 
 
-def sse(messages: AsyncIterator[Message | None]) -> StreamingResponse:
-    """Answer with the messages as they come; an error is the last one, for the headers were sent long before."""
+def sse(messages: AsyncIterator[Message | None], check: Check) -> StreamingResponse:
+    """Answer with the messages as they come; an error is the last one, for the headers were sent long before.
+
+    Args:
+        messages: None is nothing new.
+        check: raises what the request would be refused with by now; asked every some seconds, also in silence.
+    """
     return StreamingResponse(
-        _bytes(messages),
+        _bytes(messages, check),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
 
 
-async def while_allowed(
-    messages: AsyncIterator[Message | None], check: Callable[[], Awaitable[object]]
-) -> AsyncIterator[Message | None]:
-    """Give the messages until `check` raises; it is asked with a message (or a ping) every some seconds."""
-    checked = time.monotonic()
-    async for message in messages:
-        if time.monotonic() - checked >= CHECK_EVERY:
-            await check()
-            checked = time.monotonic()
-        yield message
-
-
-async def _bytes(messages: AsyncIterator[Message | None]) -> AsyncIterator[bytes]:
+async def _bytes(messages: AsyncIterator[Message | None], check: Check) -> AsyncIterator[bytes]:
     """Encode, and put a ping wherever nothing comes for a while."""
     yield encode(None)  # the headers and a first byte at once: the client knows that it is connected
-    iterator = messages.__aiter__()
+    iterator, checked = messages.__aiter__(), time.monotonic()
     waiting = asyncio.ensure_future(anext(iterator, _END))
     try:
         while True:
-            done, _ = await asyncio.wait({waiting}, timeout=PING_EVERY)
+            done, _ = await asyncio.wait({waiting}, timeout=CHECK_EVERY)
+            if time.monotonic() - checked >= CHECK_EVERY:
+                await check()
+                checked = time.monotonic()
             if not done:
                 yield encode(None)
                 continue
-            try:
-                item = waiting.result()
-            except LocoError as e:
-                yield encode(Message("error", data=StreamFault(problem=e.to_problem())))
-                return
+            item = waiting.result()
             if isinstance(item, _End):
                 return
             yield encode(item)
             waiting = asyncio.ensure_future(anext(iterator, _END))
+    except LocoError as e:
+        yield encode(Message("error", data=StreamFault(problem=e.to_problem())))
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

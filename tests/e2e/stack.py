@@ -146,7 +146,7 @@ class Stack:
     # --- the CLI ------------------------------------------------------------------------------------------------
 
     def env(self, **more: str) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST", "LOCO_SUBNETS") if name in os.environ}
         return {
             **kept,
             "HOME": str(self.home),

@@ -23,9 +23,12 @@ from tests.loco_server.http import world
 from tests.loco_server.http.api import Api, Outside, created, live, push, refused, running
 from tests.loco_server.http.following import following
 from tests.loco_server.http.test_trust import RULE, now
-from tests.loco_server.http.world import Template, World, make
+from tests.loco_server.http.test_walk import anyio_backend, template, there
+from tests.loco_server.http.world import World
 from tests.loco_server.identity.strict_issuer import GITHUB, Issuer
 from tests.loco_server.records.databases import DIGEST, Records
+
+__all__ = ["anyio_backend", "template", "there"]  # fixtures
 
 pytestmark = pytest.mark.anyio
 
@@ -34,22 +37,6 @@ ACME = "/v1/teams/acme"
 SHOP = f"{ACME}/apps/shop"
 SPEC = {"spec": {"name": "shop", "routes": [{"host": "shop-acme"}]}}
 VALUE = "a-planted-value-of-a-variable"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return await make(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture
-async def there(template: Template, tmp_path: Path) -> Any:
-    async with template.opened(tmp_path / "copy") as found:
-        yield found
 
 
 async def asked(records: Records) -> list[Any]:

@@ -7,8 +7,11 @@ import asyncio
 import json
 from pathlib import Path
 
+from sqlalchemy import delete
 from starlette.types import Message, Receive, Scope, Send
 
+from loco_server.records.tables import TEAMS, TOKENS
+from loco_server.records.tables_access import INVITATIONS, TRUST_RULES
 from loco_server.settings import Limits, Settings
 from loco_spec import names
 from loco_spec.kinds.service import Service
@@ -70,6 +73,11 @@ class World:
         token = await people.token(self._authorization.decode().split("_")[2]) if self._authorization else None
         if token is None or token.revoked_at is not None:
             self._authorization = f"Bearer {(await self.api.login.session(user)).token}".encode()
+        async with self.records.database.write() as db:  # what piles up until a limit says no
+            await db.execute(delete(TEAMS).where(TEAMS.c.personal_of.is_(None)))
+            await db.execute(delete(TOKENS).where(TOKENS.c.kind == "access"))
+            await db.execute(delete(INVITATIONS))
+            await db.execute(delete(TRUST_RULES))
         [(team, _, _)] = await people.teams(user.id)
         app = await apps.find(team.id, "shop")
         if app is None:

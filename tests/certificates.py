@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 _DAY = timedelta(days=1)
 
@@ -35,11 +35,13 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.certificate = self._sign(_name("an authority"), self._key.public_key(), names=(), ca=True)
 
-    def pair(self, *names: str, begins: timedelta = -_DAY, ends: timedelta = 30 * _DAY) -> Pair:
-        """Sign a certificate for these names, good between these times from now."""
+    def pair(
+        self, *names: str, begins: timedelta = -_DAY, ends: timedelta = 30 * _DAY, san: bytes | None = None
+    ) -> Pair:
+        """Sign a certificate for these names, good between these times from now; `san`: with these bytes for them."""
         key = ec.generate_private_key(ec.SECP256R1())
         return Pair(
-            self._sign(_name("a machine"), key.public_key(), names=names, begins=begins, ends=ends),
+            self._sign(_name("a machine"), key.public_key(), names=names, begins=begins, ends=ends, san=san),
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         )
 
@@ -52,6 +54,7 @@ class Authority:
         ca: bool = False,
         begins: timedelta = -_DAY,
         ends: timedelta = 30 * _DAY,
+        san: bytes | None = None,
     ) -> bytes:
         now = datetime.now(UTC)
         made = (
@@ -64,7 +67,10 @@ class Authority:
             .not_valid_after(now + ends)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
-        if names:
+        if san is not None:
+            kind = ExtensionOID.SUBJECT_ALTERNATIVE_NAME
+            made = made.add_extension(x509.UnrecognizedExtension(kind, san), critical=False)
+        elif names:
             made = made.add_extension(
                 x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
             )

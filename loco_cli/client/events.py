@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import paths
 from loco_spec.audit import AuditEvent, AuditEvents
-from loco_spec.errors import ServerUnreachable, from_problem
+from loco_spec.errors import ServerUnreachable, TooManyRequests, from_problem
 from loco_spec.events import StreamFault
 
 
@@ -33,7 +33,7 @@ def follow(http: Http, team: str, *, app: str | None, lines: int) -> Iterator[Au
                         raise from_problem(StreamFault.model_validate_json(message.data).problem, status=500)
         except StreamCutError:
             pass
-        except ServerUnreachable:
+        except (ServerUnreachable, TooManyRequests):
             if position is None:
                 raise
         yield None

@@ -4,21 +4,22 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from loco_server.admin import overview, wire
+from loco_server.http.call import read_body, read_query
 from loco_server.http.problems import defect, problem, request_id
 from loco_server.policy import quota
 from loco_server.records.change import Change
 from loco_server.records.suspensions import Subject
 from loco_server.wiring import Parts
 from loco_spec import teams
-from loco_spec.audit import AuditEvents, AuditQuery
-from loco_spec.errors import InvalidRequest, LocoError
+from loco_spec.audit import AuditEvents
+from loco_spec.errors import LocoError
 
 Model = TypeVar("Model", bound=BaseModel)
 Answer = Callable[[Request], Awaitable[BaseModel | None]]
@@ -109,10 +110,9 @@ class Admin:
         )
 
     async def events(self, request: Request) -> AuditEvents:
-        asked = AuditQuery.model_validate_strings({"limit": request.query_params.get("limit", "100")})
-        team, team_id = request.query_params.get("team"), None
-        if team is not None:
-            team_id = (await self._parts.suspend.subject("team", team)).id
+        asked = read_query(request, wire.EventsQuery)
+        assert isinstance(asked, wire.EventsQuery)  # noqa: S101  for the type
+        team_id = None if asked.team is None else (await self._parts.suspend.subject("team", asked.team)).id
         return AuditEvents(events=tuple(await self._parts.audit.read(team_id, None, None, asked.limit)))
 
     def _change(self, request: Request, subject: Subject, what: str) -> AbstractAsyncContextManager[Change]:
@@ -141,15 +141,11 @@ def _route(method: str, path: str, answer: Answer) -> Route:
 
 
 async def _body(request: Request, model: type[Model]) -> Model:
-    """Read the body.
+    """Read the body, of no more than the API takes either.
 
     Raises:
-        InvalidRequest: another version's command speaks with this server.
+        UsageError: it is too large, or another version's command speaks with this server.
     """
-    try:
-        return model.model_validate_json(await request.body())
-    except ValidationError as e:
-        raise InvalidRequest(
-            f"the running server does not understand this: {e.errors(include_url=False)[0]['msg']}",
-            hint="is it another version? loco-server version, then start it again",
-        ) from e
+    found = await read_body(request, model)
+    assert isinstance(found, model)  # noqa: S101  for the type
+    return found

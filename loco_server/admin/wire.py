@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from loco_server.records.suspensions import Kind
+from loco_spec.audit import LIMIT, LIMIT_MOST
 
 
 class _Value(BaseModel):
@@ -76,6 +77,11 @@ class Rotated(_Value):
 
 class InviteRequest(_Value):
     note: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+class EventsQuery(_Value):
+    team: str | None = None
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MOST)] = LIMIT
 
 
 class QuotaRequest(_Value):

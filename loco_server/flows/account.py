@@ -84,6 +84,7 @@ class ManageAccount:
         membership.end_account([replace(each, apps=()) if each in going else each for each in holdings])
         await self._tokens.revoke_all_but(user.id, keep=caller.token.id)
         for app in [app for each in going for app in await self._apps.of_team(each.team.id)]:
+            await self._refuse_suspended(caller)  # it may have been since: destroying takes its time
             await self._destroy.run(app)
         await self._accounts.delete(user.id, membership.end_account)
         return wire.AccountDeleted(user=user.login)

@@ -90,16 +90,15 @@ class Destroy:
                 await self._steps(app)
 
     async def _steps(self, app: AppRecord) -> None:
-        waiting = await self._deployments.of_app(app.id)
-        for item in waiting:
+        for item in await self._deployments.of_app_in(app.id, ("created", "checking", "accepted", *ROLLING)):
             self._closed.close(deployment_key(app.id, item.number))
-            if item.state in {"created", "checking", "accepted"}:
+            if item.state not in ROLLING:
                 await self._deployments.move(
                     app.id, item.number, "cancelled", of=(item.state,), message="the app was destroyed"
                 )
-            elif item.state in ROLLING:
+            else:
                 await self._deployments.request_cancel(app.id, item.number)
-        while any(item.state in ROLLING for item in await self._deployments.of_app(app.id)):
+        while await self._deployments.of_app_in(app.id, ROLLING):
             await self._deployments.wake.wait(at_most=0.5)
         await self._engine.destroy(app_ref(app))
         repository = names.repository(app.team, app.name, app.id)

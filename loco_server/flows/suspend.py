@@ -110,7 +110,7 @@ class Suspend:
             await self._deployments.move(app_id, number, "cancelled", of=("created",), message=message)
         self._settle_soon()
         _raise_first(stopped)
-        return Suspended(why, tuple(f"{app.team}/{app.name}" for app in apps), len(awaited))
+        return Suspended(why, await self._named(apps), len(awaited))
 
     async def resume(self, subject: Subject) -> Resumed:
         """Let it go on. What was live is started within seconds.
@@ -124,9 +124,14 @@ class Suspend:
         self._settle_soon()
         apps = await self._affected(subject)
         return Resumed(
-            tuple(f"{app.team}/{app.name}" for app in apps if app.suspended is None),
+            await self._named([app for app in apps if app.suspended is None]),
             next((app.suspended for app in apps if app.suspended is not None), None),
         )
+
+    async def _named(self, apps: Sequence[AppRecord]) -> tuple[str, ...]:
+        """Name those of which something is live."""
+        live = [await self._deployments.live(app.id) is not None for app in apps]
+        return tuple(f"{app.team}/{app.name}" for app, runs in zip(apps, live, strict=True) if runs)
 
     async def _affected(self, subject: Subject) -> Sequence[AppRecord]:
         found = [await self._apps.by_id(app_id) for app_id in await self._suspensions.apps(subject)]
@@ -135,12 +140,12 @@ class Suspend:
     async def _stop(self, app: AppRecord) -> None:
         """Stop one app, at once; and again once its rollout has seen that it is over."""
         rolling = False
-        for item in await self._deployments.of_app(app.id):
+        for item in await self._deployments.of_app_in(app.id, ("checking", "accepted", *ROLLING)):
             if item.state in {"checking", "accepted"}:
                 await self._deployments.move(
                     app.id, item.number, "cancelled", of=(item.state,), message=app.suspended or "suspended"
                 )
-            elif item.state in ROLLING:
+            else:
                 await self._deployments.request_cancel(app.id, item.number)
                 rolling = True
         await self._kill(app)
@@ -148,12 +153,19 @@ class Suspend:
             return
         loop = asyncio.get_running_loop()
         until = loop.time() + ROLLOUT_SECONDS
-        while loop.time() < until and any(item.state in ROLLING for item in await self._deployments.of_app(app.id)):
+        while loop.time() < until and await self._deployments.of_app_in(app.id, ROLLING):
             await self._deployments.wake.wait(at_most=0.2)
         await self._kill(app)
 
     async def _cut(self) -> None:
-        await self._cut_pushes()
+        try:
+            await self._cut_pushes()
+        except Exception as e:
+            log.exception("uploads could not be cut")
+            raise StillGoing(
+                "it is suspended, but an upload may go on, to no end, until the registry is back",
+                hint="loco-server local status; the server's log tells why",
+            ) from e
 
     async def _kill(self, app: AppRecord) -> None:
         live = await self._deployments.live(app.id)

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -14,6 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from loco_server.edge import public as edge
 from loco_server.settings import Settings
 from loco_spec.errors import UsageError
+
+log = logging.getLogger("loco.certificate")
 
 LOOK_EVERY = 5.0
 WARN_BEFORE = timedelta(days=14)
@@ -31,6 +34,8 @@ class Certificate:
         self._fresh = settings.run_dir / "tls.new"
         self._handed: tuple[bytes, bytes] | None = None
         self._fault = ""
+        self._ends = datetime.max.replace(tzinfo=UTC)
+        self._warned: date | None = None
 
     def load(self) -> None:
         """Check the files, and hand them to Envoy.
@@ -40,16 +45,18 @@ class Certificate:
         """
         self.watched.mkdir(mode=0o700, exist_ok=True)
         found = self._read()
-        ends = check(*found, domain=self._domain, where=str(self._public.certificate), now=datetime.now(UTC))
+        self._ends = check(*found, domain=self._domain, where=str(self._public.certificate), now=datetime.now(UTC))
         self._hand_over(found)
-        if ends - datetime.now(UTC) < WARN_BEFORE:
-            self._say(f"the certificate ends on {ends:%Y-%m-%d}: renew it")
+        self._warn()
 
     async def watch(self) -> None:
         """Take over what changes, until cancelled; what will not do is told once, and the one before serves on."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            await asyncio.to_thread(self.look)
+            try:
+                await asyncio.to_thread(self.look)
+            except Exception:  # a full disk, say; what is there serves on
+                log.exception("looking at the certificate stumbled; it goes on")
 
     def look(self) -> None:
         """See once whether there is another one."""
@@ -57,6 +64,7 @@ class Certificate:
             found = self._read()
             if found == self._handed:
                 self._fault = ""
+                self._warn()
                 return
             ends = check(*found, domain=self._domain, where=str(self._public.certificate), now=datetime.now(UTC))
         except UsageError as e:
@@ -65,8 +73,15 @@ class Certificate:
                 self._say(f"the certificate stays as it is: {e.message}")
             return
         self._hand_over(found)
-        self._fault = ""
+        self._ends, self._fault = ends, ""
         self._say(f"the certificate is a new one, good until {ends:%Y-%m-%d}")
+
+    def _warn(self) -> None:
+        """Say once a day that it ends soon, or that it has."""
+        now = datetime.now(UTC)
+        if self._ends - now < WARN_BEFORE and now.date() != self._warned:
+            self._warned = now.date()
+            self._say(f"the certificate {'ended' if self._ends <= now else 'ends'} on {self._ends:%Y-%m-%d}: renew it")
 
     def _read(self) -> tuple[bytes, bytes]:
         found = []
@@ -95,17 +110,17 @@ def check(certificate: bytes, key: bytes, *, domain: str, where: str, now: datet
     try:
         leaf = x509.load_pem_x509_certificates(certificate)[0]
         certificate.decode("ascii")
-    except ValueError as e:
-        raise UsageError(f"{where} is no certificate in PEM", hint="--tls-cert fullchain.pem") from e
+        public, missing = leaf.public_key(), [name for name in _needed(domain) if not _covers(leaf, name)]
+    except (ValueError, UnsupportedAlgorithm) as e:  # also one whose parts cannot be read
+        raise UsageError(f"{where} is no certificate in PEM that can be used", hint="--tls-cert fullchain.pem") from e
     try:
         own = load_pem_private_key(key, password=None).public_key()
         key.decode("ascii")
     except (ValueError, TypeError, UnsupportedAlgorithm) as e:  # what it says could show a piece of the key
         raise UsageError("the key is none in PEM, or it asks for a password", hint="--tls-key privkey.pem") from e
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if own.public_bytes(*form) != leaf.public_key().public_bytes(*form):
+    if own.public_bytes(*form) != public.public_bytes(*form):
         raise UsageError(f"the key is not that of {where}", hint="--tls-cert and --tls-key of one pair")
-    missing = [name for name in _needed(domain) if not _covers(leaf, name)]
     if missing:
         raise UsageError(
             f"{where} is not good for {', '.join(missing)}", hint=f"a certificate for *.{domain} has them all"

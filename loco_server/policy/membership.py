@@ -88,8 +88,6 @@ def join(offer: InvitationRecord | None, already: str | None, *, now: datetime) 
     offer = good(offer, now=now)
     if offer.team is None:
         raise Conflict("this invitation is into the platform, and you are in it already", hint="loco whoami")
-    if offer.team.suspended is not None:
-        raise NotAllowed(f"team {offer.team.name} is suspended: {offer.team.suspended}", hint="ask the operator")
     if already is not None:
         raise Conflict(
             f"you are in team {offer.team.name} already, as {already}", hint="ask an owner of it for another role"
@@ -110,6 +108,8 @@ def good(offer: InvitationRecord | None, *, now: datetime) -> InvitationRecord:
         raise Conflict("the invitation is too old", hint="ask for another one")
     if offer.team is None:
         return offer  # the operator's
+    if offer.team.suspended is not None:
+        raise NotAllowed(f"team {offer.team.name} is suspended: {offer.team.suspended}", hint="ask the operator")
     giver, role = offer.invited_by, offer.inviter_role or ""
     if giver is None or giver.suspended is not None or not allows(role, Permission.TEAM_MANAGE):
         raise NotAllowed("who gave the invitation may not do so any more", hint="ask for another one")
@@ -132,8 +132,12 @@ def end_account(holdings: Sequence[Holding]) -> list[str]:
     """Judge the end of an account; give the ids of the teams that go with it: the personal one, and those left empty.
 
     Raises:
+        NotAllowed: a team of theirs is suspended, which would go with them.
         Conflict: the personal team has apps, or other teams would be left without an owner. All are named.
     """
+    for each in holdings:
+        if each.owns and each.team.suspended is not None:
+            raise NotAllowed(f"team {each.team.name} is suspended: {each.team.suspended}", hint="ask the operator")
     alone = [each for each in holdings if not each.personal and each.owns and each.owners < 2]
     stuck = [each.team.name for each in alone if each.members > 1 or each.apps]
     if stuck:

@@ -123,6 +123,12 @@ class Deployments:
             )
             return [record(row) for row in rows]
 
+    async def of_app_in(self, app_id: str, states: Iterable[str]) -> list[DeploymentRecord]:
+        """Give all of the app's deployments in these states, however old."""
+        wanted = select(DEPLOYMENTS).where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.state.in_(tuple(states)))
+        async with self._database.read() as db:
+            return [record(row) for row in await db.execute(wanted.order_by(DEPLOYMENTS.c.number))]
+
     async def in_state(self, *states: str) -> list[DeploymentRecord]:
         async with self._database.read() as db:
             rows = await db.execute(

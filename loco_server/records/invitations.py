@@ -127,8 +127,14 @@ class Invitations:
         """Write down for whom it was claimed, and let them into its team, whose id this gives."""
         async with self._database.write() as db:
             this = INVITATIONS.c.id == invitation_id
-            row = (await db.execute(select(INVITATIONS.c.team_id, INVITATIONS.c.role).where(this))).one()
-            if row.team_id is not None:
+            row = (
+                await db.execute(
+                    select(INVITATIONS.c.team_id, INVITATIONS.c.role, TEAMS.c.suspended_at)
+                    .outerjoin(TEAMS, TEAMS.c.id == INVITATIONS.c.team_id)
+                    .where(this)
+                )
+            ).one()
+            if row.team_id is not None and row.suspended_at is None:  # it may have been suspended since it was claimed
                 await db.execute(insert(MEMBERSHIPS).values(team_id=row.team_id, user_id=user_id, role=row.role))
             await db.execute(update(INVITATIONS).where(this).values(used_by=user_id))
             return None if row.team_id is None else str(row.team_id)

@@ -25,7 +25,7 @@ def parsed(text: str) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError) as e:  # its own message would repeat the text, and with it a password
         raise UsageError("the database URL cannot be read", hint=f"its form is {FORM}") from e
-    if "@" in (url.host or ""):  # the rest of a password, which would be shown as a host
+    if any("@" in (part or "") for part in (url.host, url.database)):  # the rest of a password, which would be shown
         raise UsageError("the database URL cannot be read", hint="an @ in a password is written %40")
     if url.drivername.startswith("sqlite"):
         raise UsageError(

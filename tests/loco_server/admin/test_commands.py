@@ -41,15 +41,17 @@ def apps(server: Operated) -> dict[str, AppRecord]:
 def test_an_app_is_suspended_and_resumed_and_the_overview_shows_it(
     server: Operated, apps: dict[str, AppRecord], admin: Admin
 ) -> None:
-    done = admin("suspend", "app", "ann/shop", "--reason", "mines coins")
+    done = admin("suspend", "app", "eve/shop", "--reason", "mines coins")
     assert (done.code, done.err) == (0, "")
     assert done.out == (
-        "app ann/shop is suspended: mines coins\n  stopped ann/shop\nnext: loco-server admin resume app ann/shop\n"
+        "app eve/shop is suspended: mines coins\n  stopped eve/shop\nnext: loco-server admin resume app eve/shop\n"
     )
-    assert [each.app.app_id for each in server.engine.suspended] == [apps["ann"].id]
-    assert "suspended: app ann/shop (mines coins)\n" in admin("overview").out
-    assert admin("resume", "app", "ann/shop").out == "app ann/shop may go on\n  starts again: ann/shop\n"
+    assert [each.app.app_id for each in server.engine.suspended] == [apps["eve"].id]
+    assert "suspended: app eve/shop (mines coins)\n" in admin("overview").out
+    assert admin("resume", "app", "eve/shop").out == "app eve/shop may go on\n  starts again: eve/shop\n"
     assert "suspended" not in admin("overview").out
+    # Of this one nothing ran.
+    assert "stopped" not in admin("suspend", "app", "ann/shop", "--reason", "mines coins").out
 
 
 def test_what_an_operator_reads_can_be_read_by_a_program(
@@ -61,7 +63,7 @@ def test_what_an_operator_reads_can_be_read_by_a_program(
         "kind": "team",
         "name": "bob",
         "reason": "asks for money",
-        "apps": ["bob/shop"],
+        "apps": [],
         "pushes": 1,
     }
     assert json.loads(admin("overview", "--json").out)["suspended"] == [

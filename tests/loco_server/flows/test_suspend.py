@@ -8,17 +8,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from loco_server.engines.base import Suspension
+from loco_server.flows.login import Caller
 from loco_server.flows.suspend import Suspend, Suspended
+from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tickets import Tickets
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key, pull_key
 from loco_server.policy import tokens
+from loco_server.policy.membership import end_account
+from loco_server.records.claims import CancelRequestedError
+from loco_server.records.people import TokenRecord
 from loco_server.records.suspensions import Kind, Suspensions
 from loco_server.records.values import AppRecord
 from loco_server.rollouts.plan import Planner
 from loco_server.rollouts.worker import Worker
-from loco_server.settings import Settings
-from loco_spec.errors import Conflict, NotFound, StillGoing, UsageError
+from loco_server.settings import Limits, Settings
+from loco_spec.errors import Conflict, NotAllowed, NotFound, StillGoing, UsageError
 from loco_spec.kinds.service import Service
 from tests.loco_server.fakes import FakeEngine
 from tests.loco_server.records.databases import DIGEST, Records, route
@@ -301,3 +306,64 @@ async def test_all_that_is_suspended_is_listed(operator: Operator) -> None:
         ("team", "bob", "mines coins"),
         ("app", "ann/shop", "mines coins"),
     ]
+
+
+async def test_a_rollout_is_found_however_many_numbers_came_after_it(operator: Operator) -> None:
+    app = await operator.records.app("shop", "ann")
+    first = await operator.records.accepted(app)
+    [item] = await operator.records.claims.claim("worker")
+    await operator.records.deployments.move(app.id, first, "rolling", of=("accepted",), message="rolling")
+    for _ in range(55):
+        await operator.waiting(app)
+    suspending = asyncio.create_task(operator.suspend("app", "ann/shop"))
+    await asyncio.wait_for(operator.engine.stopped.wait(), 10)
+    with pytest.raises(CancelRequestedError):
+        await operator.records.claims.still_ours(item)
+    suspending.cancel()
+    await asyncio.gather(suspending, return_exceptions=True)
+
+
+async def test_uploads_that_cannot_be_cut_are_told_and_everything_else_is_done(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await operator.records.app("shop", "ann")
+    number = await operator.waiting(app)
+
+    async def broken() -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(operator.flow, "_cut_pushes", broken)
+    with pytest.raises(StillGoing, match="an upload may go on"):
+        await operator.suspend("app", "ann/shop")
+    assert (await operator.state(app, number))[0] == "cancelled"
+    assert (await operator.now(app)).suspended is not None
+    assert len(operator.engine.suspended) == 1
+
+
+async def test_an_account_that_is_suspended_while_it_is_deleted_stays(operator: Operator) -> None:
+    ann = await operator.records.people.signed_in("local", "ann", "ann")
+    await operator.suspend("user", "ann")
+    with pytest.raises(NotAllowed, match="ann is suspended: mines coins"):
+        await operator.records.accounts.delete(ann.id, end_account)
+    assert await operator.records.people.user(ann.id) is not None
+    await operator.flow.resume(await operator.flow.subject("user", "ann"))
+    await operator.suspend("team", "ann")
+    with pytest.raises(NotAllowed, match="team ann is suspended"):
+        await operator.records.accounts.delete(ann.id, end_account)
+
+
+async def test_an_invitation_into_a_suspended_team_brings_nobody_onto_the_platform(operator: Operator) -> None:
+    records, limits = operator.records, Limits()
+    ann = await records.people.signed_in("local", "ann", "ann")
+    team = await records.team("ann")
+    manage = ManageTeams(limits=limits, teams=records.teams, invitations=records.invitations)
+    caller = Caller(ann, TokenRecord("t", ann, "session", "", None, None))
+    early = (await manage.invite(caller, team, "owner", "admin", None)).code
+    late = (await manage.invite(caller, team, "owner", "admin", None)).code
+    claimed = await manage.claim(early)
+    assert claimed is not None
+    await operator.suspend("team", "ann")
+    assert await manage.claim(late) is None
+    eve = await records.people.signed_in("github", "7", "eve")
+    await manage.fulfil(claimed, eve)
+    assert await records.people.membership(eve.id, "ann") is None

@@ -1,5 +1,6 @@
 """The certificate of a public machine: what will do, what will not, and how a new one is taken over."""
 
+import asyncio
 import json
 import stat
 from datetime import timedelta
@@ -7,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from loco_server.local import certificate as module
 from loco_server.local import folder
 from loco_server.local.certificate import Certificate
 from loco_server.settings import Public, Settings
 from loco_spec.errors import UsageError
 from tests.certificates import Authority, Pair
+
+pytestmark = pytest.mark.anyio
 
 NAMES = ("*.apps.example.com",)
 DAY = timedelta(days=1)
@@ -111,8 +115,12 @@ def test_a_key_of_another_pair_is_refused(certificate: Certificate, authority: A
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("cert.pem", b"", "cert.pem is no certificate in PEM"),
-        ("cert.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "no certificate in PEM"),
+        ("cert.pem", b"", "cert.pem is no certificate in PEM that can be used"),
+        (
+            "cert.pem",
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "no certificate in PEM that can be used",
+        ),
         ("key.pem", b"sesame", "the key is none in PEM"),
         ("key.pem", b"\xff\xfe", "the key is none in PEM"),
     ],
@@ -156,3 +164,51 @@ def test_a_renewal_is_taken_over_once_both_files_are_there(
     certificate.look()
     assert said[1].startswith("the certificate is a new one, good until ")
     assert handed(certificate) == second
+
+
+def test_a_certificate_whose_parts_make_no_sense_is_refused_like_any_other(
+    certificate: Certificate, authority: Authority, tmp_path: Path, said: list[str]
+) -> None:
+    authority.pair(*NAMES).write(tmp_path)
+    certificate.load()
+    authority.pair(*NAMES, san=bytes.fromhex("3003820180")).write(tmp_path)  # a name that is no text
+    certificate.look()
+    [line] = said
+    assert "the certificate stays as it is: " in line
+    authority.pair(*NAMES, ends=60 * DAY).write(tmp_path)
+    certificate.look()
+    assert said[1].startswith("the certificate is a new one")
+
+
+async def test_what_goes_wrong_at_one_look_does_not_end_the_watch(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    again = asyncio.Event()
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise OSError(28, "No space left on device")
+        loop.call_soon_threadsafe(again.set)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(module, "LOOK_EVERY", 0)
+    monkeypatch.setattr(certificate, "look", look)
+    watching = asyncio.create_task(certificate.watch())
+    await asyncio.wait_for(again.wait(), 5)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+def test_one_that_ends_soon_is_warned_of_once_a_day_also_when_it_does_not_change(
+    certificate: Certificate, authority: Authority, tmp_path: Path, said: list[str]
+) -> None:
+    authority.pair(*NAMES, ends=5 * DAY).write(tmp_path)
+    certificate.load()
+    certificate.look()
+    assert len(said) == 1
+    certificate._warned = None  # a day later
+    certificate.look()
+    assert len(said) == 2

@@ -35,7 +35,7 @@ def secret(certificate: str, key: str) -> Document:
 def listeners(public: PublicLayout, *, edge: Document, registry: Document) -> list[Document]:
     """Give both: the one with TLS, whose connections are managed as given, and the one that only sends there."""
     return [
-        _https(public, edge, {public.registry_host: registry, public.api_host: _api_manager()}),
+        _https(public, edge, {public.registry_host: registry, public.api_host: _api_manager(public.api_host)}),
         listener("http", public.address, public.http_port, _redirect_manager(public)),
     ]
 
@@ -80,15 +80,24 @@ def _tls(public: PublicLayout, name: str, found: Document) -> Document:
     }
 
 
-def _api_manager() -> Document:
+def _api_manager(host: str) -> Document:
+    """For its own name alone: a browser may reuse a connection for another one that the certificate has (421)."""
     way = {"cluster": "loco-api", "timeout": "0s", "idle_timeout": IDLE}
     found = [{"match": {"prefix": "/"}, "route": way}]
+    astray = {"match": {"prefix": "/"}, "direct_response": {"status": 421}}
     return manager(
         "api",
         upgrades=False,
         filters=[ROUTER],
         routing={
-            "route_config": {"name": "api", "virtual_hosts": [{"name": "api", "domains": ["*"], "routes": found}]}
+            "route_config": {
+                "name": "api",
+                "ignore_port_in_host_matching": True,
+                "virtual_hosts": [
+                    {"name": "api", "domains": [host], "routes": found},
+                    {"name": "another", "domains": ["*"], "routes": [astray]},
+                ],
+            }
         },
     ) | {"local_reply_config": {"mappers": [reply(503, _AWAY, content_type="text/plain")]}}
 

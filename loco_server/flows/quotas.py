@@ -52,7 +52,7 @@ class ManageQuotas:
             UsageError: a text that is not understood.
         """
         team_id = await self._id(team_name)
-        await self._quotas.set(team_id, quota.changed(await self._quotas.get(team_id), texts))
+        await self._quotas.change(team_id, lambda overrides: quota.changed(overrides, texts))
         return await self.show(team_name)
 
     async def _id(self, team_name: str) -> str:

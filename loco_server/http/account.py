@@ -4,7 +4,9 @@ from starlette.responses import Response
 
 from loco_server.http.auth import MINIMUM_VERSION
 from loco_server.http.call import Call
+from loco_server.http.forwarded import FROM_AFAR
 from loco_spec import account, api
+from loco_spec.errors import UsageError
 from loco_spec.version import VERSION
 
 
@@ -13,7 +15,7 @@ async def server(call: Call) -> api.Server:
     return api.Server(
         version=VERSION,
         minimum_version=MINIMUM_VERSION,
-        providers=call.services.login.providers,
+        providers=tuple(name for name in call.services.login.providers if _offered(call, name)),
         domain=settings.domain,
         edge=settings.edge_url,
         registry=settings.push_host,
@@ -23,7 +25,14 @@ async def server(call: Call) -> api.Server:
     )
 
 
+def _offered(call: Call, provider: str) -> bool:
+    """The sign-in by a file of the server's is for its own machine: nobody else can read the file."""
+    return provider != "local" or not call.request.scope.get(FROM_AFAR, False)
+
+
 async def login(call: Call) -> api.LoginPrompt:
+    if not _offered(call, call.body.provider):
+        raise UsageError("the sign-in by a file is for the server's own machine", hint="loco login --provider github")
     return await call.services.login.start(call.body.provider)
 
 

@@ -43,8 +43,8 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
     async def answer(request: Request) -> Response:
         try:
             services.rates.knock(network(request), signs_in=signs_in)
-            again = partial(authorize, endpoint, request, services)
-            call = replace(await again(), again=again)
+            again = partial(authorize, endpoint, request, services, begun=True)
+            call = replace(await authorize(endpoint, request, services), again=again)
             if endpoint.query is not None:
                 call = replace(call, query=read_query(request, endpoint.query))
             if endpoint.request is not None:

@@ -14,8 +14,10 @@ from loco_spec.version import VERSION, VERSION_HEADER, version_tuple
 MINIMUM_VERSION = "0.1.0"
 
 
-async def authorize(endpoint: Endpoint, request: Request, services: Services) -> Call:
+async def authorize(endpoint: Endpoint, request: Request, services: Services, *, begun: bool = False) -> Call:
     """Check version, token, membership and permission, and find the app.
+
+    `begun`: once more, for an answer that goes on; it is no request of its own, and a token may have run out since.
 
     Raises:
         LocoError: the refusal. Another team's things answer exactly as things that do not exist.
@@ -23,7 +25,7 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services) ->
     check_version(request.headers.get(VERSION_HEADER))
     if endpoint.permission is Permission.PUBLIC:
         return Call(request=request, services=services)
-    caller = await _caller(request, services)
+    caller = await _caller(request, services, begun=begun)
     if endpoint.permission is Permission.ACCOUNT and caller.token.can is not None:
         raise NotAllowed("this is for the person, and the token is a machine's", hint="loco login")
     team_name = request.path_params.get("team")
@@ -74,12 +76,14 @@ def check_version(text: str | None) -> None:
         )
 
 
-async def _caller(request: Request, services: Services) -> Caller:
+async def _caller(request: Request, services: Services, *, begun: bool) -> Caller:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NotSignedIn("you are not signed in", hint="loco login")
     text = token.strip()
-    with services.rates.token(network(request), text):
+    if begun:
+        return await services.login.caller(text, begun=True)
+    with services.rates.token(network(request)):
         caller = await services.login.caller(text, address=address(request), request_id=request_id(request))
     services.rates.use(caller.token.id)
     return caller

@@ -1,15 +1,13 @@
 """How often one may ask: an address before it is known who asks, a token after."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv6Address
 
 from starlette.requests import Request
 
-from loco_server.policy import tokens
-from loco_server.policy.rate import KEYS_MOST, Buckets
+from loco_server.policy.rate import Buckets
 from loco_server.settings import Limits
 from loco_spec.errors import NotSignedIn, TooManyRequests
 
@@ -26,7 +24,6 @@ class Rates:
         self._of_address = Buckets(address, max(address // 4, 1), clock)
         self._tight = Buckets(tight, tight, clock)
         self._of_token = Buckets(token, max(token // 5, 1), clock)
-        self._good: OrderedDict[str, None] = OrderedDict()
 
     def knock(self, address: str, *, signs_in: bool) -> None:
         """Count a request of which nothing is known yet.
@@ -39,27 +36,24 @@ class Rates:
             _refuse(self._tight.take(f"sign-in {address}"), "to sign in from your address")
 
     @contextmanager
-    def token(self, address: str, text: str) -> Iterator[None]:
+    def token(self, address: str) -> Iterator[None]:
         """Look a token up inside; what does not let its holder in counts against the address.
 
-        Where too many did not, no other is looked up, so that the answer tells nothing of it. Only a token that was
-        good a while ago still is: whoever has it knew that, and one bad client does not lock out all at its address.
+        Where too many did not, whoever shows another is told to wait, whether it ended or never was. One that is good
+        is let in all the same: a bad client must not keep out everybody at its address, and with 256 random bits in
+        each token nobody finds one by asking.
 
         Raises:
             TooManyRequests: too many tokens from there were no good.
         """
-        digest, key = tokens.digest(text), f"token {address}"
-        if digest not in self._good:
-            _refuse(self._tight.wait(key), "with tokens that are no good from your address")
+        key = f"token {address}"
+        wait = self._tight.wait(key)
         try:
             yield
         except NotSignedIn:
-            self._good.pop(digest, None)
             self._tight.take(key)
+            _refuse(wait, "with tokens that are no good from your address")
             raise
-        self._good[digest] = self._good.pop(digest, None)
-        if len(self._good) > KEYS_MOST:
-            self._good.popitem(last=False)
 
     def use(self, token_id: str) -> None:
         """Count a request of a token that is known to be good.

@@ -1,7 +1,8 @@
 """A change that is under way, and the event that it leaves: in the transaction that first changes something.
 
-An event is there exactly when something was changed: it is written with that, and rolled back with it. `Audit.change`
-begins and completes a change; `Database.write` takes its part by `one_event`; whoever knows more of it calls `tell`.
+An event is there exactly when rows were written, were it with what they had: it is written and rolled back with them.
+`Audit.change` begins and completes a change; `Database.write` takes its part by `one_event`; whoever knows more of it
+calls `tell`.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from loco_server.records.tables import APPS
 from loco_server.records.tables_access import AUDIT_EVENTS
 from loco_spec.events import ENDED
 
+LISTED, TEXT = 20, 200
+"""So many items of a list, and characters of a text, stand in an event's detail."""
 TOLD = ENDED - {"replaced"}
 """The ends of a deployment that leave an event; `replaced` is the other side of another one's `live`."""
 
@@ -48,7 +51,17 @@ class Change:
         """Give the event's columns; a text is as long as its column takes."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         sizes = {name: getattr(AUDIT_EVENTS.c[name].type, "length", None) for name in found}
-        return {name: value[: sizes[name]] if isinstance(value, str) else value for name, value in found.items()}
+        found = {name: value[: sizes[name]] if isinstance(value, str) else value for name, value in found.items()}
+        return {**found, "detail": {name: _short(value) for name, value in self.detail.items()}}
+
+
+def _short(value: Any) -> Any:
+    """Of a long list or text the beginning: an event is a line, not a copy of the request."""
+    if isinstance(value, list) and len(value) > LISTED:
+        return [*map(_short, value[:LISTED]), f"and {len(value) - LISTED} more"]
+    if isinstance(value, list):
+        return [_short(each) for each in value]
+    return value[:TEXT] if isinstance(value, str) else value
 
 
 UNDER_WAY: ContextVar[Change | None] = ContextVar("change", default=None)

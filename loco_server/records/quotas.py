@@ -32,9 +32,15 @@ class Quotas:
         async with self._database.read() as db:
             return dict(await db.scalar(select(TEAMS.c.quota).where(TEAMS.c.id == team_id)) or {})
 
-    async def set(self, team_id: str, overrides: Mapping[str, int]) -> None:
+    async def change(self, team_id: str, to: Callable[[Mapping[str, int]], Mapping[str, int]]) -> None:
+        """Give a team other overrides, made of those that it has; what `to` raises leaves it as it is."""
+        this = TEAMS.c.id == team_id
         async with self._database.write() as db:
-            await db.execute(update(TEAMS).where(TEAMS.c.id == team_id).values(quota=dict(overrides)))
+            await lock_team(db, team_id)
+            before = dict(await db.scalar(select(TEAMS.c.quota).where(this)) or {})
+            after = dict(to(before))
+            if after != before:
+                await db.execute(update(TEAMS).where(this).values(quota=after))
 
     async def usage(self, team_id: str, without_app: str | None = None) -> TeamUsage:
         async with self._database.read() as db:

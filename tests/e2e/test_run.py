@@ -145,6 +145,17 @@ def test_the_world_deploys_and_is_served_over_tls_and_goes_on_while_the_server_d
         assert astray.status_code == 404
     assert httpx.get(f"https://registry.{DOMAIN}:{world.https}/v2/", verify=world.trusting()).status_code == 401
 
+    # A connection for the API is for the API alone, and says so to a browser that would reuse it.
+    shared = httpx.get(
+        f"https://api.{DOMAIN}:{world.https}/", headers={"host": f"shop.{DOMAIN}"}, verify=world.trusting(), timeout=10
+    )
+    assert shared.status_code == 421
+    # The administrator's sign-in by a file is for the machine itself.
+    offered = world.get("api", "/v1/server").json()["providers"]
+    assert ("local" in offered, httpx.get(f"{stack.url}/v1/server").json()["providers"]) == (False, ["local"])
+    begun = httpx.post(f"https://api.{DOMAIN}:{world.https}/v1/login", json={}, verify=world.trusting())
+    assert (begun.status_code, "run/login" in begun.text) == (400, False)
+
     # From where somebody came is Envoy's word, whatever they claim.
     forged = {"x-forwarded-for": "203.0.113.7", "authorization": f"Bearer {stack.environment['LOCO_TOKEN']}"}
     httpx.get(f"https://api.{DOMAIN}:{world.https}/v1/me", headers=forged, verify=world.trusting()).raise_for_status()

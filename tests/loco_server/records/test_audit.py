@@ -360,3 +360,10 @@ async def write_one_more(records: Records) -> None:
         return
     async with records.audit.change(change()):
         await write(records)
+
+
+async def test_of_a_long_list_and_a_long_text_an_event_keeps_the_beginning(records: Records) -> None:
+    change = Change(actor="ann", action="x", detail={"set": [f"V{n}" for n in range(3000)], "note": "y" * 5000, "n": 1})
+    kept = change.row()["detail"]
+    assert kept["set"] == [*(f"V{n}" for n in range(20)), "and 2980 more"]
+    assert (len(kept["note"]), kept["n"]) == (200, 1)

@@ -89,7 +89,7 @@ async def test_numbers_of_the_last_hour_count_whatever_became_of_them(records: R
 async def test_overrides_are_the_teams_and_come_with_its_use(records: Records) -> None:
     ann, bob = await records.team("ann"), await records.team("bob")
     assert (await records.quotas.get(ann.id), await records.quotas.team_id("ann")) == ({}, ann.id)
-    await records.quotas.set(ann.id, {"cpu": 4000})
+    await records.quotas.change(ann.id, lambda _: {"cpu": 4000})
     assert await records.quotas.get(ann.id) == {"cpu": 4000}
     assert (await records.quotas.usage(ann.id)).overrides == {"cpu": 4000}
     assert (await records.quotas.usage(bob.id)).overrides == {}
@@ -160,3 +160,11 @@ async def test_of_two_numbers_asked_for_at_once_one_is_the_hours_last(records: R
     for index in range(ROUNDS):
         judge = at_most(index + 1, lambda used: len(used.hour))
         assert sorted(await asyncio.gather(number(app, judge), number(other, judge))) == [False, True]
+
+
+async def test_two_changes_at_once_are_both_there(records: Records) -> None:
+    ann = await records.team("ann")
+    await asyncio.gather(
+        *(records.quotas.change(ann.id, lambda had, name=name: {**had, name: 7}) for name in ("cpu", "memory", "apps"))  # type: ignore[misc]
+    )
+    assert await records.quotas.get(ann.id) == {"cpu": 7, "memory": 7, "apps": 7}

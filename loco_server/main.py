@@ -10,6 +10,7 @@ from sqlalchemy import URL
 
 from loco_server.admin import commands as admin
 from loco_server.local import base_images, command
+from loco_server.local import ports as ports_
 from loco_server.records import migrating
 from loco_server.settings import Ports, Public, default_data_dir
 from loco_spec import names
@@ -22,6 +23,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Serve loco: on this machine alone (local), or to the world (run); and look after it (admin).",
 )
 local = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
 app.add_typer(local, name="local", help="The whole platform on this machine: server, edge, registry.")
@@ -73,8 +76,10 @@ def run(
     registry_port: Annotated[int, typer.Option(help="On loopback: this machine's own engine.")] = Ports.registry,
 ) -> None:
     """Serve the world from this machine, over TLS. Its records are in the data folder, or on PostgreSQL."""
+    domain = domain.lower()
     if not names.is_host(domain) or "." not in domain:
         raise UsageError(f'"{domain[:80]}" is no domain', hint="--domain apps.example.com")
+    ports_.ensure_ours(address)
     public = Public(tls_cert.expanduser().absolute(), tls_key.expanduser().absolute(), address, https_port, http_port)
     folder = (data_dir or default_data_dir()).expanduser().absolute()
     ports = Ports(api=api_port, registry=registry_port)

@@ -148,6 +148,11 @@ class Settings:
         return f"http://{self.address}:{self.ports.edge}"
 
     @property
+    def apps_url(self) -> str:
+        """Where apps answer, for people."""
+        return self.edge_url if self.public is None else f"https://{self._at_public('*.')}"
+
+    @property
     def registry_host(self) -> str:
         """As this machine's container engine dials it and as the names of images carry it."""
         return f"{self.address}:{self.ports.registry}"

@@ -59,7 +59,7 @@ def changed(overrides: Mapping[str, int], texts: Sequence[str]) -> dict[str, int
         name, _, value = text.partition("=")
         name = name.replace("-", "_")
         if name not in NAMES:
-            raise UsageError(f'"{text[:60]}" is not NAME=VALUE; the names are {", ".join(NAMES)}', hint="cpu=4")
+            raise UsageError(f'"{text[:60]}": there is no such quota; there is: {", ".join(NAMES)}', hint="cpu=4")
         if value == "default":
             found.pop(name, None)
             continue

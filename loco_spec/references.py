@@ -97,10 +97,17 @@ def prefix(text: str) -> str:
     Raises:
         ValueError: it is none, or not written whole: `python` could be meant as an image and as a folder of them.
     """
-    found = parse(f"{text}/x/x")  # what stands under it; alone a registry would be read as a name
-    if found.is_short:
-        raise ValueError(f'expected it whole, such as "{DEFAULT_DOMAIN}/library/python"; not "{text}"')
-    return f"{found.domain}/{found.path}".removesuffix("/x/x")
+    try:
+        found = parse(f"{text}/x/x")  # what stands under it; alone a registry would be read as a name
+        good = not found.is_short and found.path == found.path.lower()
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(
+            f'expected a registry, or a whole path in one without a tag, such as "{DEFAULT_DOMAIN}/library/python"; '
+            f'not "{text}"'
+        )
+    return f"{found.domain.lower()}/{found.path}".removesuffix("/x/x")
 
 
 def _parts(text: str) -> tuple[str | None, str, str | None]:

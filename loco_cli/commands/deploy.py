@@ -15,7 +15,7 @@ from loco_cli.build.existing import Existing
 from loco_cli.build.image import Folder as BuildFolder
 from loco_cli.build.image import Options as BuildOptions
 from loco_cli.build.push import push
-from loco_cli.client import account, deployments
+from loco_cli.client import account, apps, deployments
 from loco_cli.context import Context, Target, opened
 from loco_cli.following import Follower
 from loco_cli.options import App, Folder, Json, Team, WaitTimeout
@@ -225,10 +225,13 @@ def _told_why(context: Context, item: Deployment, failed: PushFailed) -> LocoErr
     """The registry knows only that it takes nothing any more; the server knows why, where it ended the deployment."""
     try:
         found = deployments.get(context.http, item)
+        suspended = apps.status(context.http, item.team, item.app).suspended
     except NotAllowed as e:
         return e
     except LocoError:
         return failed
+    if suspended is not None:
+        return NotAllowed(f"v{item.number} takes no image any more: {suspended}", hint="ask the operator")
     if found.state not in NEVER_SERVED or not found.reason:
         return failed
     return PushFailed(f"v{item.number} takes no image any more: {found.reason}", hint="loco status, then: loco deploy")

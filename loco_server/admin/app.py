@@ -13,7 +13,6 @@ from starlette.routing import Route
 from loco_server.admin import overview, wire
 from loco_server.http.call import read_body, read_query
 from loco_server.http.problems import defect, problem, request_id
-from loco_server.policy import quota
 from loco_server.records.change import Change
 from loco_server.records.suspensions import Subject
 from loco_server.wiring import Parts
@@ -39,6 +38,7 @@ def admin_app(parts: Parts) -> Starlette:
             _route("DELETE", "/invitations/{invitation}", admin.revoke_invitation),
             _route("POST", "/quotas", admin.quotas),
             _route("GET", "/events", admin.events),
+            _route("GET", "/users", admin.users),
         ]
     )
 
@@ -50,7 +50,8 @@ class Admin:
     async def suspend(self, request: Request) -> wire.Suspended:
         asked = await _body(request, wire.SuspendRequest)
         subject = await self._parts.suspend.subject(asked.kind, asked.name)
-        async with self._change(request, subject, "suspend"):
+        async with self._change(request, subject, "suspend") as change:
+            change.detail["reason"] = asked.reason
             done = await self._parts.suspend.suspend(subject, asked.reason)
         return wire.Suspended(
             kind=subject.kind, name=subject.name, reason=done.reason, apps=done.apps, pushes=done.pushes
@@ -101,12 +102,21 @@ class Admin:
             quotas=tuple(
                 wire.QuotaLine(
                     name=name,
-                    used=None if use.used is None else quota.worded(name, use.used),
-                    limit=quota.worded(name, use.limit),
+                    used=use.used,
+                    limit=use.limit,
                     own=use.overridden,
                 )
                 for name, use in found.quotas.items()
             ),
+        )
+
+    async def users(self, request: Request) -> wire.Users:
+        del request
+        return wire.Users(
+            users=tuple(
+                wire.User(login=user.login, email=email, identities=identities, suspended=user.suspended)
+                for user, email, identities in await self._parts.people.all()
+            )
         )
 
     async def events(self, request: Request) -> AuditEvents:

@@ -11,13 +11,16 @@ from loco_server.admin.client import ROTATION_SECONDS, Socket
 from loco_server.settings import Settings, default_data_dir
 from loco_spec import teams
 from loco_spec.audit import AuditEvents
+from loco_spec.errors import UsageError
+
+NOTE_MAX = 200
 
 group = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Look after the running server: suspend, resume, overview, rotate-keys, invite, quota, events.",
+    help="Look after the running server: suspend, resume, overview, users, quota, events, invite, rotate-keys.",
 )
 
 Subject = Annotated[Literal["team", "user", "app"], typer.Argument(help="team, user or app.", metavar="KIND")]
@@ -79,6 +82,8 @@ def rotate_keys(context: typer.Context, json: Json = False) -> None:
 @group.command()
 def invite(context: typer.Context, note: Note = None, json: Json = False) -> None:
     """Make a code that lets one person sign up, within seven days."""
+    if note is not None and len(note) > NOTE_MAX:
+        raise UsageError(f"--note has {NOTE_MAX} characters at the most")
     asked = wire.InviteRequest(note=note)
     _result(_socket(context).post("/invitations", teams.InvitationCreated, asked), as_json=json)
 
@@ -97,6 +102,12 @@ def quota(context: typer.Context, team: Team, changes: Changes = None, json: Jso
     """Show what a team has and may have; NAME=VALUE gives it another quota, NAME=default takes that back."""
     asked = wire.QuotaRequest(team=team, changes=tuple(changes or ()))
     _result(_socket(context).post("/quotas", wire.Quotas, asked), as_json=json)
+
+
+@group.command()
+def users(context: typer.Context, json: Json = False) -> None:
+    """List everybody who has an account, with what they sign in by."""
+    _result(_socket(context).get("/users", wire.Users), as_json=json)
 
 
 @group.command()

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from loco_server.admin import wire
 from loco_spec import teams
 from loco_spec.audit import AuditEvent, AuditEvents
+from loco_spec.quota import worded
 from loco_spec.values import human_bytes
 
 
@@ -58,7 +59,7 @@ def _(value: wire.Overview) -> list[str]:
 @lines.register
 def _(value: wire.Rotated) -> list[str]:
     begun = "finished a rotation that was cut short" if value.resumed else "rotated"
-    found = [f"{begun}: {value.values} values are sealed with the key {value.key_id}"]
+    found = [f"{begun}: {value.values} value{'' if value.values == 1 else 's'} sealed with the key {value.key_id}"]
     if value.unneeded:
         found.append(f"nothing needs these keys any more: {', '.join(value.unneeded)}")
     return found
@@ -84,12 +85,24 @@ def _(value: teams.Invitations) -> list[str]:
 
 
 @lines.register
+def _(value: wire.Users) -> list[str]:
+    return [
+        _printable(
+            f"{item.login}  {' '.join(item.identities)}{f'  {item.email}' if item.email else ''}"
+            f"{'' if item.suspended is None else f'  suspended: {item.suspended}'}"
+        )
+        for item in value.users
+    ]
+
+
+@lines.register
 def _(value: wire.Quotas) -> list[str]:
     head = f"{'quota':<20}  {'used':>8}  {'most':>8}"
     return [
         head,
         *(
-            f"{item.name:<20}  {item.used or '-':>8}  {item.limit:>8}{'  (its own)' if item.own else ''}"
+            f"{item.name:<20}  {'-' if item.used is None else worded(item.name, item.used):>8}"
+            f"  {worded(item.name, item.limit):>8}{'  (its own)' if item.own else ''}"
             for item in value.quotas
         ),
     ]
@@ -102,7 +115,16 @@ def _(value: AuditEvents) -> list[str]:
 
 def _event(item: AuditEvent) -> str:
     words = [f"{item.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", item.actor, item.action, item.subject]
-    words += [] if item.outcome == "done" else [f"({item.outcome or 'under way'})"]
+    known = {name: each for name, each in item.detail.items() if each not in (None, [], "")}
+    detail = "; ".join(
+        f"{name} {', '.join(map(str, each)) if isinstance(each, list) else each}" for name, each in known.items()
+    )
+    words += [f"({detail})"] if detail else []
+    words += [] if item.outcome == "done" else [f": {item.outcome or 'not completed'}"]
     words += [item.address] if item.address else []
-    # What people call themselves and their things must not steer the operator's terminal.
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in " ".join(words))
+    return _printable(" ".join(words))
+
+
+def _printable(text: str) -> str:
+    """What people call themselves and their things must not steer the operator's terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -79,6 +79,18 @@ class InviteRequest(_Value):
     note: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
+class User(_Value):
+    login: str
+    email: str | None
+    identities: tuple[str, ...]
+    """By what they sign in: `github:583231`."""
+    suspended: str | None
+
+
+class Users(_Value):
+    users: tuple[User, ...]
+
+
 class EventsQuery(_Value):
     team: str | None = None
     limit: Annotated[int, Field(ge=1, le=LIMIT_MOST)] = LIMIT
@@ -91,9 +103,10 @@ class QuotaRequest(_Value):
 
 class QuotaLine(_Value):
     name: str
-    used: str | None
+    used: int | None
     """None: it is judged one by one, as an image's size is."""
-    limit: str
+    limit: int
+    """cpu is in thousandths of a processor, sizes are in bytes."""
     own: bool
     """The team's own, and not what every team has."""
 

@@ -156,6 +156,7 @@ class Login:
                 await self._invitations.fulfil(claimed, user)
         elif identity.email is not None:
             await self._people.signed_in(identity.provider, identity.subject, identity.login, identity.email)
+        tell(actor=user.login, subject=user.login)
         refuse_suspended(user)
         return user
 

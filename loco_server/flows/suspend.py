@@ -77,7 +77,9 @@ class Suspend:
         """
         found = await self._suspensions.find(kind, name)
         if found is None:
-            hint = "an app's name is TEAM/APP" if kind == "app" and "/" not in name else "loco-server admin overview"
+            hint = "loco-server admin users" if kind == "user" else "loco-server admin overview"
+            if kind == "app" and "/" not in name:
+                hint = "an app's name is TEAM/APP"
             raise NotFound(f"there is no {kind} {name[:80]}", hint=hint)
         return found
 

@@ -123,7 +123,8 @@ class ManageTeams:
             NotFound: there is none such.
         """
         if not await self._invitations.revoke(None if team is None else team.id, invitation_id):
-            raise NotFound(f"there is no open invitation {invitation_id}", hint="loco teams invitations")
+            hint = "loco-server admin invitations" if team is None else "loco teams invitations"
+            raise NotFound(f"there is no open invitation {invitation_id}", hint=hint)
 
     async def offer(self, code: str) -> InvitationRecord:
         """Look at an invitation without using it up.

@@ -44,8 +44,12 @@ def add(reference: str, path: Path) -> str:
     if entry in there:
         raise Conflict(f"{path} lists {name} with these layers already", hint=f"docker pull {name}, and add it again")
     text = tomli_w.dumps({"base": [{"name": entry.name, "layers": list(entry.layers)}]})
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"\n{text}" if there else text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"\n{text}" if there else text)
+    except OSError as e:
+        raise UsageError(f"{path} cannot be written: {e.strerror}", hint="--file FILE") from e
     return (
         f"{path} lists {name} ({len(entry.layers)} layer{'s' if len(entry.layers) > 1 else ''}); the server reads it at"
         f" its start, where LOCO_BASE_IMAGES={path}"

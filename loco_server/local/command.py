@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -195,7 +196,7 @@ def _detach(settings: Settings) -> int:
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True
         )
     deadline = time.monotonic() + START_SECONDS
-    while not _answers(settings):
+    while not _answers(settings, process.pid):
         if process.poll() is not None:
             raise _not_started(log)
         if time.monotonic() > deadline:
@@ -216,10 +217,16 @@ def _not_started(log: Path) -> LocoError:
     return ServerFault(message, hint=hints[-1] if hints else f"look at {log}")
 
 
-def _answers(settings: Settings) -> bool:
+def _answers(settings: Settings, pid: int) -> bool:
+    """Whether that process is the server that answers: another one may have the port."""
+    found = holder(settings.data_dir)
+    if found is None or found.pid != pid:
+        return False
     try:
+        with socket.socket(socket.AF_UNIX) as own:  # bound after the port, which was free then
+            own.connect(str(settings.admin_socket))
         return httpx.get(f"{settings.api_url}/v1/server", timeout=1, trust_env=False).status_code == 200
-    except httpx.TransportError:
+    except (OSError, httpx.TransportError):
         return False
 
 
@@ -241,7 +248,7 @@ def _taken(settings: Settings, found: Holder | None) -> LocoError:
     who = f" (pid {found.pid}, {found.api_url})" if found is not None else ""
     return Conflict(
         f"another loco-server serves {settings.data_dir}{who}",
-        hint="loco-server local stop, or another --data-dir",
+        hint=f"loco-server local stop --data-dir {settings.data_dir}, or another --data-dir",
     )
 
 

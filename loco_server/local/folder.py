@@ -54,6 +54,22 @@ def make(settings: Settings) -> None:
         raise UsageError(f"the data folder {data_dir} cannot be used: {e.strerror}", hint="--data-dir") from e
 
 
+def claim(settings: Settings) -> None:
+    """Once the folder is ours: remember that it serves the world, and let no `local` take it over by one wrong word.
+
+    Raises:
+        Conflict: it does, and this server would not.
+    """
+    mark = settings.run_dir / "public"
+    if settings.public is not None:
+        mark.write_text(settings.domain, encoding="utf-8")
+    elif mark.exists():
+        raise Conflict(
+            f"{settings.data_dir} serves {mark.read_text(encoding='utf-8')} to the world (loco-server run)",
+            hint=f"loco-server run; or another --data-dir; or, to end that for good: rm {mark}",
+        )
+
+
 def exists(data_dir: Path) -> bool:
     """Whether an installation was ever started in the folder."""
     return (data_dir / "loco.db").exists()
@@ -132,7 +148,8 @@ def refuse_old(settings: Settings) -> None:
     elif found != head:
         raise Conflict(
             f"the records in {_where(settings)} have the schema {found}, and this loco needs {head}",
-            hint="back them up, then: loco-server migrate",
+            hint="back them up, then: loco-server migrate"
+            + (f" --data-dir {settings.data_dir}" if settings.database is None else ""),
         )
 
 

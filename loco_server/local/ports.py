@@ -2,9 +2,25 @@
 
 import socket
 from contextlib import suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 
-from loco_spec.errors import Conflict
+from loco_spec.errors import Conflict, UsageError
+
+
+def ensure_ours(address: str) -> None:
+    """See that something can be listened to at the address at all.
+
+    Raises:
+        UsageError: it is none of this machine's.
+    """
+    try:
+        with socket.socket() as probe:
+            probe.bind((str(IPv4Address(address)), 0))
+    except (ValueError, OSError) as e:
+        raise UsageError(
+            f'"{address[:80]}" is no IPv4 address of this machine', hint="--address 0.0.0.0 is all of them"
+        ) from e
 
 
 def ensure_free(address: str, port: int, flag: str) -> None:

@@ -84,6 +84,7 @@ class LocalServer:
         api_socket = self._listen_tcp()
         internal_socket = _listen_unix(settings.internal_socket)
         admin_socket = _listen_unix(settings.admin_socket)
+        folder.claim(settings)
         folder.forget_sign_ins(settings)
         if settings.public is None:
             folder.migrate(settings, say=self._say)
@@ -122,7 +123,7 @@ class LocalServer:
             await self._listen(stack, behind_envoy(serves), _listen_unix(settings.api_socket))
             self._in_background(stack, certificate.watch())
         self._serving = True
-        self._say(f"serving: {settings.public_api_url} (apps: {settings.edge_url}, data: {settings.data_dir})")
+        self._say(f"serving: {settings.public_api_url} (apps: {settings.apps_url}, data: {settings.data_dir})")
         for work in (
             parts.worker.run(),
             parts.housekeeping.run(),

@@ -11,6 +11,11 @@ from loco_spec.values import human_bytes
 
 __all__ = ["NAMES", "Quota", "changed", "effective", "refuse", "worded"]
 
+_LESS = {
+    "replicas": "fewer replicas under [scale]",
+    "cpu": "less cpu under [resources], or fewer replicas under [scale]",
+    "memory": "less memory under [resources], or fewer replicas under [scale]",
+}
 _OPERATOR = "ask the operator of this server for more"
 
 
@@ -55,9 +60,9 @@ def refuse(
         others, limit = used.others[name], asdict(quota)[name]
         if others + wanted > limit and wanted > used.own[name]:
             raise Refused(
-                f"{app} asks for {name} {worded(name, wanted)} with its most replicas, the other apps of team {team} "
-                f"have {worded(name, others)}, and the team's quota is {worded(name, limit)}",
-                hint=f"replicas = 1 or less of [resources] in loco.toml, loco destroy an app, or {_OPERATOR}",
+                f"{app} may come to {name} {worded(name, wanted)} with all its replicas; team {team} may have "
+                f"{worded(name, limit)} in all, and its other apps have {worded(name, others)} of it",
+                hint=f"{_LESS[name]} in loco.toml, loco destroy an app, or {_OPERATOR}",
             )
     if number and len(used.hour) >= quota.deployments_per_hour:
         # So many must leave the hour that one is free. With a quota of none at all, no waiting helps.

@@ -39,7 +39,7 @@ class Subject:
     """`ann`, `acme`, `acme/shop`."""
     suspended: str | None
     team_id: str | None = None
-    """Whose events tell of it; None: a person's, who may be in many teams."""
+    """Whose events tell of it: of a person the personal one, which goes with them."""
 
 
 class Suspensions:
@@ -50,7 +50,8 @@ class Suspensions:
         """Look somebody up by the name that an operator types; an app's is `acme/shop`."""
         team, _, app = name.partition("/")
         if kind == "user":
-            wanted = select(USERS).where(USERS.c.login == name)
+            personal = select(TEAMS.c.id).where(TEAMS.c.personal_of == USERS.c.id).scalar_subquery()
+            wanted = select(USERS, personal.label("team_id")).where(USERS.c.login == name)
         elif kind == "team":
             wanted = select(TEAMS).where(TEAMS.c.name == name)
         else:
@@ -61,8 +62,7 @@ class Suspensions:
             row = (await db.execute(wanted)).first()
         if row is None:
             return None
-        of_team = {"team": row.id, "app": getattr(row, "team_id", None)}.get(kind)
-        return Subject(kind, row.id, name, reason(row), of_team)
+        return Subject(kind, row.id, name, reason(row), row.id if kind == "team" else row.team_id)
 
     async def set(self, subject: Subject, why: str | None) -> None:
         """Suspend for a reason, or (None) resume. The pull tickets of the apps that it is about end either way."""

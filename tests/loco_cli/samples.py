@@ -11,7 +11,8 @@ from loco_spec.events import DeploymentEvent, LogBatch, LogLine
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 DIGEST = "sha256:" + "d" * 64
 IMAGE = "sha256:" + "1" * 64
-DEPLOYMENTS = "/v1/teams/ann/apps/shop/deployments"
+APP = "/v1/teams/ann/apps/shop"
+DEPLOYMENTS = f"{APP}/deployments"
 APP = "/v1/teams/ann/apps/shop"
 
 THE_SERVER = api.Server(
@@ -40,6 +41,10 @@ def me(**more: Any) -> api.Me:
 def deployment(state: str = "live", number: int = 3, **more: Any) -> api.Deployment:
     given = {"team": "ann", "app": "shop", "created_by": "ann", "created_at": NOW, "urls": ("http://shop.localhost",)}
     return api.Deployment(state=state, number=number, **{**given, **more})
+
+
+def status(**more: Any) -> api.AppStatus:
+    return api.AppStatus(team="ann", app="shop", **more)
 
 
 def created(state: str = "created", number: int = 3, **more: Any) -> api.DeploymentCreated:

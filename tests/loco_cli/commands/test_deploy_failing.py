@@ -8,7 +8,7 @@ from loco_spec.errors import Conflict, ImageRefused, LocoError, NotAllowed
 from tests.loco_cli.build.docker import BUILT, Docker
 from tests.loco_cli.commands.deploying import ENGINE, ON_THE_WAY, URL, V3, cancels, rolls, takes, use
 from tests.loco_cli.conftest import Loco
-from tests.loco_cli.samples import DIAGNOSIS, created, deployment, me
+from tests.loco_cli.samples import APP, DIAGNOSIS, created, deployment, me, status
 from tests.loco_cli.server import Server, cut
 
 pytestmark = pytest.mark.usefixtures("signed_in", "clock", "shop")
@@ -89,6 +89,7 @@ def test_what_fails_before_the_image_is_there_is_cancelled_on_the_server(
     use(monkeypatch, docker)
     takes(server)
     server.answers(f"GET {V3}", deployment("created"), is_optional=True)  # after a push: why did it fail?
+    server.answers(f"GET {APP}", status(), is_optional=True)
     cancels(server)
     found = loco("deploy", *ENGINE)
     assert (found.code, found.out) == (code, "")
@@ -96,16 +97,30 @@ def test_what_fails_before_the_image_is_there_is_cancelled_on_the_server(
     assert server.asked[-1] == f"POST {V3}/cancel"
 
 
+@pytest.mark.parametrize(
+    ("reason", "suspended", "code", "hint"),
+    [
+        ("cancelled; nothing was changed", None, 3, "loco status, then: loco deploy"),
+        ("team ann is suspended: mines coins", "team ann is suspended: mines coins", 4, "ask the operator"),
+    ],
+)
 def test_a_push_that_the_server_has_ended_is_told_with_the_servers_reason(
-    server: Server, loco: Loco, monkeypatch: pytest.MonkeyPatch
+    server: Server,
+    loco: Loco,
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str,
+    suspended: str | None,
+    code: int,
+    hint: str,
 ) -> None:
     use(monkeypatch, Docker(pushes=[[{"error": "unauthorized: the ticket is wrong, or it has ended"}]]))
     takes(server)
-    server.answers(f"GET {V3}", deployment("cancelled", reason="team ann is suspended: mines coins"))
-    server.refuses(f"POST {V3}/cancel", NotAllowed("team ann is suspended: mines coins"))
+    server.answers(f"GET {V3}", deployment("cancelled", reason=reason))
+    server.answers(f"GET {APP}", status(suspended=suspended))
+    server.refuses(f"POST {V3}/cancel", NotAllowed("whatever"))
     found = loco("deploy", *ENGINE)
-    assert found.code == 3
-    assert "error: v3 takes no image any more: team ann is suspended: mines coins\n" in found.err
+    assert found.code == code
+    assert f"error: v3 takes no image any more: {reason}\nnext: {hint}\n" in found.err
 
 
 def test_a_push_of_somebody_who_is_out_by_now_is_told_with_that(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from loco_cli.ui import render_events
 from loco_spec.audit import AuditEvent, AuditEvents
 from loco_spec.errors import NotAllowed
 from tests.loco_cli.conftest import Clock, Loco
@@ -30,7 +31,7 @@ def test_the_newest_hundred_of_the_own_team_are_shown_a_line_each(server: Server
         LINE.rstrip(),
         "2030-01-02T03:04:05Z loco deployment.live shop v1",
         "2030-01-02T03:04:05Z ann deployment.image shop v1: image-refused  10.0.0.1",
-        "2030-01-02T03:04:05Z ann app.destroy shop: under way  10.0.0.1",
+        "2030-01-02T03:04:05Z ann app.destroy shop: not completed  10.0.0.1",
     ]
 
 
@@ -40,15 +41,29 @@ def test_of_one_app_and_so_many_as_are_asked_for(server: Server, loco: Loco) -> 
     assert (found.code, found.out) == (0, "no events\n")
 
 
-def test_a_line_is_one_of_a_terminal_however_people_call_things(server: Server, loco: Loco) -> None:
-    long = change(1, actor=f"ann ({'c' * 80})", action="session.revoke-others", subject="s" * 300)
-    server.answers(f"GET {EVENTS}?limit=100", AuditEvents(events=(long,)))
-    [line] = loco("events", "-t", "acme").out.splitlines()
-    assert len(line) <= 100
-    assert (line.count("…"), line.endswith("10.0.0.1")) == (2, True)
-    server.answers(f"GET {EVENTS}?limit=100", AuditEvents(events=(change(1, subject="s" * 300),)))
-    [line] = loco("events", "-t", "acme").out.splitlines()
-    assert len(line) == 80
+def test_a_file_gets_whole_lines_with_what_was_changed(server: Server, loco: Loco) -> None:
+    long = change(1, actor=f"ann ({'c' * 80})", action="variables.change", subject="s" * 300)
+    told = long.model_copy(update={"detail": {"set": ["A", "B"], "unset": [], "role": "admin", "digest": "sha256:1"}})
+    server.answers(f"GET {EVENTS}?limit=100", AuditEvents(events=(told,)))
+    [found] = loco("events", "-t", "acme").out.splitlines()
+    start = f"2030-01-02T03:04:05Z ann ({'c' * 80}) variables.change {'s' * 300}"
+    assert found == f"{start} (set A, B; role admin)  10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        ("shop v12", "shop v12 (set SECRET, ANOTHER)"),
+        (f"{'b' * 40} v2", f"{'b' * 27}… v2"),
+        ("s" * 300, f"{'s' * 30}…"),
+    ],
+)
+def test_a_terminal_gets_what_fits_and_of_a_deployment_its_number(subject: str, shown: str) -> None:
+    event = change(1, action="deployment.live", subject=subject)
+    event = event.model_copy(update={"detail": {"set": ["SECRET", "ANOTHER"]}})
+    found = render_events.line(event, width=82)
+    assert found == f"2030-01-02T03:04:05Z ann deployment.live {shown}  10.0.0.1"
+    assert len(found) <= 82
 
 
 def test_what_people_call_things_cannot_steer_the_terminal(server: Server, loco: Loco) -> None:

@@ -144,7 +144,7 @@ def test_the_keys_are_rotated_and_the_count_is_told(server: Operated, apps: dict
     server.do(variables.change(apps["ann"].id, {"A": "1", "B": "2"}, (), by="ann"))
     before = (server.settings.keys_dir / "variables.keys").read_text()
     said = admin("rotate-keys").out
-    assert said.startswith("rotated: 2 values are sealed with the key ")
+    assert said.startswith("rotated: 2 values sealed with the key ")
     assert (server.settings.keys_dir / "variables.keys").read_text() != before
     assert server.do(variables.values(apps["ann"].id, {"A": 1, "B": 1})) == {"A": "1", "B": "2"}
 
@@ -243,7 +243,7 @@ def test_what_the_operator_does_stands_in_the_trail_and_the_team_sees_its_own(
     assert all(item["request_id"] for item in found if item["actor"] == "operator")
     of_team = server.do(server.parts.audit.read(apps["ann"].team_id, None, None, 100))
     assert [each.action for each in of_team] == ["app.suspend", "app.resume", "team.quota"]
-    assert of_team[-1].detail == {"changes": ["cpu=4"]}
+    assert [each.detail for each in of_team] == [{"reason": "mines coins"}, {}, {"changes": ["cpu=4"]}]
     assert [item["action"] for item in json.loads(admin("events", "--team", "ann", "--json").out)["events"]] == [
         "app.suspend",
         "app.resume",
@@ -274,3 +274,26 @@ def test_quotas_are_shown_given_and_taken_back(server: Operated, apps: dict[str,
     refused = admin("quota", "eve", "planets=9")
     assert (refused.code, refused.out) == (USAGE, "")
     assert admin("quota", "nobody").code == NOT_FOUND
+
+
+def test_everybody_is_found_by_what_they_sign_in_by(server: Operated, apps: dict[str, AppRecord], admin: Admin) -> None:
+    server.do(server.records.people.signed_in("github", "583231", "octocat", "octo@example.com"))
+    admin("suspend", "user", "octocat", "--reason", "is somebody else")
+    found = json.loads(admin("users", "--json").out)["users"]
+    assert found[-1] == {
+        "login": "octocat",
+        "email": "octo@example.com",
+        "identities": ["github:583231"],
+        "suspended": "is somebody else",
+    }
+    screen = admin("users").out
+    assert "octocat  github:583231  octo@example.com  suspended: is somebody else\n" in screen
+    assert "ann  local:ann\n" in screen
+    # The events of a personal team tell of its person's suspension.
+    [event] = json.loads(admin("events", "--team", "octocat", "--json").out)["events"]
+    assert (event["action"], event["detail"]) == ("user.suspend", {"reason": "is somebody else"})
+
+
+def test_a_note_that_is_too_long_is_refused_before_anybody_is_asked(folder: Path, admin: Admin) -> None:
+    done = admin("invite", "--note", "x" * 201)
+    assert (done.code, done.err) == (USAGE, "error: --note has 200 characters at the most\n")

@@ -68,7 +68,7 @@ async def test_an_image_that_comes_after_another_app_took_the_room_fails_with_th
     first, second = await created(ann, app="one", spec=half), await created(ann, app="shop", spec=half)
     assert (await push(server, ann, first)).status_code == 200
     error = no(await push(server, ann, second))
-    assert "the other apps of team ann have 0.75" in error.message
+    assert "its other apps have 0.75 of it" in error.message
     assert await newest(server) == ("failed", error.message)
     assert await newest(server, "one") == ("accepted", None)
 

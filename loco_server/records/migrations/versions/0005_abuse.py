@@ -14,6 +14,7 @@ _HOSTS_TEAM = "fk_hosts_team_id_teams"
 def upgrade() -> None:
     op.add_column("deployments", sa.Column("creator_id", sa.String(length=10), nullable=True))
     op.add_column("audit_events", sa.Column("outcome", sa.String(length=40), nullable=True))
+    op.execute("UPDATE audit_events SET outcome = 'done'")  # what was written before was written at the end
     with op.batch_alter_table("hosts") as batch_op:
         batch_op.drop_constraint(_HOSTS_TEAM, type_="foreignkey")
         batch_op.alter_column("team_id", existing_type=sa.String(length=10), nullable=True)

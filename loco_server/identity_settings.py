@@ -14,6 +14,17 @@ ISSUERS: Mapping[str, str] = MappingProxyType(
     {"https://token.actions.githubusercontent.com": "github", "https://gitlab.com": "gitlab"}
 )
 """Who signs the identities of CI jobs, and what kind of tokens they are."""
+VARIABLES = frozenset(
+    {
+        "LOCO_SIGN_UP",
+        "LOCO_SIGN_UP_DOMAINS",
+        "LOCO_SIGN_UP_ORGANIZATIONS",
+        "LOCO_ALLOWED_USERS",
+        "LOCO_ALLOWED_REPOSITORIES",
+        "LOCO_ALLOWED_IMAGES",
+    }
+)
+"""Those that let somebody or something in."""
 SIGN_UP_MODES = ("open", "invited", "domain", "organization")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from loco_server.identity_settings import IdentitySettings, identity_settings
+from loco_server.identity_settings import VARIABLES, IdentitySettings, identity_settings
 from loco_spec.quota import Quota, read
 
 
@@ -194,6 +194,7 @@ def local_settings(
     Raises:
         ValueError: a variable does not have the form it needs; the message names it.
     """
+    _refuse_misspelt(environment)
     subnets = environment.get("LOCO_SUBNETS")
     bases = environment.get("LOCO_BASE_IMAGES")
     secret_keys = environment.get("LOCO_SECRET_KEYS_FILE")
@@ -238,6 +239,18 @@ _OTHERS = {
     "LOCO_RATE_PER_TOKEN": "requests_per_token",
     "LOCO_RATE_PER_ADDRESS": "requests_per_address",
 }
+
+
+_GUARDS = ("LOCO_ALLOWED_", "LOCO_SIGN_UP", "LOCO_TEAM_", "LOCO_RATE_")
+"""What such a variable lets in or holds back would be open by one wrong letter, and nobody would see it."""
+
+
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    known = {*_TEAM, *_OTHERS, *VARIABLES}
+    for name in sorted(environment):
+        if name.startswith(_GUARDS) and name not in known:
+            there = ", ".join(sorted(each for each in known if each.startswith(_GUARDS)))
+            raise ValueError(f"there is no {name}; there is: {there}")
 
 
 def _numbers(environment: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, int]:

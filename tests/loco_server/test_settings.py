@@ -81,3 +81,9 @@ def test_the_data_folder_is_the_variables_else_under_the_xdg_folder(monkeypatch:
     assert default_data_dir({"LOCO_DATA_DIR": "/srv/loco", "XDG_DATA_HOME": "/x"}) == Path("/srv/loco")
     assert default_data_dir({"XDG_DATA_HOME": "/x"}) == Path("/x/loco")
     assert default_data_dir({}) == Path("/home/ann/.local/share/loco")
+
+
+@pytest.mark.parametrize("name", ["LOCO_TEAM_CPUS", "LOCO_ALLOWED_USER", "LOCO_RATE_TOKEN", "LOCO_SIGN_UP_DOMAIN"])
+def test_a_guard_that_is_misspelt_stops_the_start_instead_of_standing_open(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"there is no {name}; there is: LOCO_ALLOWED_IMAGES, "):
+        local_settings(tmp_path, Ports(), {name: "x"})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -13,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.stack import QUICK, Clock, Stack, httpd
-from tests.e2e.test_bad_push import large, uploading
+from tests.e2e.stack import BIN, QUICK, Clock, Stack, httpd
+from tests.e2e.test_bad_push import child, large, uploading
 from tests.e2e.test_push import Ticket
 from tests.waiting import eventually
 
@@ -189,11 +190,27 @@ def test_a_deploy_in_the_middle_of_its_push_is_told_why_it_ends(own_stack: Stack
     folder = httpd(stack, "mine")
     stack.loco("deploy", cwd=folder)
     large(folder, 120)
-    with stack.begin("deploy", cwd=folder) as deploy:
+    name, registry = team(stack), child(stack, "registry")
+    argv = [
+        BIN / "loco-server",
+        "admin",
+        "--data-dir",
+        stack.data_dir,
+        "suspend",
+        "team",
+        name,
+        "--reason",
+        "asks for it",
+    ]
+    with stack.client() as client, stack.begin("deploy", cwd=folder) as deploy:
         eventually(lambda: uploading(stack, folder), within=30)
-        admin(stack, "suspend", "team", team(stack), "--reason", "asks for money")
-        assert deploy.ended(within=60) != 0
-    assert f"team {team(stack)} is suspended: asks for money" in deploy.said
+        os.kill(registry, signal.SIGSTOP)  # so that the upload is not over before the suspension
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL, env=stack.env()) as suspending:
+            eventually(lambda: client.get(f"/v1/teams/{name}/apps/mine").json()["suspended"], within=30)
+            os.kill(registry, signal.SIGCONT)
+            assert suspending.wait(30) == 0
+        assert deploy.ended(within=60) == NOT_ALLOWED, deploy.said
+    assert f"team {name} is suspended: asks for it\nnext: ask the operator\n" in deploy.said
     assert "Traceback" not in deploy.said
     assert running("mine") == []
 

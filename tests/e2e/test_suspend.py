@@ -191,17 +191,8 @@ def test_a_deploy_in_the_middle_of_its_push_is_told_why_it_ends(own_stack: Stack
     stack.loco("deploy", cwd=folder)
     large(folder, 120)
     name, registry = team(stack), child(stack, "registry")
-    argv = [
-        BIN / "loco-server",
-        "admin",
-        "--data-dir",
-        stack.data_dir,
-        "suspend",
-        "team",
-        name,
-        "--reason",
-        "asks for it",
-    ]
+    command = ("suspend", "team", name, "--reason", "asks for it")
+    argv = [str(BIN / "loco-server"), "admin", "--data-dir", str(stack.data_dir), *command]
     with stack.client() as client, stack.begin("deploy", cwd=folder) as deploy:
         eventually(lambda: uploading(stack, folder), within=30)
         os.kill(registry, signal.SIGSTOP)  # so that the upload is not over before the suspension

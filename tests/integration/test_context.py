@@ -30,11 +30,14 @@ Found = dict[str, tuple[str, int, str | bytes]]
 """path → kind, mode, and target or content."""
 
 
+_ANY_BEFORE = re.compile(r"\*\*[^/*\s]")
+
+
 @dataclass(frozen=True)
 class Cli:
     argv: tuple[str, ...]
     reads_exceptions: bool
-    """A CLI before version 23 walks otherwise where a `!` takes something back."""
+    """A CLI before version 23 walks otherwise where a `!` takes something back, and does not find `ab` by `**b`."""
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +188,8 @@ def test_generated_folders_are_sent_as_the_docker_cli_sends_them(
         prepare(context, tree, lines)
         archived = ours(context)
         assert by_engine(engine, docker_client, context) == archived
-        if not takes_back or cli.reads_exceptions:
+        read_otherwise = takes_back or any(_ANY_BEFORE.search(line) for line in lines)
+        if cli.reads_exceptions or not read_otherwise:
             seen = seen_by_copy(context)
             assert without_contradictions(by_cli(cli, context), seen, context) == seen
             compared += 1

@@ -146,8 +146,13 @@ def device_code(answer: Mapping[str, Any], name: str, *, uri: str = "verificatio
     return found
 
 
-def poll_error(answer: Mapping[str, Any], name: str, interval: int) -> Outcome:
-    """Read the error of a poll (RFC 8628, 3.5, and what GitHub and Google say beside it)."""
+def poll_outcome(answer: object, name: str, *, member: str, interval: int) -> Granted | Outcome:
+    """Read a poll: the token that `member` has, or an error (RFC 8628, 3.5, and what the two say beside it)."""
+    if not isinstance(answer, dict):
+        return Down(f"{name} answered with what is no outcome of a sign-in")
+    granted = answer.get(member)
+    if isinstance(granted, str) and granted:
+        return Granted(granted)
     error = answer.get("error")
     if error == "authorization_pending":
         return Pending(interval)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from loco_server.identity.base import Disabled, Down, Identity, Outcome
-from loco_server.identity.device import DISABLED, GRANT, DeviceCode, DeviceFlow, Granted, device_code, poll_error
+from loco_server.identity.device import DISABLED, GRANT, DeviceCode, DeviceFlow, Granted, device_code, poll_outcome
 from loco_server.identity.outside import Outside
 from loco_server.identity_settings import GitHubSettings
 
@@ -48,11 +48,7 @@ class GitHub(DeviceFlow):
         found = await self._outside.post(f"{self._settings.url}/login/oauth/access_token", form)
         if isinstance(found, Down):
             return found
-        _, answer = found
-        if not isinstance(answer, dict):
-            return Down("GitHub answered with what is no outcome of a sign-in")
-        token = answer.get("access_token")
-        return Granted(token) if isinstance(token, str) and token else poll_error(answer, "GitHub", interval)
+        return poll_outcome(found[1], "GitHub", member="access_token", interval=interval)
 
     async def who(self, granted: Granted) -> Identity | Outcome:
         found = await self._get("/user", granted)

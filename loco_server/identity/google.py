@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 
 from loco_server.identity.base import Disabled, Down, Identity, IdentityTokens, Outcome, Unbelievable, Wrong
-from loco_server.identity.device import DISABLED, GRANT, DeviceCode, DeviceFlow, Granted, device_code, poll_error
+from loco_server.identity.device import DISABLED, GRANT, DeviceCode, DeviceFlow, Granted, device_code, poll_outcome
 from loco_server.identity.outside import Outside
 from loco_server.identity_settings import GoogleSettings
 
@@ -53,11 +53,7 @@ class Google(DeviceFlow):
         found = await self._outside.post(f"{self._settings.url}/token", form)
         if isinstance(found, Down):
             return found
-        _, answer = found
-        if not isinstance(answer, dict):
-            return Down("Google answered with what is no outcome of a sign-in")
-        token = answer.get("id_token")
-        return Granted(token) if isinstance(token, str) and token else poll_error(answer, "Google", interval)
+        return poll_outcome(found[1], "Google", member="id_token", interval=interval)
 
     async def who(self, granted: Granted) -> Identity | Outcome:
         found = await self._tokens.read(granted.token)

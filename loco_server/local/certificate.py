@@ -45,7 +45,7 @@ class Certificate:
         """
         self.watched.mkdir(mode=0o700, exist_ok=True)
         found = self._read()
-        self._ends = check(*found, domain=self._domain, where=str(self._public.certificate), now=datetime.now(UTC))
+        self._ends = self._check(found)
         self._hand_over(found)
         self._warn()
 
@@ -66,7 +66,7 @@ class Certificate:
                 self._fault = ""
                 self._warn()
                 return
-            ends = check(*found, domain=self._domain, where=str(self._public.certificate), now=datetime.now(UTC))
+            ends = self._check(found)
         except UsageError as e:
             if e.message != self._fault:  # also half of a renewal: the other file comes a moment later
                 self._fault = e.message
@@ -91,6 +91,9 @@ class Certificate:
             except OSError as e:
                 raise UsageError(f"{path} cannot be read: {e.strerror}", hint=f"{flag} FILE") from e
         return found[0], found[1]
+
+    def _check(self, found: tuple[bytes, bytes]) -> datetime:
+        return check(*found, domain=self._domain, where=str(self._public.certificate), now=datetime.now(UTC))
 
     def _hand_over(self, found: tuple[bytes, bytes]) -> None:
         """Both in one file, moved into the watched folder as a whole: Envoy never sees the halves of two."""

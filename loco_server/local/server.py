@@ -195,13 +195,9 @@ class LocalServer:
         await parts.worker.settled.wait()
         self._say(f"ready: {self._settings.public_api_url} (what was live has been started)")
 
-    @property
-    def _stays(self) -> bool:
-        """What a public machine serves goes on without its server, which may only be started anew."""
-        return self._settings.public is not None and self._serving
-
     async def _leave(self, process: Supervised) -> None:
-        if not (self._stays or (self._settings.public is not None and process in self._adopted)):
+        """What a public machine serves goes on without its server, which may only be started anew."""
+        if self._settings.public is None or not (self._serving or process in self._adopted):
             await process.stop()
 
     async def _stop_apps(self, parts: Parts) -> None:

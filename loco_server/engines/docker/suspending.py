@@ -33,11 +33,11 @@ class Suspender:
         Raises:
             EdgeRejectedError: the edge does not say so. What ran is stopped all the same.
         """
-        await _both(self.say(suspension), self._kill_all(suspension))
+        await _both(self._say(suspension), self._kill_all(suspension))
 
     async def keep(self, suspension: Suspension, there: Sequence[Found]) -> None:
         """The same, for containers that were listed already."""
-        await _both(self.say(suspension), self._kill(there))
+        await _both(self._say(suspension), self._kill(there))
 
     async def _kill_all(self, suspension: Suspension) -> None:
         await self._kill(await self._listing.now(suspension.app.app_id))
@@ -46,7 +46,7 @@ class Suspender:
         running = [found for found in there if found.state not in {"created", "exited", "dead"}]
         await together([self._instances.kill(found) for found in running])
 
-    async def say(self, suspension: Suspension) -> None:
+    async def _say(self, suspension: Suspension) -> None:
         wanted = edge_app(suspension)
         if not wanted.routes:
             await self._edge.retire(wanted.app_id)

@@ -66,6 +66,24 @@ class Public:
 
 
 @dataclass(frozen=True)
+class Kubernetes:
+    """The operator's cluster, for the engine `kubernetes`."""
+
+    kubeconfig: str | None = None
+    """None: the server is a pod of the cluster."""
+    gateway: str = "loco"
+    gateway_namespace: str = "loco-system"
+    """Where the Gateway stands that routes name as their parent."""
+    proxy_namespace: str = "envoy-gateway-system"
+    """Where the proxies run that requests come from."""
+    monitoring_namespace: str = "monitoring"
+    blocked: tuple[str, ...] = ()
+    """More IPv4 ranges that no app may reach: pods, services and nodes, where they are not private ones."""
+    user_namespaces: bool = False
+    """Whether the nodes can run pods in user namespaces of their own."""
+
+
+@dataclass(frozen=True)
 class Settings:
     data_dir: Path
     ports: Ports = field(default_factory=Ports)
@@ -77,6 +95,7 @@ class Settings:
     engine: str = "docker"
     engine_url: str = "unix:///var/run/docker.sock"
     """`DOCKER_HOST`: the socket of this machine's engine."""
+    kubernetes: Kubernetes = field(default_factory=Kubernetes)
     registry: str = "distribution"
     scanner: str = "none"
     base_images: Path | None = None

@@ -37,6 +37,20 @@ class UnitRoute:
 
 
 @dataclass(frozen=True)
+class Autoscale:
+    """Between `Unit.replicas` and so many, by the processor. An engine that cannot scale keeps to `Unit.replicas`."""
+
+    most: int
+    cpu_percent: int
+
+
+@dataclass(frozen=True)
+class UnitMetrics:
+    port: int
+    path: str
+
+
+@dataclass(frozen=True)
 class Unit:
     """One set of equal containers."""
 
@@ -58,3 +72,10 @@ class Unit:
     """None: the one that the image's /etc/passwd gives the user. Never without a user."""
     read_only: bool
     drain_seconds: float
+    autoscale: Autoscale | None = None
+    metrics: UnitMetrics | None = None
+
+    @property
+    def most(self) -> int:
+        """How many containers there can be, once all is rolled out."""
+        return self.replicas if self.autoscale is None else max(self.replicas, self.autoscale.most)

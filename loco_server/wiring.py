@@ -127,6 +127,7 @@ async def wire(
         subnets=settings.subnets,
         data_dir=settings.data_dir,
         base_url=settings.engine_url,
+        kubernetes=settings.kubernetes,
     )
     registry: Registry = seam.load(registries.MEMBERS, settings.registry, seam="registry")(
         socket=settings.registry_socket, keys_dir=settings.keys_dir
@@ -137,7 +138,12 @@ async def wire(
     keyring = sealing.Keyring()  # empty until `rotation.unlock`: `stop` and `reset` need no keys
     variables = Variables(database, keyring, digest_key=sealing.digest_key(server_key))
     planner = Planner(
-        settings=settings, apps=apps, deployments=deployments, variables=variables, pull_tickets=pull_tickets
+        settings=settings,
+        apps=apps,
+        deployments=deployments,
+        variables=variables,
+        pull_tickets=pull_tickets,
+        host=engine.host,
     )
     deploy = Deploy(
         settings=settings,

@@ -2,4 +2,5 @@
 
 MEMBERS = {
     "docker": "loco_server.engines.docker.engine:DockerEngine",
+    "kubernetes": "loco_server.engines.kubernetes.engine:KubernetesEngine",
 }

@@ -138,6 +138,10 @@ class LogKeeper(Protocol):
 
 
 class Engine(Protocol):
+    def host(self, app: AppRef) -> str:
+        """Under which name the team's other apps reach this one."""
+        ...
+
     async def check(self) -> None:
         """Whether the engine answers and can do what is needed.
 

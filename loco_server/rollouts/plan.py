@@ -1,7 +1,7 @@
 """From a deployment's record to the Rollout that an engine is given."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from loco_server.engines.base import AppRef, PullCredential, Rollout, Suspension
@@ -15,7 +15,6 @@ from loco_server.sealing import UnreadableError
 from loco_server.settings import Settings
 from loco_server.workloads import injected, service
 from loco_spec import names
-from loco_spec.kinds.service import Service
 from loco_spec.values import seconds
 
 log = logging.getLogger("loco.rollouts")
@@ -54,7 +53,10 @@ class Planner:
         deployments: Deployments,
         variables: Variables,
         pull_tickets: PullTickets,
+        host: Callable[[AppRef], str],
     ) -> None:
+        """`host`: as `Engine.host`."""
+        self._host = host
         self._settings = settings
         self._apps = apps
         self._deployments = deployments
@@ -73,7 +75,7 @@ class Planner:
             raise NotWantedError("the app was destroyed")
         if app.suspended is not None:
             raise NotWantedError(app.suspended)
-        others = {name: other.spec for name, other in (await self._deployments.live_of_team(app.team_id)).items()}
+        others = await self._deployments.live_of_team(app.team_id)
         return self._rollout(app, item, others, await self._variables.values(app.id, item.variables))
 
     async def truth(self) -> Truth:
@@ -96,7 +98,7 @@ class Planner:
         )
 
     def _rollout(
-        self, app: AppRecord, item: DeploymentRecord, others: Mapping[str, Service], variables: Mapping[str, str]
+        self, app: AppRecord, item: DeploymentRecord, others: Mapping[str, DeploymentRecord], variables: Mapping[str, str]
     ) -> Rollout:
         urls = hosts.urls(item.routes, edge_url=self._settings.edge_url)
         repository = names.repository(app.team, app.name, app.id)
@@ -111,7 +113,11 @@ class Planner:
                 team=app.team,
                 deployment=item.number,
                 url=urls[0] if urls else None,
-                others=others,
+                others={name: other.spec for name, other in others.items()},
+                hosts={
+                    name: self._host(AppRef(team=app.team, team_id=app.team_id, app=name, app_id=other.app_id))
+                    for name, other in others.items()
+                },
             ),
             variables=variables,
         )

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from loco_server.units import Probe, Unit, UnitPort, UnitRoute
+from loco_server.units import Autoscale, Probe, Unit, UnitMetrics, UnitPort, UnitRoute
 from loco_spec.kinds.service import Service
 from loco_spec.values import cpu_millis, memory_bytes, seconds
+
+DEFAULT_CPU_PERCENT = 80
+"""Where `max` is above `min` and no `cpu` is said."""
 
 
 def unit(
@@ -41,4 +44,12 @@ def unit(
         group=group,
         read_only=spec.security.read_only,
         drain_seconds=seconds(spec.deploy.drain),
+        autoscale=_autoscale(spec),
+        metrics=None if spec.metrics is None else UnitMetrics(port=spec.metrics.port, path=spec.metrics.path),
     )
+
+
+def _autoscale(spec: Service) -> Autoscale | None:
+    if spec.scale.most <= spec.scale.least:
+        return None
+    return Autoscale(most=spec.scale.most, cpu_percent=spec.scale.cpu or DEFAULT_CPU_PERCENT)

@@ -51,9 +51,10 @@ class DockerEngine:
         edge: Edge,
         keeper: LogKeeper,
         subnets: IPv4Network,
-        data_dir: Path,  # noqa: ARG002  every member gets one; this one keeps all its state in the engine
         base_url: str | None = None,
+        **_: Any,
     ) -> None:
+        """Every member of the seam is offered what any of them needs (`**_`)."""
         self._edge = edge
         self._keeper = keeper
         self._docker = Docker(base_url)
@@ -75,6 +76,9 @@ class DockerEngine:
             self._suspender,
             worked_on=lambda app_id, since: self._at_work[app_id] > 0 or self._done_at.get(app_id, 0.0) >= since,
         )
+
+    def host(self, app: AppRef) -> str:
+        return app.app  # an alias in the team's network
 
     async def check(self) -> None:
         with _told():

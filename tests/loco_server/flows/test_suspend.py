@@ -48,6 +48,7 @@ class Operator:
             deployments=records.deployments,
             variables=records.variables,
             pull_tickets=self.pull_tickets,
+            host=self.engine.host,
         )
         self.worker = Worker(
             engine=self.engine,

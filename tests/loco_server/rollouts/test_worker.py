@@ -31,6 +31,7 @@ def make(records: Records, engine: FakeEngine, settings: Settings) -> Worker:
         deployments=records.deployments,
         variables=records.variables,
         pull_tickets=PullTickets(b"k" * 32),
+        host=engine.host,
     )
     return Worker(
         engine=engine,

@@ -28,19 +28,19 @@ def test_what_the_spec_sets_wins_over_what_is_injected() -> None:
 
 def test_an_app_is_told_who_it_is_and_where_the_others_answer_and_not_itself() -> None:
     others = {"shop": app(), "shop-api": Service.model_validate({"name": "shop-api", "port": 9000})}
-    found = injected.variables(app="shop", team="acme", deployment=12, url="http://shop.localhost", others=others)
+    found = injected.variables(app="shop", team="acme", deployment=12, url="http://shop.localhost", others=others, hosts={"shop": "x", "shop-api": "api.internal"})
     assert dict(found) == {
         "LOCO_APP": "shop",
         "LOCO_TEAM": "acme",
         "LOCO_DEPLOYMENT": "v12",
         "LOCO_URL": "http://shop.localhost",
-        "LOCO_APP_SHOP_API_HOST": "shop-api",
+        "LOCO_APP_SHOP_API_HOST": "api.internal",
         "LOCO_APP_SHOP_API_PORT": "9000",
     }
 
 
 def test_an_app_without_routes_is_told_no_url() -> None:
-    found = injected.variables(app="shop", team="acme", deployment=1, url=None, others={})
+    found = injected.variables(app="shop", team="acme", deployment=1, url=None, others={}, hosts={})
     assert "LOCO_URL" not in dict(found)
 
 

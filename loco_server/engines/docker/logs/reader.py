@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 
 from loco_server.engines.docker.client import Docker, LogStream, RefusedError
-from loco_server.engines.docker.logs.lines import KEPT, SLACK_SECONDS, After, LineReader, Mark, Marked, seconds_of
+from loco_server.engines.log_lines import KEPT, SLACK_SECONDS, After, LineReader, Mark, Marked, seconds_of
 from loco_server.engines.docker.logs.pipe import Pipe
 from loco_server.engines.docker.names import Found
 

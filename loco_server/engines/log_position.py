@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from loco_server.engines.docker.logs.lines import Mark
+from loco_server.engines.log_lines import Mark
 from loco_spec.errors import UsageError
 
 

@@ -1,0 +1,1 @@
+"""Containers on Kubernetes, routed by Gateway API."""

@@ -1,0 +1,295 @@
+"""The one place that speaks to the Kubernetes API: requests that are tried again, and what it refuses, as errors.
+
+Server-side apply, lists and watches as the API concepts describe them; the transport, TLS and credentials (in the
+cluster, or by kubeconfig) are kubernetes_asyncio's.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import aiohttp
+from kubernetes_asyncio import config
+from kubernetes_asyncio.client import ApiClient, Configuration
+
+from loco_server.engines.base import EngineDownError
+from loco_server.engines.kubernetes import kinds, names
+from loco_server.engines.kubernetes.kinds import Kind
+
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+REQUEST_SECONDS = 30.0
+TRIES = 8
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+PAGE = 500
+WATCH_SECONDS = 240
+_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+
+Object = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """The API said no (`Status`, reason and causes as it gave them)."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        self.status = status
+        self.reason = str(body.get("reason") or "")
+        self.message = str(body.get("message") or f"HTTP {status}")
+        self.causes: list[Mapping[str, Any]] = list((body.get("details") or {}).get("causes") or [])
+        super().__init__(self.message)
+
+    @property
+    def missing(self) -> bool:
+        return self.status == 404
+
+    @property
+    def gone(self) -> bool:
+        """Too old a resource version (410): list again."""
+        return self.status == 410 or self.reason in {"Expired", "Gone"}
+
+    @property
+    def conflict(self) -> bool:
+        return self.status == 409
+
+    @property
+    def managers(self) -> tuple[str, ...]:
+        """On a conflict of server-side apply: who else holds which field, `kubectl-edit: .spec.replicas`."""
+        found = (cause for cause in self.causes if cause.get("reason") == "FieldManagerConflict")
+        return tuple(f"{cause.get('message', 'conflict')}: {cause.get('field', '')}" for cause in found)
+
+
+class KubernetesApi:
+    """By a kubeconfig, or, without one, as a pod of the cluster; connected with the first request."""
+
+    def __init__(self, kubeconfig: str | None) -> None:
+        self._kubeconfig = kubeconfig
+        self._connected: ApiClient | None = None
+        self._connecting = asyncio.Lock()
+
+    async def _client(self) -> ApiClient:
+        async with self._connecting:
+            if self._connected is None:
+                found = Configuration()
+                try:
+                    if self._kubeconfig is not None:
+                        await config.load_kube_config(config_file=self._kubeconfig, client_configuration=found)
+                    else:
+                        config.load_incluster_config(client_configuration=found)
+                except (config.ConfigException, OSError) as error:
+                    raise EngineDownError(f"there is no way into the cluster: {error}") from error
+                self._connected = ApiClient(configuration=found)
+            return self._connected
+
+    async def close(self) -> None:
+        if self._connected is not None:
+            await self._connected.close()
+
+    # ---- objects
+
+    async def apply(
+        self, manifest: Mapping[str, Any], *, manager: str = names.MANAGER, force: bool = False, version: str | None = None
+    ) -> Object:
+        """Apply server-side; `version`: only onto the object as it was read.
+
+        Raises:
+            RefusedError: among them a conflict, with the other managers' names.
+        """
+        body = dict(manifest)
+        if version is not None:
+            body["metadata"] = dict(body["metadata"]) | {"resourceVersion": version}
+        meta = body["metadata"]
+        query = {"fieldManager": manager, "force": str(force).lower(), "fieldValidation": "Strict"}
+        path = kinds.of(manifest).path(meta.get("namespace"), meta["name"])
+        return await self._json("PATCH", path, query, body, content=APPLY)
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
+        try:
+            return await self._json("GET", kind.path(namespace, name))
+        except RefusedError as error:
+            if error.missing:
+                return None
+            raise
+
+    async def list(
+        self, kind: Kind, namespace: str | None = None, *, labels: Mapping[str, str] | None = None
+    ) -> tuple[list[Object], str]:
+        """Give all objects, read in pages, and the resource version to watch from."""
+        found: list[Object] = []
+        query = {"limit": str(PAGE)} | _selected(labels)
+        while True:
+            page = await self._json("GET", kind.path(namespace), query)
+            found += page.get("items") or []
+            meta = page.get("metadata") or {}
+            if not meta.get("continue"):
+                return found, str(meta.get("resourceVersion", "0"))
+            query["continue"] = meta["continue"]
+
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, grace: int | None = None) -> None:
+        """Ask for its end, what it owns included. What is gone already is no error."""
+        body: Object = {"propagationPolicy": "Background"}
+        if grace is not None:
+            body["gracePeriodSeconds"] = grace
+        try:
+            await self._json("DELETE", kind.path(namespace, name), body=body)
+        except RefusedError as error:
+            if not error.missing:
+                raise
+
+    async def delete_all(self, kind: Kind, namespace: str, labels: str) -> None:
+        """Ask for the end of all that the label selector meets."""
+        await self._json("DELETE", kind.path(namespace), {"labelSelector": labels})
+
+    async def watch(
+        self, kind: Kind, namespace: str | None, version: str, *, labels: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[tuple[str, Object], None]:
+        """Give (`ADDED`, object) and so on, bookmarks too, until the server ends the watch: then begin at the last one.
+
+        Raises:
+            RefusedError: with `gone`: list again.
+            EngineDownError: the connection broke.
+        """
+        query = _selected(labels) | {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(WATCH_SECONDS + random.randint(0, 60)),  # noqa: S311  spreads reconnects
+        }
+        response = await self._once("GET", kind.path(namespace), query, None, streaming=True)
+        try:
+            async for line in lines(response):
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise RefusedError(int(event["object"].get("code") or 500), event["object"])
+                yield event["type"], event["object"]
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise EngineDownError(f"the watch of {kind.plural} broke: {error}") from error
+        finally:
+            response.close()
+
+    async def log(self, namespace: str, pod: str, query: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """Open a pod's log, to be read with `lines` and closed."""
+        path = f"{kinds.POD.path(namespace, pod)}/log"
+        return await self._again("GET", path, dict(query), None, streaming=True)
+
+    async def log_text(self, namespace: str, pod: str, query: Mapping[str, str]) -> str:
+        response = await self.log(namespace, pod, query)
+        async with response:
+            return (await response.read()).decode(errors="replace")
+
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the API knows the kind."""
+        path = kind.path().rpartition("/")[0]
+        try:
+            found = await self._json("GET", path)
+        except RefusedError as error:
+            if error.missing:
+                return False
+            raise
+        return any(each["name"] == kind.plural for each in found.get("resources") or [])
+
+    async def version(self) -> str:
+        return str((await self._json("GET", "/version")).get("gitVersion", ""))
+
+    # ---- requests
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        *,
+        content: str = "application/json",
+    ) -> Object:
+        response = await self._again(method, path, dict(query or {}), body, content=content)
+        async with response:
+            found = await response.json(content_type=None)
+        return found if isinstance(found, dict) else {}
+
+    async def _again(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: Any,
+        *,
+        content: str = "application/json",
+        streaming: bool = False,
+    ) -> aiohttp.ClientResponse:
+        """Ask until it answers: every request of loco's may be repeated, an apply and a delete too.
+
+        Raises:
+            RefusedError: it answered no.
+            EngineDownError: it did not answer, or was busy, each time.
+        """
+        pause = FIRST_PAUSE
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._once(method, path, query, body, content=content, streaming=streaming)
+            except RefusedError as error:
+                if error.status not in _AGAIN:
+                    raise
+                if not left:
+                    raise EngineDownError(f"the Kubernetes API is busy: {error.message[:200]}") from error
+            except EngineDownError:
+                if not left:
+                    raise
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  spreads the tries of many
+            pause = min(pause * 2, LONGEST_PAUSE)
+        raise AssertionError("unreachable")
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Any,
+        *,
+        content: str = "application/json",
+        streaming: bool = False,
+    ) -> aiohttp.ClientResponse:
+        total = None if streaming else REQUEST_SECONDS
+        try:
+            client = await self._client()
+            response: aiohttp.ClientResponse = await client.call_api(
+                path,
+                method,
+                query_params=list(query.items()),
+                header_params={"Accept": "application/json" if not path.endswith("/log") else "*/*", "Content-Type": content},
+                body=body,
+                auth_settings=["BearerToken"],
+                _preload_content=False,
+                _request_timeout=aiohttp.ClientTimeout(total=total, sock_connect=10),
+            )
+            if response.status < 400:
+                return response
+            async with response:
+                raise RefusedError(response.status, _status(await response.read()))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise EngineDownError(f"the Kubernetes API does not answer: {error or type(error).__name__}") from error
+
+
+async def lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    """Whole lines, however long: aiohttp's own reader gives up at 128 KB."""
+    rest = b""
+    async for chunk in response.content.iter_any():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line
+    if rest:
+        yield rest
+
+
+def _selected(labels: Mapping[str, str] | None) -> dict[str, str]:
+    return {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())} if labels else {}
+
+
+def _status(data: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"message": data.decode(errors="replace")[:300]}

@@ -1,0 +1,29 @@
+"""What the operator's cluster looks like: what manifests need to know of it, as one frozen value."""
+
+from dataclasses import dataclass
+
+PRIVATE = (
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+)
+"""Private and link-local ranges (RFC 1918, RFC 6598, RFC 3927): the metadata services of clouds among them."""
+PRIVATE_V6 = ("fc00::/7", "fe80::/10")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    installation: str
+    """Whose objects they are, where two servers share a cluster."""
+    gateway: str = "loco"
+    gateway_namespace: str = "loco-system"
+    """Where the Gateway stands that HTTPRoutes name as their parent."""
+    proxy_namespace: str = "envoy-gateway-system"
+    """Where the proxies run that requests come from."""
+    monitoring_namespace: str = "monitoring"
+    blocked: tuple[str, ...] = ()
+    """More IPv4 ranges that no app may reach: pods, services and nodes, where they are not private ones."""
+    user_namespaces: bool = False
+    """Whether nodes can run pods in user namespaces of their own (`hostUsers: false`; Kubernetes 1.36, Linux 6.3)."""

@@ -1,0 +1,166 @@
+"""How a rollout stands, from what the cluster tells of it: conditions, pods and their containers, events. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from loco_server.engines.base import Rollout
+from loco_server.engines.kubernetes import diagnosis, names
+from loco_spec.errors import Diagnosis
+
+Object = Mapping[str, Any]
+
+FINAL = re.compile(
+    r"not found|manifest unknown|unauthorized|denied|forbidden|no basic auth|invalid reference|no match for platform", re.I
+)
+"""What a registry says that asking again does not change."""
+_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "InvalidImageName", "RunContainerError"})
+PULL_PATIENCE = 1000.0
+ROOM_PATIENCE = 60.0
+"""Seconds for which what may pass by itself is waited for: pods that end, nodes that come."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """All is rolled out, and nothing of the old is left."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    ready: int
+    wanted: int
+    old: int
+    """Instances of other deployments that are there still."""
+
+
+@dataclass(frozen=True)
+class Failing:
+    diagnosis: Diagnosis
+    patience: float
+    """Seconds for which it may last before it is a failure. 0: it is one now."""
+    pod: str | None = None
+    """Whose last lines to show."""
+    previous: bool = False
+    """The lines of the container before: this one is a restart."""
+
+
+Verdict = Live | Waiting | Failing
+
+
+def own_pods(pods: Iterable[Object], rollout: Rollout) -> list[Object]:
+    """Those of this deployment that are to serve."""
+    return [
+        pod
+        for pod in pods
+        if (marks := pod["metadata"].get("labels") or {}).get(names.DEPLOYMENT) == str(rollout.deployment)
+        and marks.get(names.ROLE) == "app"
+        and not pod["metadata"].get("deletionTimestamp")
+    ]
+
+
+def judge(
+    rollout: Rollout,
+    deployment: Object | None,
+    pods: Sequence[Object],
+    events: Sequence[Object],
+    *,
+    now: datetime,
+    seconds: float,
+) -> Verdict:
+    """Say how it stands; `seconds`: since the rollout began."""
+    if deployment is None:
+        return Waiting(0, rollout.unit.replicas, 0)
+    status, spec = deployment.get("status") or {}, deployment["spec"]
+    wanted = int(spec.get("replicas", 1))
+    seen = int(status.get("observedGeneration", 0)) >= int(deployment["metadata"].get("generation", 1))
+    if seen:
+        counts = {key: int(status.get(key, 0)) for key in ("replicas", "updatedReplicas", "availableReplicas")}
+        if set(counts.values()) == {wanted}:
+            return Live()
+        refused = _refused(rollout, status, seconds)
+        if refused is not None:
+            return refused
+    mine = own_pods(pods, rollout)
+    for pod in mine:
+        failing = _pod(rollout, pod, [e for e in events if _about(e, pod)], now=now, seconds=seconds)
+        if failing is not None:
+            return failing
+    ready = sum(1 for pod in mine if is_ready(pod))
+    old = int(status.get("replicas", 0)) - int(status.get("updatedReplicas", 0)) if seen else 0
+    return Waiting(ready, wanted, max(0, old))
+
+
+def is_ready(pod: Object) -> bool:
+    return _condition(pod, "Ready") == "True"
+
+
+def late(rollout: Rollout, verdict: Verdict, seconds: float) -> Diagnosis:
+    """The deadline has come: the best word for what was still missing."""
+    if isinstance(verdict, Failing):
+        return verdict.diagnosis
+    return diagnosis.late(verdict, rollout.timeout_seconds, seconds)
+
+
+def _refused(rollout: Rollout, status: Object, seconds: float) -> Failing | None:
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            said = str(condition.get("message", ""))
+            found = diagnosis.pod_refused(rollout, said, seconds)
+            return Failing(found, ROOM_PATIENCE if found.cause == "quota-exceeded" else 0)
+    return None
+
+
+def _pod(
+    rollout: Rollout, pod: Object, events: Sequence[Object], *, now: datetime, seconds: float
+) -> Failing | None:
+    name, status = names.instance(pod)[0], pod.get("status") or {}
+    pod_name = pod["metadata"]["name"]
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return Failing(diagnosis.unschedulable(name, str(condition.get("message", "")), seconds), ROOM_PATIENCE)
+    for container in status.get("containerStatuses") or []:
+        state, last = container.get("state") or {}, container.get("lastState") or {}
+        ended = state.get("terminated") or last.get("terminated")
+        if ended is not None:
+            started = state.get("terminated") is None
+            return Failing(diagnosis.ended(rollout.unit, name, ended, seconds), 0, pod_name, previous=started)
+        waiting = state.get("waiting") or {}
+        reason, said = str(waiting.get("reason", "")), str(waiting.get("message", ""))
+        if reason in _CONFIG:
+            return Failing(diagnosis.not_created(rollout.unit, name, reason, said, seconds), 0)
+        if reason in {"ErrImagePull", "ImagePullBackOff"}:
+            told = _pull_error(events) or said
+            return Failing(diagnosis.pull(rollout, told, seconds), 0 if FINAL.search(told) else PULL_PATIENCE)
+        running = state.get("running")
+        if running is not None and not container.get("ready"):
+            lasted = (now - moment(running["startedAt"])).total_seconds()
+            found = diagnosis.unhealthy(rollout.unit, name, _probe_said(events), seconds)
+            return Failing(found, max(0.0, rollout.unit.probe.grace - lasted) if lasted < rollout.unit.probe.grace else 0, pod_name)
+    return None
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _condition(pod: Object, kind: str) -> str:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return next((str(each["status"]) for each in conditions if each["type"] == kind), "")
+
+
+def _about(event: Object, pod: Object) -> bool:
+    return (event.get("involvedObject") or {}).get("uid") == pod["metadata"]["uid"]
+
+
+def _pull_error(events: Sequence[Object]) -> str:
+    """The registry's answer: the events of a pull that failed carry it, the pod's status only says that it waits."""
+    said = [str(e.get("message", "")) for e in events if e.get("reason") == "Failed"]
+    return next((text for text in reversed(said) if "pull" in text.lower() and ": " in text), "")
+
+
+def _probe_said(events: Sequence[Object]) -> str:
+    found = [e for e in events if e.get("reason") in {"Unhealthy", "ProbeWarning"}]
+    found.sort(key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+    return str(found[-1].get("message", "")) if found else ""

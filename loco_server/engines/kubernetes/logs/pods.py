@@ -1,0 +1,119 @@
+"""One pod's log: read at once, or followed to its end whatever breaks on the way."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from loco_server.engines.base import EngineDownError
+from loco_server.engines.kubernetes import kinds, names
+from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError, lines
+from loco_server.engines.log_lines import After, LineReader, Mark, Marked, seconds_of
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 3.0
+
+
+def is_started(pod: Mapping[str, Any]) -> bool:
+    """Whether it has a log: a container that was created."""
+    return any(
+        "running" in (each.get("state") or {}) or "terminated" in (each.get("state") or {}) or each.get("restartCount")
+        for each in (pod.get("status") or {}).get("containerStatuses") or []
+    )
+
+
+def is_over(pod: Mapping[str, Any]) -> bool:
+    """Whether its container has ended for good."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
+async def read(
+    api: KubernetesApi, pod: Object, *, after: Mark | None = None, tail: int | None = None
+) -> AsyncGenerator[Marked, None]:
+    """Give what is there now, the container before the last restart included. Nothing for a pod that is gone."""
+    meta = pod["metadata"]
+    restarted = any(each.get("restartCount") for each in (pod.get("status") or {}).get("containerStatuses") or [])
+    reader, behind = _reader(pod), After(after)
+    for previous in ([True, False] if restarted else [False]):
+        try:
+            response = await api.log(meta["namespace"], meta["name"], _query(after, tail=tail, previous=previous))
+        except RefusedError:
+            continue  # gone, or not yet started
+        async with response:
+            async for raw in lines(response):
+                for line in _fed(reader, raw, behind):
+                    yield line
+    for line in behind.rest():
+        yield line
+
+
+async def follow(
+    api: KubernetesApi, pod: Object, after: Mark | None
+) -> AsyncGenerator[Marked, None]:
+    """Give what comes, until the container has ended or the pod is gone."""
+    meta, last, pause = pod["metadata"], after, FIRST_PAUSE
+    while True:
+        reader, behind = _reader(pod), After(last)
+        try:
+            response = await api.log(meta["namespace"], meta["name"], _query(last, follow=True))
+            async with response:
+                async for raw in lines(response):
+                    for line in _fed(reader, raw, behind):
+                        last, pause = line.mark, FIRST_PAUSE
+                        yield line
+            for line in behind.rest():
+                last = line.mark
+                yield line
+        except RefusedError as error:
+            if error.missing:
+                return
+        except (EngineDownError, aiohttp.ClientError, TimeoutError, OSError):
+            pass  # the line broke: asked again, from the last mark on
+        try:
+            now = await api.get(kinds.POD, meta["namespace"], meta["name"])
+            if now is None or now["metadata"]["uid"] != meta["uid"] or is_over(now):
+                return
+        except EngineDownError:
+            pass
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _fed(reader: LineReader, raw: bytes, behind: After) -> Iterable[Marked]:
+    if raw.startswith(b"{") and _is_status(raw):
+        return ()
+    line = reader.feed("stdout", raw + b"\n")
+    return () if line is None else behind.feed(line)
+
+
+def _is_status(raw: bytes) -> bool:
+    """The API's own error in the middle of a log has no time before it; a line of the app's always has."""
+    try:
+        return bool(json.loads(raw).get("kind") == "Status")
+    except ValueError:
+        return False
+
+
+def _reader(pod: Object) -> LineReader:
+    name, deployment = names.instance(pod)
+    return LineReader(name, deployment, pod["metadata"]["uid"][:12])
+
+
+def _query(
+    after: Mark | None, *, follow: bool = False, tail: int | None = None, previous: bool = False
+) -> dict[str, str]:
+    query = {"timestamps": "true"}
+    if after is not None:
+        # Whole seconds, and one more before: the mark itself is looked for among what comes.
+        since = datetime.fromtimestamp(seconds_of(after.at) - (1 if after.nth else 0), UTC)
+        query["sinceTime"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if follow:
+        query["follow"] = "true"
+    if tail is not None:
+        query["tailLines"] = str(tail)
+    if previous:
+        query["previous"] = "true"
+    return query

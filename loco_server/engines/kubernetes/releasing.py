@@ -1,0 +1,97 @@
+"""The release command: a Job named after the deployment, made once, attached to by whoever comes later."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from loco_server.engines.base import Emit, EngineDownError, Guard, ReleaseResult, Rollout, RolloutFailedError
+from loco_server.engines.kubernetes import diagnosis, kinds, names
+from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
+from loco_server.engines.kubernetes.applying import Applier
+from loco_server.engines.kubernetes.cluster import Cluster
+from loco_server.engines.kubernetes.judging import FINAL
+from loco_server.engines.kubernetes.logs.keeping import Keeping
+from loco_server.engines.kubernetes.render import render
+from loco_server.engines.kubernetes.render.workload import release
+
+POLL_SECONDS = 0.5
+
+
+class Releaser:
+    def __init__(self, api: KubernetesApi, cluster: Cluster, applier: Applier, keeping: Keeping) -> None:
+        self._api = api
+        self._cluster = cluster
+        self._applier = applier
+        self._keeping = keeping
+
+    async def release(
+        self, rollout: Rollout, command: tuple[str, ...], *, timeout_seconds: float, emit: Emit, guard: Guard
+    ) -> ReleaseResult:
+        """As `Engine.release` promises."""
+        started, namespace = time.monotonic(), names.namespace(rollout.app)
+        name = names.release_job(rollout.deployment)
+        try:
+            if await self._api.get(kinds.JOB, namespace, name) is None:
+                manifests = render(self._cluster, rollout)
+                await self._applier.additive(manifests, emit)
+                env = manifests.env["metadata"]["name"]
+                await guard()
+                await self._api.apply(
+                    release(self._cluster, rollout, command, env_secret=env, timeout_seconds=timeout_seconds)
+                )
+                await emit("the release command runs")
+            else:
+                await emit("found the release command of an earlier attempt")
+            return await self._result(rollout, name, timeout_seconds, started, emit, guard)
+        except RefusedError as error:
+            said = diagnosis.refused("the release command", error.message, time.monotonic() - started, phase="releasing")
+            raise RolloutFailedError(said) from error
+
+    async def _result(
+        self, rollout: Rollout, name: str, limit: float, started: float, emit: Emit, guard: Guard
+    ) -> ReleaseResult:
+        namespace = names.namespace(rollout.app)
+        while True:
+            job = await self._api.get(kinds.JOB, namespace, name)
+            if job is None:
+                return ReleaseResult(exit_code=None, lines=())
+            pods, _ = await self._api.list(kinds.POD, namespace, labels={"batch.kubernetes.io/job-name": name})
+            await self._refused_pull(rollout, pods, time.monotonic() - started)
+            done = {each["type"]: each for each in (job.get("status") or {}).get("conditions") or [] if each["status"] == "True"}
+            ended = _ended(pods)
+            if "Failed" in done and done["Failed"].get("reason") == "DeadlineExceeded":
+                raise RolloutFailedError(diagnosis.release_late(limit, time.monotonic() - started))
+            if ended is not None:
+                code = int(ended.get("exitCode", 0))
+                lines = await self._lines(pods)
+                await self._keeping.keep_now(rollout.app, pods)
+                await emit(f"the release command ended with exit code {code} ({time.monotonic() - started:.1f} s)")
+                return ReleaseResult(exit_code=code, lines=lines)
+            if "Failed" in done or "Complete" in done:
+                return ReleaseResult(exit_code=None, lines=())
+            await guard()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _refused_pull(self, rollout: Rollout, pods: list[Object], seconds: float) -> None:
+        for state in _states(pods):
+            waiting = state.get("waiting") or {}
+            said = str(waiting.get("message", ""))
+            if waiting.get("reason") in {"ErrImagePull", "ImagePullBackOff"} and FINAL.search(said):
+                raise RolloutFailedError(diagnosis.pull(rollout, said, seconds))
+
+    async def _lines(self, pods: list[Object]) -> tuple[str, ...]:
+        try:
+            meta = pods[0]["metadata"]
+            text = await self._api.log_text(meta["namespace"], meta["name"], {"tailLines": str(diagnosis.LINES)})
+        except (RefusedError, EngineDownError, IndexError):
+            return ()
+        return tuple(text.splitlines())
+
+
+def _states(pods: list[Object]) -> list[Mapping[str, Any]]:
+    return [each.get("state") or {} for pod in pods for each in (pod.get("status") or {}).get("containerStatuses") or []]
+
+
+def _ended(pods: list[Object]) -> Mapping[str, Any] | None:
+    return next((state["terminated"] for state in _states(pods) if "terminated" in state), None)

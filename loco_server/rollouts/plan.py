@@ -98,7 +98,11 @@ class Planner:
         )
 
     def _rollout(
-        self, app: AppRecord, item: DeploymentRecord, others: Mapping[str, DeploymentRecord], variables: Mapping[str, str]
+        self,
+        app: AppRecord,
+        item: DeploymentRecord,
+        others: Mapping[str, DeploymentRecord],
+        variables: Mapping[str, str],
     ) -> Rollout:
         urls = hosts.urls(item.routes, edge_url=self._settings.edge_url)
         repository = names.repository(app.team, app.name, app.id)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from ipaddress import IPv4Network
-from pathlib import Path
+from typing import Any
 
 from loco_server.edge.base import Edge, EdgeRejectedError
 from loco_server.engines.base import (

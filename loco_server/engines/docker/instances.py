@@ -12,9 +12,9 @@ from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.diagnosis import Ended
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs import reader
-from loco_server.engines.log_lines import marked
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
+from loco_server.engines.log_lines import marked
 
 T = TypeVar("T")
 

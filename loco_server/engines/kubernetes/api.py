@@ -77,7 +77,7 @@ class KubernetesApi:
                     if self._kubeconfig is not None:
                         await config.load_kube_config(config_file=self._kubeconfig, client_configuration=found)
                     else:
-                        config.load_incluster_config(client_configuration=found)
+                        config.load_incluster_config(client_configuration=found)  # type: ignore[no-untyped-call]
                 except (config.ConfigException, OSError) as error:
                     raise EngineDownError(f"there is no way into the cluster: {error}") from error
                 self._connected = ApiClient(configuration=found)
@@ -90,7 +90,12 @@ class KubernetesApi:
     # ---- objects
 
     async def apply(
-        self, manifest: Mapping[str, Any], *, manager: str = names.MANAGER, force: bool = False, version: str | None = None
+        self,
+        manifest: Mapping[str, Any],
+        *,
+        manager: str = names.MANAGER,
+        force: bool = False,
+        version: str | None = None,
     ) -> Object:
         """Apply server-side; `version`: only onto the object as it was read.
 
@@ -258,7 +263,10 @@ class KubernetesApi:
                 path,
                 method,
                 query_params=list(query.items()),
-                header_params={"Accept": "application/json" if not path.endswith("/log") else "*/*", "Content-Type": content},
+                header_params={
+                    "Accept": "application/json" if not path.endswith("/log") else "*/*",
+                    "Content-Type": content,
+                },
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,
@@ -269,7 +277,9 @@ class KubernetesApi:
             async with response:
                 raise RefusedError(response.status, _status(await response.read()))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise EngineDownError(f"the Kubernetes API does not answer: {error or type(error).__name__}") from error
+            raise EngineDownError(
+                f"the Kubernetes API does not answer: {str(error) or type(error).__name__}"
+            ) from error
 
 
 async def lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:

@@ -1,4 +1,4 @@
-"""Manifests onto the cluster: in order, with the other managers' names where fields are contested, fenced by attempt."""
+"""Manifests onto the cluster: in order, fenced by attempt, with the names of others that hold the same fields."""
 
 import json
 import logging
@@ -9,12 +9,13 @@ from loco_server.engines.base import AppRef, Emit, EngineDownError, Rollout, Sta
 from loco_server.engines.kubernetes import kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.cluster import Cluster
-from loco_server.engines.kubernetes.comparing import widened
+from loco_server.engines.kubernetes.comparing import WIDENED, widened
 from loco_server.engines.kubernetes.render import Manifests, fences
+from loco_spec.names import LABEL_PREFIX
 
 _log = logging.getLogger("loco.engine")
 
-LIVE = f"{names.LABEL_PREFIX}live"
+LIVE = f"{LABEL_PREFIX}live"
 """An annotation of the Deployment: the manifest that serves, or served last. A failed rollout is led back to it."""
 TRIES = 5
 
@@ -49,7 +50,7 @@ class Applier:
         """Step 1: what is new stands beside what there is; what serves notices nothing."""
         await self._namespace(manifests.namespace)
         for manifest in manifests.fences:
-            found = await self._found(manifest)
+            found = await self._found(manifest) if manifest["kind"] in WIDENED else None
             await self.apply(widened(manifest, found), tell)
         await self.apply(manifests.pull, tell)
         await self.ensure(manifests.env)
@@ -78,7 +79,11 @@ class Applier:
         return await self._api.get(kinds.of(manifest), meta.get("namespace"), meta["name"])
 
     async def deployment(
-        self, rollout: Rollout, manifest: Object, tell: Emit | None = None, guard: Callable[[], Awaitable[None]] | None = None
+        self,
+        rollout: Rollout,
+        manifest: Object,
+        tell: Emit | None = None,
+        guard: Callable[[], Awaitable[None]] | None = None,
     ) -> Object:
         """Step 2. Onto the Deployment as it was read: a later attempt that came between makes this one read again.
 
@@ -94,6 +99,9 @@ class Applier:
                     wanted["spec"]["replicas"] = rollout.unit.replicas
                 else:
                     found = await self._hand_over(rollout, found)
+            elif found is not None:
+                # Fewer of them only once the new ones serve: until then the old ones do.
+                wanted["spec"]["replicas"] = max(int(found["spec"].get("replicas", 1)), rollout.unit.replicas)
             if guard is not None:
                 await guard()
             try:
@@ -105,7 +113,7 @@ class Applier:
         raise EngineDownError(f"the Deployment of {rollout.app.app} is written by others all the time")
 
     async def _hand_over(self, rollout: Rollout, found: Object) -> Object:
-        """Let the number of replicas stay what it is once `loco` leaves it to the autoscaler: else it would become 1."""
+        """Let the number of replicas stay what it is when it is left to the autoscaler: else it would become 1."""
         now = int(found["spec"].get("replicas", 1))
         hold = min(max(now, rollout.unit.replicas), rollout.unit.most)
         held = any(

@@ -9,20 +9,23 @@ from loco_server.engines.kubernetes.quantities import quantity
 
 Object = dict[str, Any]
 
+WIDENED = frozenset({"Namespace", "NetworkPolicy", "ResourceQuota"})
+"""Kinds whose objects must allow the old and the new at once."""
+
 
 def is_so(wanted: Any, found: Any) -> bool:
     """Whether the cluster's object is as the manifest says; what the manifest leaves out may be anything."""
+    if found is None:
+        return wanted in ({}, [], "", False, 0, None)  # the API leaves out what is empty
     if isinstance(wanted, Mapping):
         return isinstance(found, Mapping) and all(is_so(value, found.get(key)) for key, value in wanted.items())
     if isinstance(wanted, list):
-        if not wanted and found is None:
-            return True
         return (
             isinstance(found, list)
             and len(wanted) == len(found)
             and all(is_so(one, other) for one, other in zip(wanted, found, strict=True))
         )
-    if wanted == found or (wanted in ({}, "", False, 0) and found is None):
+    if wanted == found:
         return True
     return isinstance(wanted, str) and isinstance(found, str) and quantity(wanted) == quantity(found) is not None
 
@@ -41,7 +44,11 @@ def widened(wanted: Object, found: Object | None) -> Object:
         wide["metadata"]["annotations"][names.HOSTS] = ",".join(sorted(hosts))
     elif wanted["kind"] == "NetworkPolicy":
         for way in ("ingress", "egress"):
-            more = [rule for rule in found["spec"].get(way) or [] if not any(is_so(rule, each) for each in wide["spec"].get(way, ()))]
+            more = [
+                rule
+                for rule in found["spec"].get(way) or []
+                if not any(is_so(rule, each) for each in wide["spec"].get(way, ()))
+            ]
             if more:
                 wide["spec"][way] = [*wide["spec"].get(way, ()), *more]
     elif wanted["kind"] == "ResourceQuota":

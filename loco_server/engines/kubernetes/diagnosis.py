@@ -22,7 +22,7 @@ def ended(unit: Unit, name: str, state: Mapping[str, Any], seconds: float) -> Di
     reason = str(state.get("reason", ""))
     said = str(state.get("message", ""))
     if reason in {"StartError", "ContainerCannotRun"}:
-        return not_created(unit, name, reason, said, seconds)
+        return not_created(name, reason, said, seconds)
     cause: Cause = "exited"
     if reason == "OOMKilled":
         limit = unit.memory_bytes >> 20
@@ -43,7 +43,7 @@ def ended(unit: Unit, name: str, state: Mapping[str, Any], seconds: float) -> Di
     return _made("starting", seconds, cause, message, hint)
 
 
-def not_created(unit: Unit, name: str, reason: str, said: str, seconds: float) -> Diagnosis:
+def not_created(name: str, reason: str, said: str, seconds: float) -> Diagnosis:
     """Explain a container that was never started; `reason` and `said` are the kubelet's."""
     hint = "correct CMD or ENTRYPOINT in the Dockerfile, or command in loco.toml, then run `loco deploy`"
     if "executable file not found" in said or "no such file or directory" in said:

@@ -58,9 +58,7 @@ class KubernetesEngine:
         self._applier = Applier(self._api, cluster)
         self._roller = Roller(self._api, cluster, self._applier, self._keeping)
         self._releaser = Releaser(self._api, cluster, self._applier, self._keeping)
-        self._reconciler = Reconciler(
-            self._api, cluster, self._applier, self._keeping, worked_on=self._worked_on
-        )
+        self._reconciler = Reconciler(self._api, cluster, self._applier, self._keeping, worked_on=self._worked_on)
         self._reconciling = asyncio.Lock()
         self._at_work: Counter[str] = Counter()
         self._done_at: dict[str, float] = {}
@@ -111,13 +109,17 @@ class KubernetesEngine:
     async def status(self, app: AppRef) -> Sequence[InstanceStatus]:
         with _told():
             pods, _ = await self._api.list(kinds.POD, names.namespace(app), labels=names.selector(app))
-        return [_status(pod) for pod in sorted(pods, key=names.instance) if not pod["metadata"].get("deletionTimestamp")]
+        return [
+            _status(pod) for pod in sorted(pods, key=names.instance) if not pod["metadata"].get("deletionTimestamp")
+        ]
 
     async def usage(self) -> Sequence[InstanceUsage]:
         """Nothing where the cluster has no metrics-server."""
         with _told():
             try:
-                found, _ = await self._api.list(kinds.POD_METRICS, labels={names.INSTALLATION: self._cluster.installation})
+                found, _ = await self._api.list(
+                    kinds.POD_METRICS, labels={names.INSTALLATION: self._cluster.installation}
+                )
             except RefusedError as error:
                 if error.missing:
                     return []
@@ -200,7 +202,7 @@ def _held_by(namespace: Object) -> str:
 def _status(pod: Object) -> InstanceStatus:
     name, deployment = names.instance(pod)
     status = pod.get("status") or {}
-    container = next(iter(status.get("containerStatuses") or []), {})
+    container: Object = next(iter(status.get("containerStatuses") or []), {})
     state = container.get("state") or {}
     restarts, reason, started = int(container.get("restartCount", 0)), None, None
     if "running" in state:

@@ -13,7 +13,8 @@ from loco_spec.errors import Diagnosis
 Object = Mapping[str, Any]
 
 FINAL = re.compile(
-    r"not found|manifest unknown|unauthorized|denied|forbidden|no basic auth|invalid reference|no match for platform", re.I
+    r"not found|manifest unknown|unauthorized|denied|forbidden|no basic auth|invalid reference|no match for platform",
+    re.IGNORECASE,
 )
 """What a registry says that asking again does not change."""
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "InvalidImageName", "RunContainerError"})
@@ -112,9 +113,7 @@ def _refused(rollout: Rollout, status: Object, seconds: float) -> Failing | None
     return None
 
 
-def _pod(
-    rollout: Rollout, pod: Object, events: Sequence[Object], *, now: datetime, seconds: float
-) -> Failing | None:
+def _pod(rollout: Rollout, pod: Object, events: Sequence[Object], *, now: datetime, seconds: float) -> Failing | None:
     name, status = names.instance(pod)[0], pod.get("status") or {}
     pod_name = pod["metadata"]["name"]
     for condition in status.get("conditions") or []:
@@ -129,7 +128,7 @@ def _pod(
         waiting = state.get("waiting") or {}
         reason, said = str(waiting.get("reason", "")), str(waiting.get("message", ""))
         if reason in _CONFIG:
-            return Failing(diagnosis.not_created(rollout.unit, name, reason, said, seconds), 0)
+            return Failing(diagnosis.not_created(name, reason, said, seconds), 0)
         if reason in {"ErrImagePull", "ImagePullBackOff"}:
             told = _pull_error(events) or said
             return Failing(diagnosis.pull(rollout, told, seconds), 0 if FINAL.search(told) else PULL_PATIENCE)
@@ -137,7 +136,7 @@ def _pod(
         if running is not None and not container.get("ready"):
             lasted = (now - moment(running["startedAt"])).total_seconds()
             found = diagnosis.unhealthy(rollout.unit, name, _probe_said(events), seconds)
-            return Failing(found, max(0.0, rollout.unit.probe.grace - lasted) if lasted < rollout.unit.probe.grace else 0, pod_name)
+            return Failing(found, max(0.0, rollout.unit.probe.grace - lasted), pod_name)
     return None
 
 
@@ -151,13 +150,13 @@ def _condition(pod: Object, kind: str) -> str:
 
 
 def _about(event: Object, pod: Object) -> bool:
-    return (event.get("involvedObject") or {}).get("uid") == pod["metadata"]["uid"]
+    return bool((event.get("involvedObject") or {}).get("uid") == pod["metadata"]["uid"])
 
 
 def _pull_error(events: Sequence[Object]) -> str:
     """The registry's answer: the events of a pull that failed carry it, the pod's status only says that it waits."""
     said = [str(e.get("message", "")) for e in events if e.get("reason") == "Failed"]
-    return next((text for text in reversed(said) if "pull" in text.lower() and ": " in text), "")
+    return next((text for text in reversed(said) if text.startswith("Failed to pull image")), "")
 
 
 def _probe_said(events: Sequence[Object]) -> str:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from loco_server.engines.base import EngineDownError
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
@@ -103,7 +103,7 @@ class Scene:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(self, *fault: Any) -> None:
+    async def __aexit__(self, *fault: object) -> None:
         await self._stack.aclose()
 
     def all(self, kind: Kind) -> list[Object]:

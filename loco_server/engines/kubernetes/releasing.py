@@ -45,7 +45,9 @@ class Releaser:
                 await emit("found the release command of an earlier attempt")
             return await self._result(rollout, name, timeout_seconds, started, emit, guard)
         except RefusedError as error:
-            said = diagnosis.refused("the release command", error.message, time.monotonic() - started, phase="releasing")
+            said = diagnosis.refused(
+                "the release command", error.message, time.monotonic() - started, phase="releasing"
+            )
             raise RolloutFailedError(said) from error
 
     async def _result(
@@ -58,7 +60,11 @@ class Releaser:
                 return ReleaseResult(exit_code=None, lines=())
             pods, _ = await self._api.list(kinds.POD, namespace, labels={"batch.kubernetes.io/job-name": name})
             await self._refused_pull(rollout, pods, time.monotonic() - started)
-            done = {each["type"]: each for each in (job.get("status") or {}).get("conditions") or [] if each["status"] == "True"}
+            done = {
+                each["type"]: each
+                for each in (job.get("status") or {}).get("conditions") or []
+                if each["status"] == "True"
+            }
             ended = _ended(pods)
             if "Failed" in done and done["Failed"].get("reason") == "DeadlineExceeded":
                 raise RolloutFailedError(diagnosis.release_late(limit, time.monotonic() - started))
@@ -90,7 +96,9 @@ class Releaser:
 
 
 def _states(pods: list[Object]) -> list[Mapping[str, Any]]:
-    return [each.get("state") or {} for pod in pods for each in (pod.get("status") or {}).get("containerStatuses") or []]
+    return [
+        each.get("state") or {} for pod in pods for each in (pod.get("status") or {}).get("containerStatuses") or []
+    ]
 
 
 def _ended(pods: list[Object]) -> Mapping[str, Any] | None:

@@ -17,6 +17,8 @@ from loco_server.engines.kubernetes.render import Manifests, render
 from loco_spec.errors import Diagnosis
 
 GUARD_SECONDS = 1.0
+LEAVING_SECONDS = 10.0
+"""For which the cluster's controllers may take the instances of a failed deployment away before the call returns."""
 ROUTE_SECONDS = 10.0
 """For which a gateway's word about the routes is waited for."""
 
@@ -174,6 +176,10 @@ class Roller:
         await self._keeping.keep_now(roll.rollout.app, own_pods(pods, roll.rollout))
         await roll.guard()
         await self._applier.restore(roll.rollout)
+        until = time.monotonic() + LEAVING_SECONDS
+        while own_pods(pods, roll.rollout) and time.monotonic() < until:
+            await asyncio.sleep(0.2)
+            pods, _ = await self._api.list(kinds.POD, namespace, labels={names.APP_ID: roll.rollout.app.app_id})
 
 
 def env_secret_of(found: Object | None, rollout: Rollout) -> str | None:

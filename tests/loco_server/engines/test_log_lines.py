@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loco_server.engines.docker.logs.stream import kept_after
 from loco_server.engines.log_lines import LINE_MAX, After, LineReader, Mark, marked, seconds_of
 from loco_server.engines.log_position import Position
-from loco_server.engines.docker.logs.stream import kept_after
 from loco_spec.errors import UsageError
 from loco_spec.events import LogLine
 

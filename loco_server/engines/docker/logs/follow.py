@@ -9,9 +9,9 @@ from loco_server.engines.base import LogKeeper
 from loco_server.engines.docker.client import Docker
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs import reader
+from loco_server.engines.docker.names import Found
 from loco_server.engines.log_lines import After, Mark, Marked, marked
 from loco_server.engines.log_position import Position
-from loco_server.engines.docker.names import Found
 
 DISCOVERY_SECONDS = 0.3
 GATHER_SECONDS = 0.05

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 
 from loco_server.engines.docker.client import Docker, LogStream, RefusedError
-from loco_server.engines.log_lines import KEPT, SLACK_SECONDS, After, LineReader, Mark, Marked, seconds_of
 from loco_server.engines.docker.logs.pipe import Pipe
 from loco_server.engines.docker.names import Found
+from loco_server.engines.log_lines import KEPT, SLACK_SECONDS, After, LineReader, Mark, Marked, seconds_of
 
 BOUND = 1000
 """Lines that wait between the engine and a reader, per container."""

@@ -12,9 +12,9 @@ from loco_server.engines.docker.client import Docker
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs import reader
 from loco_server.engines.docker.logs.follow import Follower
+from loco_server.engines.docker.names import Found
 from loco_server.engines.log_lines import After, Mark, Marked, marked, text_of
 from loco_server.engines.log_position import Position
-from loco_server.engines.docker.names import Found
 from loco_spec.events import LogBatch, LogLine
 
 BATCH = 500

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
+from typing import Any
 
 from loco_server.engines.base import AppRef, EngineDownError, LogKeeper
 from loco_server.engines.kubernetes import names
-from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
+from loco_server.engines.kubernetes.api import KubernetesApi, RefusedError
 from loco_server.engines.kubernetes.logs import pods
 from loco_spec.events import LogLine
 
@@ -25,7 +26,7 @@ class Keeping:
         self._keeper = keeper
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def see(self, app: AppRef, found: Iterable[Object]) -> None:
+    def see(self, app: AppRef, found: Iterable[Mapping[str, Any]]) -> None:
         """Begin to read what is about to end; safe to call with the same pods again."""
         for pod in found:
             uid = pod["metadata"]["uid"]
@@ -34,7 +35,7 @@ class Keeping:
                 self._tasks[uid] = task
                 task.add_done_callback(lambda _, uid=uid: self._tasks.pop(uid, None))  # type: ignore[misc]
 
-    async def keep_now(self, app: AppRef, found: Iterable[Object]) -> None:
+    async def keep_now(self, app: AppRef, found: Iterable[Mapping[str, Any]]) -> None:
         """Keep what pods that failed have said, before they are taken away."""
         for pod in found:
             if pods.is_started(pod):
@@ -56,7 +57,7 @@ class Keeping:
         """Wait for those that are being read."""
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _to_the_end(self, app: AppRef, pod: Object) -> None:
+    async def _to_the_end(self, app: AppRef, pod: Mapping[str, Any]) -> None:
         last = Last()
         try:
             async with aclosing(pods.follow(self._api, pod, None)) as read:
@@ -65,7 +66,7 @@ class Keeping:
         finally:
             await self._keep(app, pod, last)
 
-    async def _keep(self, app: AppRef, pod: Object, last: "Last") -> None:
+    async def _keep(self, app: AppRef, pod: Mapping[str, Any], last: "Last") -> None:
         name, deployment = names.instance(pod)
         if last.lines:
             await self._keeper.keep(app.app_id, deployment, name, tuple(last.lines))

@@ -10,7 +10,7 @@ import aiohttp
 
 from loco_server.engines.base import EngineDownError
 from loco_server.engines.kubernetes import kinds, names
-from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError, lines
+from loco_server.engines.kubernetes.api import KubernetesApi, RefusedError, lines
 from loco_server.engines.log_lines import After, LineReader, Mark, Marked, seconds_of
 
 FIRST_PAUSE = 0.1
@@ -31,13 +31,13 @@ def is_over(pod: Mapping[str, Any]) -> bool:
 
 
 async def read(
-    api: KubernetesApi, pod: Object, *, after: Mark | None = None, tail: int | None = None
+    api: KubernetesApi, pod: Mapping[str, Any], *, after: Mark | None = None, tail: int | None = None
 ) -> AsyncGenerator[Marked, None]:
     """Give what is there now, the container before the last restart included. Nothing for a pod that is gone."""
     meta = pod["metadata"]
     restarted = any(each.get("restartCount") for each in (pod.get("status") or {}).get("containerStatuses") or [])
     reader, behind = _reader(pod), After(after)
-    for previous in ([True, False] if restarted else [False]):
+    for previous in [True, False] if restarted else [False]:
         try:
             response = await api.log(meta["namespace"], meta["name"], _query(after, tail=tail, previous=previous))
         except RefusedError:
@@ -50,9 +50,7 @@ async def read(
         yield line
 
 
-async def follow(
-    api: KubernetesApi, pod: Object, after: Mark | None
-) -> AsyncGenerator[Marked, None]:
+async def follow(api: KubernetesApi, pod: Mapping[str, Any], after: Mark | None) -> AsyncGenerator[Marked, None]:
     """Give what comes, until the container has ended or the pod is gone."""
     meta, last, pause = pod["metadata"], after, FIRST_PAUSE
     while True:
@@ -97,7 +95,7 @@ def _is_status(raw: bytes) -> bool:
         return False
 
 
-def _reader(pod: Object) -> LineReader:
+def _reader(pod: Mapping[str, Any]) -> LineReader:
     name, deployment = names.instance(pod)
     return LineReader(name, deployment, pod["metadata"]["uid"][:12])
 

@@ -7,7 +7,7 @@ from loco_server.engines.base import AppRef, Rollout
 from loco_server.engines.kubernetes import names
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.render.objects import made
-from loco_server.units import UnitPort, UnitRoute
+from loco_server.units import Autoscale, Unit, UnitPort, UnitRoute
 
 ENDLESS = "0s"
 """No timeout (Gateway API, HTTPRouteTimeouts): streams and long polls are requests too."""
@@ -18,10 +18,12 @@ def of_unit(cluster: Cluster, rollout: Rollout) -> tuple[dict[str, Any], ...]:
     unit, app = rollout.unit, rollout.app
     found = [service(cluster, app, unit.ports)] if unit.ports else []
     ports = {port.name: port.port for port in unit.ports}
-    for host in sorted({route.host for route in unit.routes}):
-        found.append(http_route(cluster, app, host, [route for route in unit.routes if route.host == host], ports))
+    found += [
+        http_route(cluster, app, host, [route for route in unit.routes if route.host == host], ports)
+        for host in sorted({route.host for route in unit.routes})
+    ]
     if unit.autoscale is not None:
-        found.append(_autoscaler(cluster, rollout))
+        found.append(_autoscaler(cluster, app, unit, unit.autoscale))
     if unit.replicas > 1:
         found.append(_disruption_budget(cluster, app))
     return tuple(found)
@@ -72,17 +74,15 @@ def _rule(app: AppRef, route: UnitRoute, port: int) -> dict[str, Any]:
     return rule
 
 
-def _autoscaler(cluster: Cluster, rollout: Rollout) -> dict[str, Any]:
-    unit = rollout.unit
-    assert unit.autoscale is not None
-    target = {"type": "Utilization", "averageUtilization": unit.autoscale.cpu_percent}
+def _autoscaler(cluster: Cluster, app: AppRef, unit: Unit, autoscale: Autoscale) -> dict[str, Any]:
+    target = {"type": "Utilization", "averageUtilization": autoscale.cpu_percent}
     spec = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": names.WORKLOAD},
         "minReplicas": unit.replicas,
         "maxReplicas": unit.most,
         "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
     }
-    return made(cluster, rollout.app, "autoscaling/v2", "HorizontalPodAutoscaler", names.WORKLOAD, spec=spec)
+    return made(cluster, app, "autoscaling/v2", "HorizontalPodAutoscaler", names.WORKLOAD, spec=spec)
 
 
 def _disruption_budget(cluster: Cluster, app: AppRef) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A real Kubernetes API for tests: a whole cluster (LOCO_TEST_KUBECONFIG), or etcd and kube-apiserver.
 
-The latter by KUBEBUILDER_ASSETS, as the ecosystem's own tests have it. Without either, what needs one is skipped, by name.
+The latter by KUBEBUILDER_ASSETS, as the ecosystem's own tests have it. Without either, what needs one is skipped, by
+name.
 """
 
 import json

@@ -43,6 +43,9 @@ class FakeEngine:
         self.down = 0
         self.capacity: Exception | None = None
 
+    def host(self, app: AppRef) -> str:
+        return app.app
+
     async def check(self) -> None: ...
 
     async def prepare(self, app: AppRef) -> None:

@@ -28,7 +28,14 @@ def test_what_the_spec_sets_wins_over_what_is_injected() -> None:
 
 def test_an_app_is_told_who_it_is_and_where_the_others_answer_and_not_itself() -> None:
     others = {"shop": app(), "shop-api": Service.model_validate({"name": "shop-api", "port": 9000})}
-    found = injected.variables(app="shop", team="acme", deployment=12, url="http://shop.localhost", others=others, hosts={"shop": "x", "shop-api": "api.internal"})
+    found = injected.variables(
+        app="shop",
+        team="acme",
+        deployment=12,
+        url="http://shop.localhost",
+        others=others,
+        hosts={"shop": "x", "shop-api": "api.internal"},
+    )
     assert dict(found) == {
         "LOCO_APP": "shop",
         "LOCO_TEAM": "acme",

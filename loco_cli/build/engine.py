@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from loco_cli.config import is_loopback
 from loco_spec.errors import EngineUnavailable, LocoError, RegistryUnreachable
 
 QUICK_SECONDS = 20
@@ -214,10 +215,17 @@ class Engine:
             raise self._gone(what, e) from e
 
     def _unreachable(self, registry: str, reason: str) -> RegistryUnreachable:
+        if "x509: certificate signed by unknown authority" in reason:
+            hint = f"put the authority's certificate where the engine looks: /etc/docker/certs.d/{registry}/ca.crt"
+        elif is_loopback(f"//{registry}"):
+            hint = (
+                "an engine in a virtual machine (Docker Desktop), a rootless or a remote one does not share this"
+                " machine's loopback: use the engine that runs beside loco-server (unset DOCKER_HOST)"
+            )
+        else:
+            hint = "see that the name, the network and the proxy are right for the engine, too (docker info)"
         return RegistryUnreachable(
-            f"the container engine at {self.address} cannot reach the registry at {registry}: {reason}",
-            hint="an engine in a virtual machine (Docker Desktop), a rootless or a remote one does not share this"
-            " machine's loopback: use the engine that runs beside loco-server (unset DOCKER_HOST)",
+            f"the container engine at {self.address} cannot reach the registry at {registry}: {reason}", hint=hint
         )
 
     def _gone(self, what: str, error: Exception) -> EngineUnavailable:

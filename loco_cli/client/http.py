@@ -1,6 +1,7 @@
 """The one session with the server: token, version, errors, retries of what is safe to repeat."""
 
 import json
+import os
 import re
 import ssl
 import time
@@ -38,6 +39,8 @@ WAITS = 3
 WAIT_SECONDS = 30
 """What is asked too often is asked again so many times, where the server wants no more than so long between."""
 _TOKEN = re.compile(r"[!-~]+")
+_UNTRUSTED = re.compile(r"local issuer|self[- ]signed")
+"""In OpenSSL's words for a certificate of an authority that nobody has named."""
 
 
 class StreamCutError(Exception):
@@ -48,7 +51,7 @@ class Http:
     """Requests to one server.
 
     Raises:
-        UsageError: its URL is none.
+        UsageError: its URL is none, or SSL_CERT_FILE names no certificates.
 
     Raises (every method):
         ServerUnreachable: no connection, or it was cut.
@@ -77,6 +80,12 @@ class Http:
             )
         except httpx.InvalidURL as e:
             raise not_a_server(server.value, server.source) from e
+        except OSError as e:  # also ssl.SSLError
+            named = os.environ.get("SSL_CERT_FILE", "")
+            raise UsageError(
+                f"SSL_CERT_FILE names no certificates: {named}: {e.strerror or e}",
+                hint="name a file of certificates in PEM, or unset it",
+            ) from e
 
     @property
     def server(self) -> str:
@@ -246,7 +255,10 @@ class Http:
         return ServerFault(f"{what}; is it a loco server?", hint="loco version")
 
     def _unreachable(self, error: Exception) -> ServerUnreachable:
-        hint = "loco-server local --detach" if is_loopback(self.server) else "check the URL and your network"
+        if _UNTRUSTED.search(str(error)):
+            hint = "name the authority that has signed its certificate: SSL_CERT_FILE=ca.pem"
+        else:
+            hint = "loco-server local --detach" if is_loopback(self.server) else "check the URL and your network"
         return ServerUnreachable(
             f"{self.server} (from {self._server.source}) cannot be reached: {str(error) or type(error).__name__}",
             hint=f"{hint}, or choose another server: loco login --server URL",

@@ -103,7 +103,9 @@ def _api_manager(host: str) -> Document:
 
 
 def _redirect_manager(public: PublicLayout) -> Document:
-    on = {"https_redirect": True, "port_redirect": public.https_port, "response_code": "PERMANENT_REDIRECT"}
+    on: Document = {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}
+    if (public.https_port, public.http_port) != (443, 80):  # these two nobody writes into an address
+        on["port_redirect"] = public.https_port
     found = [{"match": {"prefix": "/"}, "redirect": on}]
     return manager(
         "http",

@@ -41,15 +41,16 @@ class SecondEngine:
 
 
 @contextmanager
-def second_engine(*, apart: bool) -> Iterator[SecondEngine]:
+def second_engine(*, apart: bool, prefix: tuple[str, ...] = ()) -> Iterator[SecondEngine]:
     """Run one. `apart`: in a network of its own, like an engine in a virtual machine; else on the machine's loopback.
+    `prefix`: what it is run by, where that network is there already.
 
     On the machine's network it gets a bridge of its own: without any, dockerd would remove the other engine's.
     """
     with tempfile.TemporaryDirectory(prefix="loco-engine-") as name:
         folder = Path(name)
-        argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
-        argv += ["--net"] if apart else []
+        argv = [*prefix, "unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
+        argv += ["--net"] if apart and not prefix else []
         argv += ["dockerd", f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
         argv += [f"--host=unix://{folder}/docker.sock", "--iptables=false", "--ip-masq=false"]
         argv += ["--bridge=none"] if apart else [f"--bridge={BRIDGE}"]

@@ -61,6 +61,8 @@ class Stack:
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="loco-e2e-")))
     environment: dict[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
+    """What the CLI is run by, where that is not simply here."""
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -100,11 +102,11 @@ class Stack:
     def ports(self) -> list[str]:
         return [f"--api-port={self.api}", f"--edge-port={self.edge}", f"--registry-port={self.registry}"]
 
-    def start(self) -> None:
-        """Start the server as a child and wait until it answers."""
+    def start(self, *argv: str) -> None:
+        """Start the server (`local`, unless told otherwise) as a child and wait until it answers."""
         log = (self.folder / "server.out").open("ab")
         self.process = subprocess.Popen(
-            [BIN / "loco-server", "local", "--data-dir", str(self.data_dir), *self.ports],
+            [BIN / "loco-server", *(argv or ("local", "--data-dir", str(self.data_dir), *self.ports))],
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
@@ -170,7 +172,7 @@ class Stack:
     ) -> subprocess.CompletedProcess[str]:
         """Run the CLI to its end and check how it ended (None: do not). `given`: what it reads from stdin."""
         found = subprocess.run(
-            [BIN / "loco", *map(str, args)],
+            [*self.prefix, BIN / "loco", *map(str, args)],
             check=False,
             capture_output=True,
             text=True,
@@ -189,7 +191,7 @@ class Stack:
     def begin(self, *args: str | Path, cwd: Path | None = None, **more: str) -> Iterator[Begun]:
         """Start the CLI and let it run; its lines are collected as they come. Killed at the end of the block."""
         process = subprocess.Popen(
-            [BIN / "loco", *map(str, args)],
+            [*self.prefix, BIN / "loco", *map(str, args)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -85,6 +85,27 @@ def test_an_engine_that_does_not_reach_the_registry_is_told_with_both_addresses(
     assert "unset DOCKER_HOST" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        (
+            "x509: certificate signed by unknown authority",
+            "put the authority's certificate where the engine looks: /etc/docker/certs.d/registry.example/ca.crt",
+        ),
+        (
+            "dial tcp: lookup registry.example: no such host",
+            "see that the name, the network and the proxy are right for the engine, too (docker info)",
+        ),
+    ],
+)
+def test_what_to_do_about_a_registry_elsewhere_that_is_not_reached_is_told(reason: str, hint: str) -> None:
+    docker = Docker()
+    docker.fails = refusal(f'Get "https://registry.example/v2/": {reason}')
+    with pytest.raises(RegistryUnreachable, match=reason) as caught:
+        docker.engine().reach("registry.example", username="ticket", password="secret")
+    assert caught.value.hint == hint
+
+
 def test_an_engine_that_is_gone_at_the_sign_in_is_told() -> None:
     docker = Docker()
     docker.fails = NoConnection("gone")

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -243,6 +244,30 @@ def test_a_server_that_is_not_reached_is_named_with_where_its_url_comes_from(
         client(url).delete("/v1/session")
     assert caught.value.message == f"{url} (from --server) cannot be reached: why not"
     assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("why", ["unable to get local issuer certificate", "self-signed certificate"])
+def test_a_server_whose_authority_is_not_known_is_told_with_how_to_name_it(server: Server, why: str) -> None:
+    server.url = "https://loco.example.com"
+    said = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {why} (_ssl.c:1006)"
+    server.is_away("GET /v1/me", httpx.ConnectError(said))
+    with pytest.raises(ServerUnreachable, match=why) as caught:
+        client(server.url).get("/v1/me", api.Me)
+    assert caught.value.hint.startswith("name the authority that has signed its certificate: SSL_CERT_FILE=ca.pem, or ")
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), ("none", "no certificate")])
+def test_a_file_of_certificates_that_is_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, why: str
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with pytest.raises(UsageError, match=f"SSL_CERT_FILE names no certificates: {path}: .*{why}") as caught:
+        client("https://loco.example.com")
+    assert caught.value.hint == "name a file of certificates in PEM, or unset it"
+    client("http://127.0.0.1:7070")
 
 
 def test_a_failure_without_words_is_told_by_its_kind(server: Server, http: Http) -> None:

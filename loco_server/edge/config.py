@@ -12,6 +12,7 @@ from loco_server.edge import public as of_public
 from loco_server.edge.base import EdgeApp, EdgeCluster, EdgeRoute
 from loco_server.edge.parts import ANY, IDLE, ROUTER, Document, cluster, listener, manager, pipe, reply, watched
 from loco_server.edge.public import PublicLayout
+from loco_server.edge.upstream import RegistryUpstream, upstream_cluster, upstream_routes
 
 CLUSTERS_FILE = "clusters.json"
 ROUTES_FILE = "routes.json"
@@ -39,6 +40,8 @@ class Layout:
     """The directory of `clusters.json` and `routes.json`."""
     public: PublicLayout | None = None
     """None: the edge is on loopback, without TLS."""
+    registry_upstream: RegistryUpstream | None = None
+    """Somebody else's registry; None: our own, at `registry_socket`."""
 
 
 def bootstrap(layout: Layout) -> Document:
@@ -47,10 +50,12 @@ def bootstrap(layout: Layout) -> Document:
     edge = [listener("edge", layout.address, layout.edge_port, _edge_manager(layout))]
     own = [
         cluster("loco-server", [pipe(layout.server_socket)], http2=False),
-        cluster("loco-registry", [pipe(layout.registry_socket)], http2=False),
+        cluster("loco-registry", [pipe(layout.registry_socket)], http2=False)
+        if layout.registry_upstream is None
+        else upstream_cluster(layout.registry_upstream),
     ]
     if public is not None:
-        registry = _registry_manager(AUTHORIZE_PUBLIC_PATH)
+        registry = _registry_manager(layout, AUTHORIZE_PUBLIC_PATH)
         edge = of_public.listeners(public, edge=_edge_manager(layout), registry=registry)
         own.append(cluster("loco-api", [pipe(public.api_socket)], http2=False))
     return {
@@ -60,7 +65,7 @@ def bootstrap(layout: Layout) -> Document:
         "static_resources": {
             "listeners": [
                 *edge,
-                listener("registry", layout.address, layout.registry_port, _registry_manager(AUTHORIZE_PATH)),
+                listener("registry", layout.address, layout.registry_port, _registry_manager(layout, AUTHORIZE_PATH)),
             ],
             "clusters": own,
         },
@@ -121,7 +126,7 @@ def _edge_manager(layout: Layout) -> Document:
     }
 
 
-def _registry_manager(authorize_path: str) -> Document:
+def _registry_manager(layout: Layout, authorize_path: str) -> Document:
     unavailable = '{"errors":[{"code":"UNAVAILABLE","message":"the registry takes no requests now; try again"}]}\n'
     way = {"cluster": "loco-registry", "timeout": "0s", "idle_timeout": IDLE}
     reads = {"prefix": "/v2", "headers": [{"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}]}
@@ -131,7 +136,12 @@ def _registry_manager(authorize_path: str) -> Document:
         "num_retries": 8,
         "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
     }
-    found = [{"match": reads, "route": way | {"retry_policy": patience}}, {"match": {"prefix": "/v2"}, "route": way}]
+    found: list[Document] = [
+        {"match": reads, "route": way | {"retry_policy": patience}},
+        {"match": {"prefix": "/v2"}, "route": way},
+    ]
+    if layout.registry_upstream is not None:
+        found = upstream_routes(layout.registry_upstream, found)
     return manager(
         "registry",
         upgrades=False,

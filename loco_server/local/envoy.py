@@ -12,6 +12,7 @@ import httpx
 
 from loco_server.edge import config
 from loco_server.edge.files import EnvoyEdge
+from loco_server.edge.upstream import RegistryUpstream
 from loco_server.local import certificate
 from loco_server.local.ports import ensure_free
 from loco_server.local.processes import Program, Supervised
@@ -38,8 +39,8 @@ def binary() -> Path:
     return Path(found)
 
 
-def layout(settings: Settings, edge: EnvoyEdge) -> config.Layout:
-    """Give where Envoy listens and whom it dials."""
+def layout(settings: Settings, edge: EnvoyEdge, upstream: RegistryUpstream | None = None) -> config.Layout:
+    """Give where Envoy listens and whom it dials; `upstream` instead of the registry of this machine."""
     return config.Layout(
         address=settings.address,
         edge_port=settings.ports.edge,
@@ -49,12 +50,13 @@ def layout(settings: Settings, edge: EnvoyEdge) -> config.Layout:
         registry_socket=settings.registry_socket,
         watched=edge.watched,
         public=certificate.layout(settings, settings.run_dir / "tls"),
+        registry_upstream=upstream,
     )
 
 
-def program(settings: Settings, edge: EnvoyEdge) -> Program:
+def program(settings: Settings, edge: EnvoyEdge, upstream: RegistryUpstream | None = None) -> Program:
     """Write the bootstrap and give what to run."""
-    text = json.dumps(config.bootstrap(layout(settings, edge)), indent=1, sort_keys=True)
+    text = json.dumps(config.bootstrap(layout(settings, edge, upstream)), indent=1, sort_keys=True)
     path = edge.watched.parent / "bootstrap.json"
     path.write_text(text, encoding="utf-8")
     argv = (
@@ -67,7 +69,9 @@ def program(settings: Settings, edge: EnvoyEdge) -> Program:
     return Program(NAME, argv, configuration=text)
 
 
-def supervised(settings: Settings, edge: EnvoyEdge, *, say: Callable[[str], None]) -> Supervised:
+def supervised(
+    settings: Settings, edge: EnvoyEdge, *, say: Callable[[str], None], upstream: RegistryUpstream | None = None
+) -> Supervised:
     """Give Envoy's process, not started yet. Its ports are looked at before a new one is started."""
 
     def ports_are_free() -> None:
@@ -79,7 +83,7 @@ def supervised(settings: Settings, edge: EnvoyEdge, *, say: Callable[[str], None
             ensure_free(settings.public.address, settings.public.http_port, "--http-port")
 
     return Supervised(
-        lambda: program(settings, edge),
+        lambda: program(settings, edge, upstream),
         run_dir=settings.run_dir,
         log_dir=settings.log_dir,
         ready=lambda: ready(settings),

@@ -37,9 +37,13 @@ class ImageUnreadableError(Exception):
 
 class Registry(Protocol):
     async def upstream_authorization(self, repository: str, actions: tuple[Action, ...]) -> str:
-        """Give the `Authorization` that the gateway puts on an allowed request: short-lived, never shown to a tenant.
+        """Give the `Authorization` that the gateway puts on an allowed request: never shown to a tenant.
 
-        Computed from memory alone.
+        Distribution's is signed from memory alone. Where it has to be bought, that is at most one purchase upstream for
+        a repository and its actions, kept until shortly before it ends.
+
+        Raises:
+            RegistryDownError: none is to be had now.
         """
         ...
 
@@ -66,7 +70,11 @@ class Registry(Protocol):
         ...
 
     async def delete(self, repository: str, digest: str) -> None:
-        """Delete a manifest. Unknown is no error."""
+        """Delete a manifest. Unknown is no error.
+
+        Raises:
+            RegistryDownError: no answer, or the registry does not let its account delete.
+        """
         ...
 
     async def manifests(self, repository: str) -> frozenset[str]:

@@ -23,7 +23,7 @@ class Filled:
 
     def __init__(self, stack: GatewayStack) -> None:
         self.stack = stack
-        self.registry: Registry = stack.distribution
+        self.registry: Registry = stack.member
         self._pushers: list[Pusher] = []
         self.pusher = self.fresh()
 
@@ -41,10 +41,12 @@ class Filled:
             pusher.close()
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[GatewayStack]:
-    with gateway_stack() as found:
+@pytest.fixture(scope="module", params=["socket", "http", "harbor", "gitlab"])
+def stack(request: pytest.FixtureRequest) -> Iterator[GatewayStack]:
+    with gateway_stack(kind=request.param) as found:
         yield found
+        if found.foreign is not None:
+            assert found.foreign.unknown == []
 
 
 @pytest.fixture
@@ -190,7 +192,7 @@ def test_a_registry_that_is_away_is_down_and_no_image_is_called_missing(filled: 
     assert filled.stack.run(filled.registry.image(filled.pusher.repository, pushed)).digest == pushed
 
 
-def test_the_gateways_credential_is_made_from_memory_for_one_repository(filled: Filled) -> None:
+def test_the_gateways_credential_is_for_one_repository(filled: Filled) -> None:
     first = filled.stack.run(filled.registry.upstream_authorization("acme/a", ("pull",)))
     assert first.startswith("Bearer ")
     assert first != filled.stack.run(filled.registry.upstream_authorization("acme/b", ("pull",)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from loco_server.admin import overview, wire
+from loco_server.admin import lifecycle, overview, wire
 from loco_server.http.call import read_body, read_query
 from loco_server.http.problems import defect, problem, request_id
 from loco_server.records.change import Change
@@ -39,6 +40,7 @@ def admin_app(parts: Parts) -> Starlette:
             _route("POST", "/quotas", admin.quotas),
             _route("GET", "/events", admin.events),
             _route("GET", "/users", admin.users),
+            _route("GET", "/lifecycle", admin.lifecycle),
         ]
     )
 
@@ -118,6 +120,10 @@ class Admin:
                 for user, email, identities in await self._parts.people.all()
             )
         )
+
+    async def lifecycle(self, request: Request) -> wire.Lifecycle:
+        del request
+        return await lifecycle.lifecycle(self._parts.lifecycle, datetime.now(UTC))
 
     async def events(self, request: Request) -> AuditEvents:
         asked = read_query(request, wire.EventsQuery)

@@ -56,6 +56,30 @@ def _(value: wire.Overview) -> list[str]:
     return [*found, *(f"suspended: {each.kind} {each.name} ({each.reason})" for each in value.suspended)]
 
 
+_MODES = {
+    "off": "off: nothing is done or logged (LOCO_LIFECYCLE)",
+    "dry-run": "dry run: nothing is done, what would be is logged once a day; LOCO_LIFECYCLE=on does it",
+    "on": "on: what is due is done once a day",
+}
+
+
+@lines.register
+def _(value: wire.Lifecycle) -> list[str]:
+    warned, stopped, deleted = value.unused_days, value.warned_days, value.stopped_days
+    times = f"warned about after {warned} days, stopped {stopped} later, deleted {deleted} later"
+    found = [_MODES[value.mode], f"unused apps are {times}"]
+    if not value.apps:
+        return [*found, "no team has an app yet"]
+    width = max(3, *(len(f"{each.team}/{each.app}") for each in value.apps))
+    found.append(f"{'app':<{width}}  {'last used':<10}  {'state':<7}  {'next':<6}  {'on':<10}  why")
+    for each in value.apps:
+        on = "-" if each.at is None else "now" if each.due != "none" else f"{each.at:%Y-%m-%d}"
+        name, last = f"{each.team}/{each.app}", f"{each.last_used:%Y-%m-%d}"
+        then = "-" if each.next == "none" else each.next
+        found.append(f"{name:<{width}}  {last:<10}  {each.state:<7}  {then:<6}  {on:<10}  {each.reason}")
+    return found
+
+
 @lines.register
 def _(value: wire.Rotated) -> list[str]:
     begun = "finished a rotation that was cut short" if value.resumed else "rotated"

@@ -1,6 +1,7 @@
 """What goes over the operator's socket. Both ends are of one installation: nothing here has to grow with care."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -66,6 +67,33 @@ class Overview(_Value):
     suspended: tuple[Held, ...]
     engine: str | None = None
     """Why nothing is known of processor and memory; None: it is."""
+
+
+class Unused(_Value):
+    """An app, and what becomes of it as things are."""
+
+    team: str
+    app: str
+    last_used: datetime
+    """The newest sign of use."""
+    counted: bool
+    """Whether its requests are counted, and are such a sign."""
+    state: Literal["used", "warned", "stopped"]
+    due: Literal["none", "warn", "stop", "delete"]
+    """What is to be done now."""
+    next: Literal["none", "warn", "stop", "delete"]
+    at: datetime | None
+    """When `next` comes; None: never."""
+    reason: str
+
+
+class Lifecycle(_Value):
+    mode: Literal["off", "dry-run", "on"]
+    unused_days: int
+    warned_days: int
+    stopped_days: int
+    apps: tuple[Unused, ...]
+    """What comes first is first."""
 
 
 class Rotated(_Value):

@@ -60,6 +60,10 @@ class Edge(Protocol):
         """How many requests are being answered by the cluster right now; 0 for an unknown one."""
         ...
 
+    async def requests(self) -> Mapping[str, int]:
+        """How many requests each app (by id) has had since the edge was started; empty where they are not counted."""
+        ...
+
     def published(self) -> Mapping[str, EdgeApp]:
         """What is published, by app id. Survives a restart of the server."""
         ...

@@ -93,6 +93,17 @@ class EnvoyEdge:
         found = await self._stats(rf"^cluster\.{escaped}\.upstream_rq_(active|pending_active)$")
         return 0 if found is None else sum(int(value) for value in found.values())
 
+    async def requests(self) -> Mapping[str, int]:
+        """How many requests each app has had since Envoy was started; empty where Envoy does not answer."""
+        found = await self._stats(r"^cluster\..+\.upstream_rq_total$")
+        if found is None:
+            return {}
+        names = {app_id: [cluster.name for cluster in app.clusters] for app_id, app in self._apps.items()}
+        return {
+            app_id: sum(int(found.get(f"cluster.{name}.upstream_rq_total", 0)) for name in clusters)
+            for app_id, clusters in names.items()
+        }
+
     async def close(self) -> None:
         if self._admin is not None:
             await self._admin.aclose()

@@ -15,5 +15,8 @@ class StoppedEdge:
         del cluster
         return 0
 
+    async def requests(self) -> Mapping[str, int]:
+        return {}
+
     def published(self) -> Mapping[str, EdgeApp]:
         return {}

@@ -96,6 +96,6 @@ class ManageAccount:
                 continue
             if team.suspended is not None:
                 raise NotAllowed(f"team {team.name} is suspended: {team.suspended}", hint="ask the operator")
-            held = [app.suspended for app in await self._apps.of_team(team.id) if app.suspended is not None]
+            held = [app.suspended for app in await self._apps.of_team(team.id) if app.suspended and not app.unused]
             if held:
                 raise NotAllowed(held[0], hint="ask the operator")

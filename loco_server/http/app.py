@@ -13,14 +13,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from loco_server.http.auth import authorize
-from loco_server.http.call import Services, read_body, read_query
+from loco_server.http.call import Call, Services, read_body, read_query
 from loco_server.http.endpoint import Endpoint
 from loco_server.http.events import change_of
 from loco_server.http.problems import defect, method_unknown, problem
 from loco_server.http.rates import network
 from loco_server.http.table import ENDPOINTS
 from loco_server.policy.permissions import Permission
-from loco_spec.errors import LocoError, NotFound
+from loco_server.records.change import tell
+from loco_spec.errors import LocoError, NotAllowed, NotFound
 
 
 def api_app(services: Services, extra: Sequence[BaseRoute] = ()) -> Starlette:
@@ -52,7 +53,7 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
                 call = replace(call, body=body)
             # Begun here: what authorize writes, when a token was used, is no change that anybody asked for.
             async with services.audit.change(change_of(endpoint, call)) if endpoint.changes else nullcontext():
-                found = await endpoint.handler(call)
+                found = await endpoint.handler(await _awake(endpoint, call))
         except LocoError as e:
             return problem(e)
         except Exception as e:  # noqa: BLE001  the one catch
@@ -62,6 +63,17 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
         return found
 
     return Route(endpoint.path, answer, methods=[endpoint.method], name=f"{endpoint.method} {endpoint.path}")
+
+
+async def _awake(endpoint: Endpoint, call: Call) -> Call:
+    """Whoever changes an app that is stopped because nobody used it uses it: it runs again."""
+    app = call.app
+    if app is None or not app.unused or not endpoint.changes:
+        return call
+    if not await call.services.uses.wake(app.id):
+        raise NotAllowed(app.suspended or "the app is suspended", hint="ask the operator")
+    tell(woken=True)
+    return replace(call, app=await call.services.apps.by_id(app.id) or app)
 
 
 async def _not_in_the_table(request: Request, error: HTTPException) -> Response:

@@ -52,7 +52,7 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services, *,
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
     if app is None and app_name is not None and not endpoint.makes_app:
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
-    if app is not None and app.suspended is not None and endpoint.changes:
+    if app is not None and app.suspended is not None and not app.unused and endpoint.changes:
         raise NotAllowed(app.suspended, hint="ask the operator")
     return Call(request=request, services=services, caller=caller, team=team, role=role, app=app)
 

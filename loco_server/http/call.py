@@ -23,6 +23,7 @@ from loco_server.http.rates import Rates
 from loco_server.records.apps import Apps
 from loco_server.records.audit import Audit
 from loco_server.records.people import People
+from loco_server.records.uses import Uses
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_server.settings import Settings
 from loco_spec.errors import FieldFault, InvalidRequest, UsageError
@@ -50,6 +51,7 @@ class Services:
     tokens: ManageTokens
     account: ManageAccount
     audit: Audit
+    uses: Uses
     rates: Rates
 
 

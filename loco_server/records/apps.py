@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from loco_server.records.database import Database, insert_missing
 from loco_server.records.quotas import Judge, judged
 from loco_server.records.suspensions import OWNER, columns, reason
-from loco_server.records.tables import APPS, HOSTS, ROUTES, TEAMS
+from loco_server.records.tables import APP_USE, APPS, HOSTS, ROUTES, TEAMS
 from loco_server.records.values import AppRecord
 from loco_server.units import UnitRoute
 
@@ -27,6 +27,7 @@ def _record(row: Row[tuple[object, ...]]) -> AppRecord:
         created_at=row.created_at,
         destroying=row.destroying_at is not None,
         suspended=_suspended(row),
+        unused=row.suspended_at is not None and row.suspended_at == row.stopped_at,
         source=row.source,
         deployers=tuple(row.deployers),
     )
@@ -47,10 +48,12 @@ _SELECT = (
         TEAMS.c.name.label("team"),
         *columns(TEAMS, "team_"),
         OWNER.c.login.label("owner"),
+        APP_USE.c.stopped_at,
         *columns(OWNER, "owner_"),
     )
     .join(TEAMS, TEAMS.c.id == APPS.c.team_id)
     .outerjoin(OWNER, OWNER.c.id == TEAMS.c.personal_of)
+    .outerjoin(APP_USE, APP_USE.c.app_id == APPS.c.id)
 )
 
 
@@ -59,7 +62,7 @@ class Apps:
         self._database = database
 
     async def find(self, team_id: str, name: str) -> AppRecord | None:
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             row = (await db.execute(_SELECT.where(APPS.c.team_id == team_id, APPS.c.name == name))).first()
         return None if row is None else _record(row)
 

@@ -38,6 +38,8 @@ class AppRecord:
     destroying: bool = False
     suspended: str | None = None
     """That it is suspended, with what (itself, its team, its owner) and why; None: it is not."""
+    unused: bool = False
+    """It is suspended because nobody used it: its team may take that back by any change."""
     source: str = "any"
     """From where it may be deployed: `any`, or `ci` (trusted jobs, and the users in `deployers`)."""
     deployers: tuple[str, ...] = ()

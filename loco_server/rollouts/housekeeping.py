@@ -16,6 +16,7 @@ from loco_server.records.facts import Facts
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord
 from loco_server.registries.base import Registry, RegistryDownError
+from loco_server.rollouts.lifecycle import Lifecycle
 from loco_spec import names
 
 log = logging.getLogger("loco.housekeeping")
@@ -43,8 +44,10 @@ class Housekeeping:
         engine: Engine,
         registry: Registry,
         closed: ClosedDeployments,
-        collect_garbage: Callable[[], Awaitable[int]],
+        collect_garbage: Callable[[], Awaitable[int]] | None,
+        lifecycle: Lifecycle,
     ) -> None:
+        """`collect_garbage`: None where somebody else collects; what there is to collect stays noted then."""
         self._people = people
         self._audit = audit
         self._apps = apps
@@ -54,6 +57,7 @@ class Housekeeping:
         self._registry = registry
         self._closed = closed
         self._collect_garbage = collect_garbage
+        self._lifecycle = lifecycle
         self._collected_at = time.monotonic()
 
     async def run(self) -> None:
@@ -74,6 +78,7 @@ class Housekeeping:
         for app in await self._apps.all():
             if not app.destroying:
                 await self.retain(app)
+        await self._lifecycle.tick()
         if time.monotonic() - self._collected_at > COLLECT_EVERY and await self._facts.garbage() is not None:
             await self.collect()
 
@@ -109,8 +114,11 @@ class Housekeeping:
         return len(unneeded)
 
     async def collect(self) -> int:
-        """Give the space of deleted images back; pushes wait a moment meanwhile. Not while one is under way."""
-        if await self._deployments.in_state("created", "checking"):
+        """Give the space of deleted images back; pushes wait a moment meanwhile. Not while one is under way.
+
+        Without anybody to collect it the mark stays.
+        """
+        if self._collect_garbage is None or await self._deployments.in_state("created", "checking"):
             return 0
         mark = await self._facts.garbage()
         self._collected_at = time.monotonic()  # before: one that fails is tried again in its time, not at once

@@ -137,5 +137,8 @@ class MemoryEdge:
     async def active_requests(self, cluster: str) -> int:
         return self.active.get(cluster, 0)
 
+    async def requests(self) -> Mapping[str, int]:
+        return {}
+
     def published(self) -> Mapping[str, EdgeApp]:
         return dict(self._published)

@@ -274,3 +274,19 @@ async def test_an_h2c_port_is_spoken_to_in_http2(edge: RealEdge, protocol: Liter
 
 async def _is_idle(edge: RealEdge, cluster: str) -> bool:
     return await edge.files.active_requests(cluster) == 0
+
+
+async def test_requests_are_counted_for_each_app_and_again_from_the_edges_own_start(
+    edge: RealEdge, one: Upstream, two: Upstream
+) -> None:
+    assert await edge.files.requests() == {}
+    await edge.files.publish(app("a.b", "shop.localhost", one.port))
+    await edge.files.publish(app("c", "blog.localhost", two.port))
+    for _ in range(3):
+        edge.get("shop.localhost")
+    edge.get("nobody.localhost")
+    assert await edge.files.requests() == {"a.b": 3, "c": 0}
+    await edge.process.restart()
+    assert await edge.files.requests() == {"a.b": 0, "c": 0}
+    await edge.process.stop()
+    assert await edge.files.requests() == {}, "nothing is known, which is not the same as no request"

@@ -17,9 +17,9 @@ from loco_server.admin.app import admin_app
 from loco_server.edge.stopped import StoppedEdge
 from loco_server.flows.suspend import Suspend
 from loco_server.local.folder import make
-from loco_server.local.listener import Listener
 from loco_server.records.database import Database
 from loco_server.rollouts.plan import NOTICE
+from loco_server.serving.listener import Listener
 from loco_server.settings import Settings
 from loco_server.wiring import Parts, wire
 from tests.loco_server.fakes import FakeEngine

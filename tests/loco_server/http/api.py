@@ -137,6 +137,7 @@ class Api:
                 destroy=self.destroy,
             ),
             audit=records.audit,
+            uses=records.uses,
             # One client asks for all that a test is about, and faster than anybody types.
             rates=rates or Rates(replace(settings.limits, requests_per_token=0, requests_per_address=0)),
         )

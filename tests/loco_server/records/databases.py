@@ -21,6 +21,7 @@ from loco_server.records.people import People
 from loco_server.records.quotas import Quotas
 from loco_server.records.teams import Teams
 from loco_server.records.tokens import Tokens
+from loco_server.records.uses import Uses
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_server.records.variables import Variables
 from loco_server.records.wake import Wake
@@ -49,6 +50,7 @@ class Records:
         self.accounts = Accounts(self.database)
         self.audit = Audit(self.database, self.wake)
         self.quotas = Quotas(self.database)
+        self.uses = Uses(self.database)
 
     async def team(self, login: str = "ann") -> TeamRecord:
         user = await self.people.signed_in("local", login, login)

@@ -4,12 +4,17 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
+from loco_server.engines.base import AppRef
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
+from loco_server.lifecycle_settings import LifecycleSettings
+from loco_server.records.tables import DEPLOYMENTS
 from loco_server.records.values import AppRecord
 from loco_server.rollouts import housekeeping as housekeeping_module
 from loco_server.rollouts.housekeeping import Housekeeping
+from loco_server.rollouts.lifecycle import Lifecycle
 from loco_spec import names
 from loco_spec.kinds.service import Service
 from tests.loco_server.fakes import FakeEngine, FakeRegistry
@@ -18,10 +23,23 @@ from tests.loco_server.records.databases import Records, route
 pytestmark = pytest.mark.anyio
 
 
+class Engine(FakeEngine):
+    """One whose instances run what a test says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.using: dict[str, frozenset[str]] = {}
+
+    async def in_use(self, app: AppRef) -> frozenset[str]:
+        return self.using.get(app.app_id, frozenset())
+
+
 class House:
     def __init__(self, records: Records) -> None:
         self.records = records
         self.registry = FakeRegistry()
+        self.engine = Engine()
+        self.requests: dict[str, int] = {}
         self.closed = ClosedDeployments(keep_seconds=300)
         self.collected = 0
         self.fails = 0
@@ -36,11 +54,26 @@ class House:
             apps=self.records.apps,
             deployments=self.records.deployments,
             facts=self.records.facts,
-            engine=FakeEngine(),
+            engine=self.engine,
             registry=self.registry,
             closed=self.closed,
             collect_garbage=self._collect,
+            lifecycle=Lifecycle(
+                settings=LifecycleSettings(),
+                uses=self.records.uses,
+                apps=self.records.apps,
+                audit=self.records.audit,
+                requests=self._requests,
+                settle=self._never,
+                destroy=self._never,
+            ),
         )
+
+    async def _requests(self) -> dict[str, int]:
+        return self.requests
+
+    async def _never(self, *_: object) -> None:
+        raise AssertionError("nothing is unused")
 
     async def _collect(self) -> int:
         if self.fails:
@@ -128,6 +161,15 @@ async def test_a_collection_that_failed_is_tried_again(
     assert house.collected == 1
 
 
+async def test_where_nobody_here_collects_it_stays_noted_that_there_is_something_to_collect(
+    house: House, records: Records
+) -> None:
+    await records.facts.add_garbage()
+    house.housekeeping._collect_garbage = None
+    assert await house.housekeeping.collect() == 0
+    assert await records.facts.garbage() is not None
+
+
 async def test_what_is_deleted_while_space_is_given_back_is_for_the_next_time(house: House, records: Records) -> None:
     await records.facts.add_garbage()
     house.meanwhile = records.facts.add_garbage
@@ -194,3 +236,40 @@ async def test_events_are_kept_for_over_a_year_and_then_forgotten(
     monkeypatch.setattr(housekeeping_module, "EVENTS_KEPT", timedelta(0))
     await house.housekeeping.once()
     assert len(await records.audit.read(app.team_id, None, None, 10)) == 1, "the newest holds the place of its number"
+
+
+async def test_an_image_that_still_runs_stays_however_old_it_is(house: House, records: Records) -> None:
+    app = await records.app()
+    digests = [await house.deployed(app) for _ in range(4)]
+    house.engine.using[app.id] = frozenset({digests[0]})
+    await house.housekeeping.once()
+    assert await house.kept(app) == {digests[0], *digests[2:]}
+
+
+async def test_a_live_image_stays_when_two_newer_ones_were_live_in_between(house: House, records: Records) -> None:
+    app = await records.app()
+    digests = [await house.deployed(app) for _ in range(3)]
+    async with records.database.write() as db:
+        numbers = [(1, "live"), (2, "replaced"), (3, "replaced")]
+        for number, state in numbers:
+            await db.execute(update(DEPLOYMENTS).where(DEPLOYMENTS.c.number == number).values(state=state))
+    await house.housekeeping.once()
+    assert await house.kept(app) == set(digests)
+
+
+async def test_the_images_of_an_app_that_is_being_destroyed_are_left_to_its_destruction(
+    house: House, records: Records
+) -> None:
+    app = await records.app()
+    digests = [await house.deployed(app) for _ in range(3)]
+    await records.apps.mark_destroying(app.id)
+    await house.housekeeping.once()
+    assert await house.kept(app) == set(digests)
+
+
+async def test_tidying_up_looks_after_unused_apps_too(house: House, records: Records) -> None:
+    app = await records.app()
+    house.requests = {app.id: 3}
+    await house.housekeeping.once()
+    [use] = await records.uses.all()
+    assert use.counted

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from loco_server.reading import Reading
 from loco_spec import references
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -69,35 +70,64 @@ class IdentitySettings:
     """What `image` in loco.toml must be, or be under: `ghcr.io/acme`, `docker.io/library/python`."""
 
 
-def identity_settings(environment: Mapping[str, str]) -> IdentitySettings:
-    """Read the variables.
+def identity_settings(
+    environment: Mapping[str, str], reading: Reading | None = None, *, others: int = 0o077
+) -> IdentitySettings:
+    """Read the variables. Faults go to `reading`, where one is given.
+
+    Args:
+        environment: the variables.
+        reading: who collects faults.
+        others: the permission bits that a secret's file must not have.
 
     Raises:
         ValueError: one does not have the form it needs; the message names it.
     """
-    github = google = None
-    if environment.get("LOCO_GITHUB_CLIENT_ID"):
-        url = _url(environment, "LOCO_GITHUB_URL", GitHubSettings.url)
-        # A GitHub of one's own has its API under its own host.
-        api_url = GitHubSettings.api_url if url == GitHubSettings.url else f"{url}/api/v3"
-        github = GitHubSettings(
-            environment["LOCO_GITHUB_CLIENT_ID"], url, _url(environment, "LOCO_GITHUB_API_URL", api_url)
-        )
-    if environment.get("LOCO_GOOGLE_CLIENT_ID"):
-        google = GoogleSettings(
-            environment["LOCO_GOOGLE_CLIENT_ID"],
-            _secret(environment, "LOCO_GOOGLE_CLIENT_SECRET_FILE"),
-            _url(environment, "LOCO_GOOGLE_URL", GoogleSettings.url),
-            _url(environment, "LOCO_GOOGLE_ISSUER", GoogleSettings.issuer),
-        )
+    collects = Reading() if reading is None else reading
     form = "github:OWNER_ID or gitlab:NAMESPACE_ID, each perhaps with /REPOSITORY_ID (a name can change hands)"
-    repositories = _allowed(environment, "LOCO_ALLOWED_REPOSITORIES", _REPOSITORY, form)
-    images = _allowed(environment, "LOCO_ALLOWED_IMAGES", re.compile("[^,]+"), "images, such as ghcr.io/acme")
+    found = IdentitySettings(
+        github=collects.take(lambda: _github(environment), None),
+        google=collects.take(lambda: _google(environment, others), None),
+        sign_up=collects.take(lambda: _sign_up(environment), SignUp()),
+        issuers=collects.take(lambda: _issuers(environment), ISSUERS),
+        allowed_repositories=collects.take(
+            lambda: _allowed(environment, "LOCO_ALLOWED_REPOSITORIES", _REPOSITORY, form), ()
+        ),
+        allowed_images=collects.take(lambda: _images(environment), ()),
+    )
+    if reading is None:
+        collects.refuse()
+    return found
+
+
+def _github(environment: Mapping[str, str]) -> GitHubSettings | None:
+    client_id = environment.get("LOCO_GITHUB_CLIENT_ID")
+    if not client_id:
+        return None
+    url = _url(environment, "LOCO_GITHUB_URL", GitHubSettings.url)
+    # A GitHub of one's own has its API under its own host.
+    api_url = GitHubSettings.api_url if url == GitHubSettings.url else f"{url}/api/v3"
+    return GitHubSettings(client_id, url, _url(environment, "LOCO_GITHUB_API_URL", api_url))
+
+
+def _google(environment: Mapping[str, str], others: int) -> GoogleSettings | None:
+    client_id = environment.get("LOCO_GOOGLE_CLIENT_ID")
+    if not client_id:
+        return None
+    return GoogleSettings(
+        client_id,
+        _secret(environment, "LOCO_GOOGLE_CLIENT_SECRET_FILE", others),
+        _url(environment, "LOCO_GOOGLE_URL", GoogleSettings.url),
+        _url(environment, "LOCO_GOOGLE_ISSUER", GoogleSettings.issuer),
+    )
+
+
+def _images(environment: Mapping[str, str]) -> tuple[str, ...]:
+    found = _allowed(environment, "LOCO_ALLOWED_IMAGES", re.compile("[^,]+"), "images, such as ghcr.io/acme")
     try:
-        images = tuple(map(references.prefix, images))
+        return tuple(map(references.prefix, found))
     except ValueError as e:
         raise ValueError(f"LOCO_ALLOWED_IMAGES: {e}") from e
-    return IdentitySettings(github, google, _sign_up(environment), _issuers(environment), repositories, images)
 
 
 def _sign_up(environment: Mapping[str, str]) -> SignUp:
@@ -157,13 +187,13 @@ def _checked(name: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def _secret(environment: Mapping[str, str], name: str) -> str:
+def _secret(environment: Mapping[str, str], name: str, others: int) -> str:
     path = Path(environment.get(name) or "")
     if not environment.get(name):
         raise ValueError(f"{name} is not set: Google asks for the client's secret, in a file of its own")
     try:
         mode = path.stat().st_mode
-        if mode & 0o077:
+        if mode & others:
             raise ValueError(f"{name}: {path} can be read by others (mode {mode & 0o777:o}); chmod 600")
         text = path.read_text(encoding="utf-8").strip()
     except OSError as e:

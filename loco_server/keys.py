@@ -1,6 +1,7 @@
 """Signing keys that the server makes at its first start and keeps, each in a file of its own (0600)."""
 
 import os
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,13 @@ GATEWAY_KEY = "registry-tokens.pem"
 UPSTREAM_KEY = "registry-upstream.pem"
 """Signs what the gateway and the server show to the registry itself."""
 UPSTREAM_CERTIFICATE = "registry-upstream.crt"
+UPLOADS_KEY = "registry-uploads.key"
+"""The registry signs the state of uploads with it."""
+SERVER_KEY = "server.key"
+"""Pull tickets are made from it."""
 VARIABLES = "variables.keys"
 """Seal the values of variables."""
+_SERVER_KEY_BYTES = 32
 
 
 def signing_key(path: Path) -> ec.EllipticCurvePrivateKey:
@@ -60,6 +66,25 @@ def certificate(path: Path, key: ec.EllipticCurvePrivateKey, name: str) -> x509.
     )
     write(path, made.public_bytes(serialization.Encoding.PEM))
     return made
+
+
+def belong_together(key: Path, certificate: Path) -> bool:
+    """Tell whether the certificate in one file is that of the key in the other.
+
+    Raises:
+        ValueError: a file holds something else.
+    """
+    return bool(x509.load_pem_x509_certificate(certificate.read_bytes()).public_key() == signing_key(key).public_key())
+
+
+def server_key(path: Path) -> bytes:
+    """Give the server's own secret (32 bytes), made at the first start. Raises as `secret` does."""
+    return secret(path, lambda: secrets.token_bytes(_SERVER_KEY_BYTES), length=_SERVER_KEY_BYTES)
+
+
+def uploads_key(path: Path) -> bytes:
+    """Give what the registry signs the state of uploads with (64 hex digits), made when there is none."""
+    return secret(path, lambda: secrets.token_hex(32).encode(), length=64)
 
 
 def secret(path: Path, make: Callable[[], bytes], *, length: int) -> bytes:

@@ -9,11 +9,13 @@ import typer
 from sqlalchemy import URL
 
 from loco_server.admin import commands as admin
+from loco_server.check.command import check
+from loco_server.cluster import command as cluster
+from loco_server.cluster.server import Listens
 from loco_server.local import base_images, command
 from loco_server.local import ports as ports_
 from loco_server.records import migrating
-from loco_server.settings import Ports, Public, default_data_dir
-from loco_spec import names
+from loco_server.settings import Ports, Public, default_data_dir, domain_name
 from loco_spec.errors import LocoError, UsageError
 from loco_spec.version import VERSION
 
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Serve loco: on this machine alone (local), or to the world (run); and look after it (admin).",
+    help="Serve loco: on this machine alone (local), to the world (run), on Kubernetes (serve); look after it (admin).",
 )
 local = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
 app.add_typer(local, name="local", help="The whole platform on this machine: server, edge, registry.")
@@ -32,6 +34,7 @@ app.add_typer(local, name="local", help="The whole platform on this machine: ser
 bases = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bases, name="base-images", help="The base images that are allowed, where the operator lists some.")
 
+admin.group.command()(check)
 app.add_typer(admin.group, name="admin")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept.", show_default=False)]
@@ -76,15 +79,32 @@ def run(
     registry_port: Annotated[int, typer.Option(help="On loopback: this machine's own engine.")] = Ports.registry,
 ) -> None:
     """Serve the world from this machine, over TLS. Its records are in the data folder, or on PostgreSQL."""
-    domain = domain.lower()
-    if not names.is_host(domain) or "." not in domain:
-        raise UsageError(f'"{domain[:80]}" is no domain', hint="--domain apps.example.com")
+    try:
+        domain = domain_name(domain)
+    except ValueError as e:
+        raise UsageError(str(e), hint="--domain apps.example.com") from e
     ports_.ensure_ours(address)
     public = Public(tls_cert.expanduser().absolute(), tls_key.expanduser().absolute(), address, https_port, http_port)
     folder = (data_dir or default_data_dir()).expanduser().absolute()
     ports = Ports(api=api_port, registry=registry_port)
     database = _text(_database(context, database_url))
     raise typer.Exit(command.run(folder, ports, domain=domain, public=public, database=database))
+
+
+@app.command()
+def serve(
+    address: Annotated[str, typer.Option(help="Where the Gateway's proxies come.", metavar="IP")] = Listens.address,
+    api_port: Annotated[int, typer.Option(help="The API; /healthz, /readyz.")] = Listens.api,
+    authorization_port: Annotated[
+        int, typer.Option(help="What the proxies ask before each request to the registry.")
+    ] = Listens.authorization,
+) -> None:
+    """Serve a cluster, as one pod of several: apps run on Kubernetes, records are on PostgreSQL.
+
+    Set by variables: LOCO_DOMAIN, LOCO_DATABASE_URL, LOCO_REGISTRY_URL, LOCO_KEYS_DIR, LOCO_SECRET_KEYS_FILE, and
+    LOCO_GITHUB_CLIENT_ID or LOCO_GOOGLE_CLIENT_ID; the others have defaults: loco docs operations.
+    """
+    raise typer.Exit(cluster.serve(Listens(address, api_port, authorization_port)))
 
 
 @local.command()

@@ -6,10 +6,16 @@ Nothing else of the server reads the environment, but for `LOCO_DEBUG`, which `m
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Any
 
 from loco_server.identity_settings import VARIABLES, IdentitySettings, identity_settings
+from loco_server.lifecycle_settings import VARIABLES as LIFECYCLE
+from loco_server.lifecycle_settings import LifecycleSettings, lifecycle_settings
+from loco_server.reading import Reading
+from loco_server.registry_settings import RegistrySettings
+from loco_spec import names
 from loco_spec.quota import Quota, read
 
 
@@ -84,6 +90,18 @@ class Kubernetes:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """What a server in a cluster has, beside others like it. The world comes by the cluster's Gateway, over TLS."""
+
+    registry_host: str
+    """How nodes and clients name images: `registry.<domain>`."""
+    keys_dir: Path
+    """The server's own keys, the same for each of them. They are only read."""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Who comes from there is believed about whom they ask for (`X-Forwarded-For`)."""
+
+
+@dataclass(frozen=True)
 class Settings:
     data_dir: Path
     ports: Ports = field(default_factory=Ports)
@@ -96,16 +114,19 @@ class Settings:
     engine_url: str = "unix:///var/run/docker.sock"
     """`DOCKER_HOST`: the socket of this machine's engine."""
     kubernetes: Kubernetes = field(default_factory=Kubernetes)
-    registry: str = "distribution"
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
     scanner: str = "none"
     base_images: Path | None = None
     """`LOCO_BASE_IMAGES`: a file with the base images that are allowed. None: any."""
     secret_keys: Path | None = None
     """`LOCO_SECRET_KEYS_FILE`: the keys of variables, where the operator keeps them. None: in the data folder."""
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     address: str = "127.0.0.1"
     public: Public | None = None
-    """None: everything is on loopback."""
+    """None: everything is on loopback, or in a cluster."""
+    cluster: Cluster | None = None
+    """None: everything is on one machine."""
     database: str | None = field(default=None, repr=False)
     """`LOCO_DATABASE_URL`, for SQLAlchemy; None: SQLite in the data folder."""
 
@@ -116,7 +137,7 @@ class Settings:
     @property
     def keys_dir(self) -> Path:
         """The server's own keys; 0700, each file 0600."""
-        return self.data_dir / "keys"
+        return self.data_dir / "keys" if self.cluster is None else self.cluster.keys_dir
 
     @property
     def log_dir(self) -> Path:
@@ -162,33 +183,41 @@ class Settings:
 
     @property
     def edge_url(self) -> str:
-        if self.public is not None:
-            return f"https://{self._at_public('')}"
-        return f"http://{self.address}:{self.ports.edge}"
+        return f"http://{self.address}:{self.ports.edge}" if self._https_port is None else self._world_url("")
 
     @property
     def apps_url(self) -> str:
         """Where apps answer, for people."""
-        return self.edge_url if self.public is None else f"https://{self._at_public('*.')}"
+        return self.edge_url if self._https_port is None else self._world_url("*.")
 
     @property
     def registry_host(self) -> str:
-        """As this machine's container engine dials it and as the names of images carry it."""
-        return f"{self.address}:{self.ports.registry}"
+        """As whatever runs the containers dials it and as the names of images carry it."""
+        return f"{self.address}:{self.ports.registry}" if self.cluster is None else self.cluster.registry_host
 
     @property
     def push_host(self) -> str:
         """Where everybody's container engine pushes to."""
-        return self._at_public("registry.") if self.public is not None else self.registry_host
+        return self.registry_host if self.public is None else self._at_public("registry.")
 
     @property
     def public_api_url(self) -> str:
         """Where clients find the API."""
-        return f"https://{self._at_public('api.')}" if self.public is not None else self.api_url
+        return self.api_url if self._https_port is None else self._world_url("api.")
+
+    @property
+    def _https_port(self) -> int | None:
+        """Where the world is served; None: it is not."""
+        if self.public is not None:
+            return self.public.https_port
+        return None if self.cluster is None else 443
+
+    def _world_url(self, label: str) -> str:
+        return f"https://{self._at_public(label)}"
 
     def _at_public(self, label: str) -> str:
-        port = 443 if self.public is None else self.public.https_port
-        return f"{label}{self.domain}" + ("" if port == 443 else f":{port}")
+        port = self._https_port
+        return f"{label}{self.domain}" + ("" if port in {None, 443} else f":{port}")
 
 
 def default_data_dir(environment: Mapping[str, str] = os.environ) -> Path:
@@ -211,35 +240,70 @@ def local_settings(
     """Give the settings of the embedded default; with `public` those of one machine that the world reaches.
 
     Raises:
-        ValueError: a variable does not have the form it needs; the message names it.
+        ValueError: variables do not have the form they need; the message names each.
     """
-    _refuse_misspelt(environment)
-    subnets = environment.get("LOCO_SUBNETS")
-    bases = environment.get("LOCO_BASE_IMAGES")
-    secret_keys = environment.get("LOCO_SECRET_KEYS_FILE")
-    try:
-        network = IPv4Network(subnets) if subnets else Settings.subnets
-    except ValueError as e:
-        raise ValueError(f"LOCO_SUBNETS is not an IPv4 network: {e}") from e
-    engine_url = environment.get("DOCKER_HOST") or Settings.engine_url
-    if not engine_url.startswith("unix:///"):
-        # The registry listens on this machine's loopback alone, and containers are dialled at their own addresses.
-        raise ValueError(
-            f"DOCKER_HOST is {engine_url}, and loco-server needs the engine of its own machine: unix:///path/of.sock"
-        )
-    return Settings(
+    reading = Reading()
+    found = Settings(
         data_dir=data_dir,
         ports=ports,
         domain=domain,
         public=public,
         database=database,
-        subnets=network,
-        engine_url=engine_url,
-        limits=Limits(team=Quota(**_numbers(environment, _TEAM)), **_numbers(environment, _OTHERS)),
-        identity=identity_settings(environment),
-        base_images=Path(bases).expanduser().absolute() if bases else None,
-        secret_keys=Path(secret_keys).expanduser().absolute() if secret_keys else None,
+        subnets=reading.take(lambda: _subnets(environment), Settings.subnets),
+        engine_url=reading.take(lambda: _engine_url(environment), Settings.engine_url),
+        **everywhere(environment, reading),
     )
+    reading.refuse()
+    return found
+
+
+def everywhere(environment: Mapping[str, str], reading: Reading, *, others: int = 0o077) -> dict[str, Any]:
+    """Give those fields of `Settings` that are the same on one machine and in a cluster.
+
+    `others`: the permission bits that a secret's file must not have.
+    """
+    _refuse_misspelt(environment, reading)
+    bases = environment.get("LOCO_BASE_IMAGES")
+    secret_keys = environment.get("LOCO_SECRET_KEYS_FILE")
+    return {
+        "limits": Limits(
+            team=Quota(**_numbers(environment, reading, _TEAM)), **_numbers(environment, reading, _OTHERS)
+        ),
+        "identity": identity_settings(environment, reading, others=others),
+        "lifecycle": reading.take(lambda: lifecycle_settings(environment), LifecycleSettings()),
+        "base_images": Path(bases).expanduser().absolute() if bases else None,
+        "secret_keys": Path(secret_keys).expanduser().absolute() if secret_keys else None,
+    }
+
+
+def domain_name(text: str) -> str:
+    """Read the domain that apps are under.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = text.lower()
+    if not names.is_host(found) or "." not in found:
+        raise ValueError(f'"{text[:80]}" is no domain')
+    return found
+
+
+def _subnets(environment: Mapping[str, str]) -> IPv4Network:
+    text = environment.get("LOCO_SUBNETS")
+    try:
+        return IPv4Network(text) if text else Settings.subnets
+    except ValueError as e:
+        raise ValueError(f"LOCO_SUBNETS is not an IPv4 network: {e}") from e
+
+
+def _engine_url(environment: Mapping[str, str]) -> str:
+    found = environment.get("DOCKER_HOST") or Settings.engine_url
+    if not found.startswith("unix:///"):
+        # The registry listens on this machine's loopback alone, and containers are dialled at their own addresses.
+        raise ValueError(
+            f"DOCKER_HOST is {found}, and loco-server needs the engine of its own machine: unix:///path/of.sock"
+        )
+    return found
 
 
 _TEAM = {
@@ -260,24 +324,26 @@ _OTHERS = {
 }
 
 
-_GUARDS = ("LOCO_ALLOWED_", "LOCO_SIGN_UP", "LOCO_TEAM_", "LOCO_RATE_")
+_GUARDS = ("LOCO_ALLOWED_", "LOCO_SIGN_UP", "LOCO_TEAM_", "LOCO_RATE_", "LOCO_LIFECYCLE")
 """What such a variable lets in or holds back would be open by one wrong letter, and nobody would see it."""
 
 
-def _refuse_misspelt(environment: Mapping[str, str]) -> None:
-    known = {*_TEAM, *_OTHERS, *VARIABLES}
-    for name in sorted(environment):
-        if name.startswith(_GUARDS) and name not in known:
-            there = ", ".join(sorted(each for each in known if each.startswith(_GUARDS)))
-            raise ValueError(f"there is no {name}; there is: {there}")
+def _refuse_misspelt(environment: Mapping[str, str], reading: Reading) -> None:
+    known = {*_TEAM, *_OTHERS, *VARIABLES, *LIFECYCLE}
+    there = ", ".join(sorted(each for each in known if each.startswith(_GUARDS)))
+    reading.faults += [
+        f"there is no {name}; there is: {there}"
+        for name in sorted(environment)
+        if name.startswith(_GUARDS) and name not in known
+    ]
 
 
-def _numbers(environment: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, int]:
+def _numbers(environment: Mapping[str, str], reading: Reading, fields: Mapping[str, str]) -> dict[str, int]:
     found = {}
     for variable, name in fields.items():
         if variable in environment:
             try:
                 found[name] = read(name, environment[variable])
             except ValueError as e:
-                raise ValueError(f"{variable} is {environment[variable]!r}: {e}") from e
+                reading.faults.append(f"{variable} is {environment[variable]!r}: {e}")
     return found

@@ -26,6 +26,7 @@ from loco_server.flows.variables import VariablesFlow
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import PullTickets, deployment_key, pull_key
 from loco_server.identity.base import IdentityProvider
+from loco_server.identity.carried import Carrier
 from loco_server.identity_settings import IdentitySettings
 from loco_server.policy.base_images import BaseImage
 from loco_server.records import build_logs
@@ -46,10 +47,12 @@ from loco_server.records.suspensions import Suspensions
 from loco_server.records.teams import Teams
 from loco_server.records.tokens import Tokens
 from loco_server.records.trust import TrustRules
+from loco_server.records.uses import Uses
 from loco_server.records.variables import Variables
 from loco_server.records.wake import Wake
 from loco_server.registries.base import Registry
 from loco_server.rollouts.housekeeping import Housekeeping
+from loco_server.rollouts.lifecycle import Lifecycle
 from loco_server.rollouts.plan import NOTICE, Planner
 from loco_server.rollouts.worker import Worker
 from loco_server.settings import Settings
@@ -86,13 +89,14 @@ class Parts:
     suspensions: Suspensions
     load: Load
     audit: Audit
+    uses: Uses
+    lifecycle: Lifecycle
     worker: Worker
     housekeeping: Housekeeping
 
     async def remember_closed(self) -> None:
         """Before the first answer: tokens of deployments that were closed while no server ran buy nothing."""
-        for app_id, number in await self.deployments.not_open():
-            self.closed.close(deployment_key(app_id, number))
+        self.closed.close_all([deployment_key(*each) for each in await self.deployments.not_open()])
         for app in await self.apps.all():
             if app.destroying or app.suspended is not None:
                 self.closed.close(pull_key(app.id, app.pull_generation - 1))
@@ -103,13 +107,16 @@ async def wire(
     *,
     database: Database,
     edge: Edge,
-    user: str,
+    user: str | None,
     server_key: bytes,
-    collect_garbage: Callable[[], Awaitable[int]],
+    collect_garbage: Callable[[], Awaitable[int]] | None,
     cut_pushes: Callable[[], Awaitable[None]],
     base_images: Sequence[BaseImage] = (),
 ) -> Parts:
-    """Join the parts for one machine. `user` is the local administrator's name.
+    """Join the parts.
+
+    `user` is the local administrator's name; None: there is none, and nobody signs in by a file. `collect_garbage`
+    gives the space of deleted images back; None: that is not for this server to do.
 
     Raises:
         LookupError: the settings name a member that a seam does not have.
@@ -129,11 +136,21 @@ async def wire(
         base_url=settings.engine_url,
         kubernetes=settings.kubernetes,
     )
-    registry: Registry = seam.load(registries.MEMBERS, settings.registry, seam="registry")(
-        socket=settings.registry_socket, keys_dir=settings.keys_dir
+    registry: Registry = seam.load(registries.MEMBERS, settings.registry.member, seam="registry")(
+        socket=settings.registry_socket,
+        keys_dir=settings.keys_dir,
+        url=settings.registry.url,
+        prefix=settings.registry.prefix,
+        username=settings.registry.username,
+        password_file=settings.registry.password_file,
+        ca_file=settings.registry.ca_file,
     )
     scanner = seam.load(scanners.MEMBERS, settings.scanner, seam="scanner")()
-    local = _identity("local")(settings.login_dir, user=user)
+    # Where there are several servers, one may be asked about a sign-in that another has begun.
+    carrier = None if settings.cluster is None else Carrier(server_key)
+    providers = _providers(settings.identity, carrier)
+    if user is not None:
+        providers = {"local": _identity("local")(settings.login_dir, user=user), **providers}
     issuers = settings.identity.issuers
     keyring = sealing.Keyring()  # empty until `rotation.unlock`: `stop` and `reset` need no keys
     variables = Variables(database, keyring, digest_key=sealing.digest_key(server_key))
@@ -162,13 +179,28 @@ async def wire(
     manage_teams = ManageTeams(limits=settings.limits, teams=teams, invitations=Invitations(database))
     login = Login(
         people,
-        {"local": local, **_providers(settings.identity)},
+        providers,
         sign_up=settings.identity.sign_up,
         invitations=manage_teams,
     )
     suspensions = Suspensions(database)
     worker = Worker(
-        engine=engine, deployments=deployments, claims=Claims(database, wake), events=events, planner=planner
+        engine=engine,
+        deployments=deployments,
+        claims=Claims(database, wake),
+        events=events,
+        planner=planner,
+        shared=settings.cluster is not None,
+    )
+    uses = Uses(database)
+    lifecycle = Lifecycle(
+        settings=settings.lifecycle,
+        uses=uses,
+        apps=apps,
+        audit=audit,
+        requests=edge.requests,
+        settle=worker.reconcile,
+        destroy=destroy.run,
     )
     return Parts(
         database=database,
@@ -216,6 +248,8 @@ async def wire(
             settle=worker.reconcile,
         ),
         audit=audit,
+        uses=uses,
+        lifecycle=lifecycle,
         suspensions=suspensions,
         load=Load(database),
         worker=worker,
@@ -229,6 +263,7 @@ async def wire(
             registry=registry,
             closed=closed,
             collect_garbage=collect_garbage,
+            lifecycle=lifecycle,
         ),
     )
 
@@ -237,17 +272,17 @@ def _identity(name: str) -> Any:
     return seam.load(identity.MEMBERS, name, seam="identity provider")
 
 
-def _providers(settings: IdentitySettings) -> dict[str, IdentityProvider]:
+def _providers(settings: IdentitySettings, carrier: Carrier | None = None) -> dict[str, IdentityProvider]:
     """Those that the operator has configured."""
     found: dict[str, IdentityProvider] = {}
     if settings.github is not None:
         organizations = settings.sign_up.mode == "organization"
-        found["github"] = _identity("github")(settings.github, organizations=organizations)
+        found["github"] = _identity("github")(settings.github, organizations=organizations, carrier=carrier)
     if settings.google is not None:
         url = settings.google.issuer
         # Google's tokens name their issuer with and without the scheme.
         tokens = _identity("oidc")({url: url, url.removeprefix("https://"): url})
-        found["google"] = _identity("google")(settings.google, tokens=tokens)
+        found["google"] = _identity("google")(settings.google, tokens=tokens, carrier=carrier)
     return found
 
 

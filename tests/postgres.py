@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def programs() -> Path | None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
+    with running() as found:
+        yield found
+
+
+@contextmanager
+def running() -> Iterator[Postgres]:
     """A server, and in it the database `migrated` to copy from."""
     bin_ = programs()
     assert bin_ is not None, "PostgreSQL is missing (on Debian, as root: apt-get install postgresql)"

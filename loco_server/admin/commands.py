@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 from pydantic import BaseModel
 
-from loco_server.admin import show, wire
+from loco_server.admin import secrets, show, wire
 from loco_server.admin.client import ROTATION_SECONDS, Socket
 from loco_server.settings import Settings, default_data_dir
 from loco_spec import teams
@@ -20,7 +20,8 @@ group = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Look after the running server: suspend, resume, overview, users, quota, events, invite, rotate-keys.",
+    help="Look after the running server: suspend, resume, overview, users, quota, lifecycle, events, invite, "
+    "rotate-keys; keys.",
 )
 
 Subject = Annotated[Literal["team", "user", "app"], typer.Argument(help="team, user or app.", metavar="KIND")]
@@ -73,6 +74,15 @@ def overview(context: typer.Context, by: By = "cpu", lines: Count = 10, json: Js
     _result(ordered, as_json=json)
 
 
+@group.command("keys")
+def make_keys(
+    directory: Annotated[Path, typer.Option("--directory", help="A new folder.", metavar="DIR")],
+) -> None:
+    """Make the keys of a cluster's servers, for the Secrets loco-keys and loco-secret-keys. No server is asked."""
+    for line in secrets.make(directory.expanduser().absolute()):
+        typer.echo(line)
+
+
 @group.command("rotate-keys")
 def rotate_keys(context: typer.Context, json: Json = False) -> None:
     """Seal every variable with a new key, while everything runs."""
@@ -108,6 +118,12 @@ def quota(context: typer.Context, team: Team, changes: Changes = None, json: Jso
 def users(context: typer.Context, json: Json = False) -> None:
     """List everybody who has an account, with what they sign in by."""
     _result(_socket(context).get("/users", wire.Users), as_json=json)
+
+
+@group.command()
+def lifecycle(context: typer.Context, json: Json = False) -> None:
+    """Show which unused apps are warned about, stopped and deleted, when and why."""
+    _result(_socket(context).get("/lifecycle", wire.Lifecycle), as_json=json)
 
 
 @group.command()

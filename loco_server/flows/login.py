@@ -114,7 +114,7 @@ class Login:
         if not isinstance(prompt, Prompt):
             raise _worded(prompt, provider)
         return LoginPrompt(
-            login=login,
+            login=prompt.login or login,
             provider=provider,
             expires_in=prompt.expires_in,
             file=prompt.file,

@@ -1,5 +1,6 @@
 """What Envoy asks before each request to the registry. For the internal socket only: its answer holds a credential."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -11,7 +12,9 @@ from loco_server.edge.config import AUTHORIZE_PATH
 from loco_server.gateway import decision
 from loco_server.gateway.decision import Challenge, Deny
 from loco_server.gateway.tokens import RegistryTokens
-from loco_server.registries.base import Registry
+from loco_server.registries.base import Registry, RegistryDownError
+
+log = logging.getLogger("loco.gateway")
 
 _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
@@ -24,8 +27,13 @@ def gateway_route(
     read_only: Callable[[], bool],
     challenge: Challenge,
     path: str = AUTHORIZE_PATH,
+    see: Callable[[str], Awaitable[None]] | None = None,
 ) -> Mount:
-    """Give the route of `/gateway/authorize/…`; the rest of the path is the request's own."""
+    """Give the route of `/gateway/authorize/…`; the rest of the path is the request's own.
+
+    `see` learns of a deployment, or of an app's pulls, before `is_closed` is asked; it raises a RegistryDownError where
+    nothing is to be learnt.
+    """
 
     async def answer(request: Request) -> Response:
         raw: bytes = request.scope["raw_path"]
@@ -35,9 +43,15 @@ def gateway_route(
             query=request.scope["query_string"].decode("latin-1"),
         )
         kind, _, text = request.headers.get("authorization", "").partition(" ")
+        claims = tokens.read(text) if kind.lower() == "bearer" else None
+        if claims is not None and see is not None:
+            try:
+                await see(claims.deployment_key)
+            except RegistryDownError as e:
+                return _down(e)
         found = decision.decide(
             asked,
-            tokens.read(text) if kind.lower() == "bearer" else None,
+            claims,
             is_closed=is_closed,
             read_only=read_only(),
             challenge=challenge,
@@ -45,11 +59,19 @@ def gateway_route(
         if isinstance(found, Deny):
             return denied(found)
         # Envoy replaces the tenant's token by this one; one without actions opens `/v2/` alone.
-        return Response(
-            headers={"Authorization": await registry.upstream_authorization(found.repository, found.actions)}
-        )
+        try:
+            authorization = await registry.upstream_authorization(found.repository, found.actions)
+        except RegistryDownError as e:
+            return _down(e)
+        return Response(headers={"Authorization": authorization})
 
     return Mount(path, app=_every_method(answer))
+
+
+def _down(error: RegistryDownError) -> Response:
+    log.warning("a request to the registry is refused: %s", error)
+    retry = {"Retry-After": str(decision.RETRY_AFTER_SECONDS)}
+    return denied(Deny(503, "UNAVAILABLE", "the registry takes no requests now; try again", retry))
 
 
 def denied(found: Deny) -> Response:

@@ -34,6 +34,8 @@ class Prompt:
     verification_uri: str | None = None
     interval: int = 5
     """Seconds between two questions whether it is done."""
+    login: str | None = field(default=None, repr=False)
+    """The id to go on with, where it is a longer one."""
 
 
 @dataclass(frozen=True)

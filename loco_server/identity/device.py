@@ -1,7 +1,8 @@
 """The device flow (RFC 8628), mediated: the CLI shows a code to a person and asks the server; only the server has the
 device code and what it buys. A device code is found by the sign-in that it was given for, and by nothing else.
 
-Everything is kept in memory: a sign-in that was under way when the server ended is begun again.
+Everything is kept in memory: a sign-in that was under way when the server ended is begun again. With a `Carrier` the
+client carries what another server needs to go on with it.
 """
 
 import time
@@ -23,6 +24,7 @@ from loco_server.identity.base import (
     SlowDown,
     Wrong,
 )
+from loco_server.identity.carried import Carrier, own_id
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 INTERVAL = 5
@@ -63,7 +65,8 @@ class _Open:
 class DeviceFlow(ABC):
     """`clock` counts seconds and knows no time of day: it does not matter which time it is here or there."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, carrier: Carrier | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._carrier = carrier
         self._clock = clock
         self._open: dict[str, _Open] = {}
 
@@ -85,17 +88,22 @@ class DeviceFlow(ABC):
             return device
         now = self._clock()
         self._open[login] = _Open(device, now + device.expires_in, device.interval, now + device.interval)
+        carried = None
+        if self._carrier is not None:
+            carried = self._carrier.packed(login, device.code, device.expires_in, device.interval)
         return Prompt(
             expires_in=device.expires_in,
             user_code=device.user_code,
             verification_uri=device.verification_uri,
             interval=device.interval,
+            login=carried,
         )
 
     async def finish(self, login: str, proof: str | None) -> Outcome:
         del proof  # the person proves it to the provider
         self._forget_old()
-        found = self._open.get(login)
+        login, carried = own_id(login), login
+        found = self._open.get(login) or self._begun_elsewhere(carried)
         if found is None:
             return Expired()
         if found.busy or self._clock() < found.not_before:
@@ -111,6 +119,16 @@ class DeviceFlow(ABC):
             del self._open[login]
         found.not_before = self._clock() + (outcome.retry_after if isinstance(outcome, Down) else found.interval)
         return outcome
+
+    def _begun_elsewhere(self, carried: str) -> _Open | None:
+        """Go on with what another server has begun. What has ended there has ended at the provider, too."""
+        found = None if self._carrier is None else self._carrier.unpacked(carried)
+        if found is None:
+            return None
+        code, left, interval = found
+        now = self._clock()
+        device = DeviceCode(code=code, user_code="", verification_uri="", expires_in=int(left), interval=interval)
+        return self._open.setdefault(own_id(carried), _Open(device, now + left, interval, not_before=now))
 
     async def _ask(self, found: _Open) -> Outcome:
         if found.granted is None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from loco_server.identity.base import Disabled, Down, Identity, Outcome
+from loco_server.identity.carried import Carrier
 from loco_server.identity.device import DISABLED, GRANT, DeviceCode, DeviceFlow, Granted, device_code, poll_outcome
 from loco_server.identity.outside import Outside
 from loco_server.identity_settings import GitHubSettings
@@ -23,9 +24,10 @@ class GitHub(DeviceFlow):
         *,
         organizations: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
+        carrier: Carrier | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(clock=clock)
+        super().__init__(carrier=carrier, clock=clock)
         self._settings = settings
         self._organizations = organizations
         self._outside = Outside("GitHub", transport)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import httpx
 
 from loco_server.identity.base import Disabled, Down, Identity, IdentityTokens, Outcome, Unbelievable, Wrong
+from loco_server.identity.carried import Carrier
 from loco_server.identity.device import DISABLED, GRANT, DeviceCode, DeviceFlow, Granted, device_code, poll_outcome
 from loco_server.identity.outside import Outside
 from loco_server.identity_settings import GoogleSettings
@@ -20,9 +21,10 @@ class Google(DeviceFlow):
         *,
         tokens: IdentityTokens,
         transport: httpx.AsyncBaseTransport | None = None,
+        carrier: Carrier | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(clock=clock)
+        super().__init__(carrier=carrier, clock=clock)
         self._settings = settings
         self._tokens = tokens
         self._outside = Outside("Google", transport)

@@ -1,7 +1,6 @@
 """The data folder: what is in it, made with the permissions it must have, and recognised before anything is removed."""
 
 import os
-import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -99,7 +98,7 @@ def server_key(settings: Settings) -> bytes:
         Conflict: the file is damaged. Another secret would make every pull ticket worthless, so none is made.
     """
     try:
-        return keys.secret(settings.keys_dir / "server.key", lambda: secrets.token_bytes(32), length=32)
+        return keys.server_key(settings.keys_dir / keys.SERVER_KEY)
     except ValueError as e:
         raise Conflict(str(e), hint="docs/operations.md tells what to back up and how to put it back") from e
 

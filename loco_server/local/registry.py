@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import secrets
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -139,7 +138,7 @@ def configuration(settings: Settings, *, read_only: bool) -> dict[str, object]:
             "net": "unix",
             "addr": str(settings.registry_socket),
             "relativeurls": True,
-            "secret": _upload_secret(settings.keys_dir / "registry-uploads.key"),
+            "secret": _upload_secret(settings.keys_dir / keys.UPLOADS_KEY),
         },
         "auth": {
             "token": {
@@ -150,6 +149,15 @@ def configuration(settings: Settings, *, read_only: bool) -> dict[str, object]:
             }
         },
     }
+
+
+def program(settings: Settings) -> str:
+    """Give what would be run.
+
+    Raises:
+        UsageError: there is nothing.
+    """
+    return _argv(settings, "serve", Path())[0]
 
 
 def _argv(settings: Settings, command: str, path: Path) -> tuple[str, ...]:
@@ -190,14 +198,10 @@ def container_argv(docker: str, settings: Settings, command: str, path: Path) ->
 def _upload_secret(path: Path) -> str:
     """Give what signs the state of uploads: the same after a restart, or uploads under way would be lost."""
     try:
-        return keys.secret(path, _new_upload_secret, length=64).decode()
+        return keys.uploads_key(path).decode()
     except ValueError:  # cut by a crash: another one costs no more than the uploads that were under way
         path.unlink()
-        return keys.secret(path, _new_upload_secret, length=64).decode()
-
-
-def _new_upload_secret() -> bytes:
-    return secrets.token_hex(32).encode()
+        return keys.uploads_key(path).decode()
 
 
 def _size(folder: Path) -> int:

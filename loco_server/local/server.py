@@ -1,18 +1,13 @@
 """The server process of `loco-server local`: everything in one data folder, started, watched and stopped together."""
 
-import asyncio
 import logging
 import os
 import pwd
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
 
 from loco_server import keys
 from loco_server.admin.app import admin_app
@@ -22,19 +17,16 @@ from loco_server.edge.files import EnvoyEdge
 from loco_server.edge.stopped import StoppedEdge
 from loco_server.gateway.decision import Challenge
 from loco_server.gateway.tokens import RegistryTokens
-from loco_server.http.app import api_app
-from loco_server.http.call import Services
 from loco_server.http.forwarded import behind_envoy
 from loco_server.http.gateway import gateway_route
-from loco_server.http.rates import Rates
-from loco_server.http.registry_token import SERVICE, TOKEN_PATH, token_route
+from loco_server.http.registry_token import SERVICE, TOKEN_PATH
 from loco_server.local import base_images, envoy, folder, lock, ports
 from loco_server.local.certificate import Certificate
-from loco_server.local.listener import Listener
 from loco_server.local.processes import Supervised
 from loco_server.local.registry import LocalRegistry
 from loco_server.policy.base_images import BaseImage
 from loco_server.records.database import Database
+from loco_server.serving.process import application, in_background, listen, listen_unix, signalled
 from loco_server.settings import Settings
 from loco_server.wiring import Parts, wire
 
@@ -80,10 +72,10 @@ class LocalServer:
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        ended = _signalled()
+        ended = signalled()
         api_socket = self._listen_tcp()
-        internal_socket = _listen_unix(settings.internal_socket)
-        admin_socket = _listen_unix(settings.admin_socket)
+        internal_socket = listen_unix(settings.internal_socket)
+        admin_socket = listen_unix(settings.admin_socket)
         folder.claim(settings)
         folder.forget_sign_ins(settings)
         if settings.public is None:
@@ -101,7 +93,7 @@ class LocalServer:
         await parts.remember_closed()
         await parts.rotation.unlock()
 
-        await self._listen(stack, self._internal_app(parts, tokens, registry), internal_socket)
+        await listen(stack, self._internal_app(parts, tokens, registry), internal_socket)
         for name, process in (("registry", registry.process), ("envoy", proxy)):
             stack.push_async_callback(self._leave, process)
             if await process.start():
@@ -115,13 +107,12 @@ class LocalServer:
         stack.push_async_callback(parts.worker.close)
         stack.push_async_callback(parts.suspend.close)
         # Before anything is brought back: what is pulled for it asks this very API for its token.
-        services = _services(settings, parts)
-        serves = api_app(services, [token_route(tokens=tokens, book=parts.tickets, rates=services.rates)])
-        await self._listen(stack, serves, api_socket)
-        await self._listen(stack, admin_app(parts), admin_socket)
+        serves = application(settings, parts, tokens)
+        await listen(stack, serves, api_socket)
+        await listen(stack, admin_app(parts), admin_socket)
         if certificate is not None:
-            await self._listen(stack, behind_envoy(serves), _listen_unix(settings.api_socket))
-            self._in_background(stack, certificate.watch())
+            await listen(stack, behind_envoy(serves), listen_unix(settings.api_socket))
+            in_background(stack, certificate.watch())
         self._serving = True
         self._say(f"serving: {settings.public_api_url} (apps: {settings.apps_url}, data: {settings.data_dir})")
         for work in (
@@ -133,7 +124,7 @@ class LocalServer:
             proxy.watch(),
             self._tell_ready(parts),
         ):
-            self._in_background(stack, work)
+            in_background(stack, work)
         await ended.wait()
         self._say("stopping")
 
@@ -176,11 +167,6 @@ class LocalServer:
         found.load()
         return found
 
-    async def _listen(self, stack: AsyncExitStack, app: ASGIApp, bound: socket.socket) -> None:
-        listener = Listener(app, bound)
-        await listener.start()
-        stack.push_async_callback(listener.stop)
-
     def _listen_tcp(self) -> socket.socket:
         settings = self._settings
         ports.ensure_free(settings.address, settings.ports.api, "--api-port")
@@ -207,64 +193,6 @@ class LocalServer:
             await parts.engine.stop()
         except Exception as e:  # noqa: BLE001  the rest must be stopped all the same
             self._say(f"the apps could not be stopped: {e}")
-
-    def _in_background(self, stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-
-        async def end() -> None:
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
-
-        stack.push_async_callback(end)
-
-
-def _services(settings: Settings, parts: Parts) -> Services:
-    return Services(
-        settings=settings,
-        login=parts.login,
-        people=parts.people,
-        apps=parts.apps,
-        deploy=parts.deploy,
-        destroy=parts.destroy,
-        status=parts.status,
-        build_logs=parts.build_logs,
-        variables=parts.variables,
-        engine=parts.engine,
-        trust=parts.trust,
-        teams=parts.teams,
-        tokens=parts.tokens,
-        account=parts.account,
-        audit=parts.audit,
-        rates=Rates(settings.limits),
-    )
-
-
-def _listen_unix(path: Path) -> socket.socket:
-    """Bind the server's internal socket, 0600; a dead server's is in the way and goes."""
-    path.unlink(missing_ok=True)
-    bound = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
-    try:
-        bound.bind(str(path))
-    finally:
-        os.umask(before)
-    bound.listen(512)
-    return bound
-
-
-def _signalled() -> asyncio.Event:
-    """Give an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def end(number: signal.Signals) -> None:
-        ended.set()
-        loop.remove_signal_handler(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, number)
-    return ended
 
 
 def _login() -> str:

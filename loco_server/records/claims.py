@@ -1,8 +1,15 @@
-"""Which worker owns which rollout. Every write names owner and attempt, so that a stale worker writes nothing."""
+"""Which worker owns which rollout, and until when. Every write names owner and attempt: a stale worker writes nothing.
 
-from datetime import UTC, datetime
+A claim is a lease, by the database's clock: whoever does not renew it has ended, or cannot reach the records.
+"""
 
-from sqlalchemy import ColumnElement, or_, select, update
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.apps import lock_app, take_routes
 from loco_server.records.database import Database
@@ -13,6 +20,9 @@ from loco_server.records.tables import DEPLOYMENTS
 from loco_server.records.values import DeploymentRecord
 from loco_server.records.wake import Wake
 from loco_spec.events import ENDED
+
+LEASE = timedelta(seconds=15)
+RENEW_EVERY = LEASE.total_seconds() / 3
 
 
 class ClaimLostError(Exception):
@@ -29,16 +39,20 @@ class Claims:
         self._wake = wake
 
     async def claim(self, owner: str) -> list[DeploymentRecord]:
-        """Take the accepted deployments of all apps that have none rolling; the caller owns them now."""
+        """Take the accepted deployments of all apps that have none rolling, and what others have let go of.
+
+        The caller owns them now, for as long as it renews them.
+        """
         async with self._database.write() as db:
+            if not await _may_begin(db):
+                return []
+            now = _now(db)
+            free = or_(DEPLOYMENTS.c.leased_until.is_(None), DEPLOYMENTS.c.leased_until < now)
             busy = select(DEPLOYMENTS.c.app_id).where(DEPLOYMENTS.c.state.in_(ROLLING))
+            waiting = and_(DEPLOYMENTS.c.state == "accepted", DEPLOYMENTS.c.app_id.not_in(busy))
             rows = await db.execute(
                 select(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number)
-                .where(
-                    DEPLOYMENTS.c.state == "accepted",
-                    or_(DEPLOYMENTS.c.owner.is_(None), DEPLOYMENTS.c.owner != owner),
-                    DEPLOYMENTS.c.app_id.not_in(busy),
-                )
+                .where(free, or_(waiting, DEPLOYMENTS.c.state.in_(ROLLING)))
                 .order_by(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number.desc())
                 .with_for_update(key_share=True, skip_locked=True)  # being superseded or cancelled: the next look tells
             )
@@ -49,18 +63,39 @@ class Claims:
                 await db.execute(
                     update(DEPLOYMENTS)
                     .where(this(app_id, number))
-                    .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1)
+                    .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1, leased_until=now + LEASE)
                 )
         return await self._read([this(app_id, number) for app_id, number in newest.items()])
 
-    async def take_over(self, owner: str) -> list[DeploymentRecord]:
-        """At the start of the only server of a data folder: everything that was rolling is ours now."""
+    @asynccontextmanager
+    async def none_begin(self) -> AsyncIterator[None]:
+        """While the block runs no server claims anything: what is not claimed when it begins stays so.
+
+        Where several servers share the records; on SQLite there is one, and nothing is held up.
+        """
+        async with self._database.read() as db:
+            if db.dialect.name == "postgresql":
+                await db.execute(select(func.pg_advisory_xact_lock(_BEGINNING)))
+            yield
+
+    async def renew(self, owner: str, app_ids: Collection[str]) -> None:
+        """Keep what the owner has of these apps."""
         async with self._database.write() as db:
-            await db.execute(update(DEPLOYMENTS).where(DEPLOYMENTS.c.state == "accepted").values(owner=None))
+            await db.execute(_of(owner).where(DEPLOYMENTS.c.app_id.in_(app_ids)).values(leased_until=_now(db) + LEASE))
+
+    async def let_go(self, owner: str) -> None:
+        """At the end of the owner: whoever looks next takes over what it has."""
+        async with self._database.write() as db:
+            await db.execute(_of(owner).values(leased_until=None))
+
+    async def take_over(self, owner: str) -> list[DeploymentRecord]:
+        """At the start of the only server of its records: everything that was rolling is ours now."""
+        async with self._database.write() as db:
+            await db.execute(update(DEPLOYMENTS).where(DEPLOYMENTS.c.state == "accepted").values(leased_until=None))
             await db.execute(
                 update(DEPLOYMENTS)
                 .where(DEPLOYMENTS.c.state.in_(ROLLING))
-                .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1)
+                .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1, leased_until=_now(db) + LEASE)
             )
         return await self._read([DEPLOYMENTS.c.state.in_(ROLLING)])
 
@@ -134,3 +169,22 @@ class Claims:
         async with self._database.read() as db:
             rows = await db.execute(select(DEPLOYMENTS).where(or_(*which)).order_by(DEPLOYMENTS.c.number))
             return [record(row) for row in rows]
+
+
+_BEGINNING = func.hashtext("rollouts begin")
+
+
+async def _may_begin(db: AsyncConnection) -> bool:
+    """Whether no server holds beginnings up; it cannot before this transaction has ended."""
+    if db.dialect.name != "postgresql":
+        return True
+    return bool(await db.scalar(select(func.pg_try_advisory_xact_lock_shared(_BEGINNING))))
+
+
+def _of(owner: str) -> Any:
+    return update(DEPLOYMENTS).where(DEPLOYMENTS.c.owner == owner, DEPLOYMENTS.c.state.in_(("accepted", *ROLLING)))
+
+
+def _now(db: AsyncConnection) -> Any:
+    """The time that all servers share; SQLite has one server, and its clock will do."""
+    return func.now() if db.dialect.name == "postgresql" else datetime.now(UTC)

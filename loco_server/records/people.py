@@ -119,7 +119,7 @@ class People:
 
     async def membership(self, user_id: str, team: str) -> tuple[TeamRecord, str] | None:
         """Give the team and the user's role in it; None when there is no such team or the user is not in it."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             row = (
                 await db.execute(
                     select(
@@ -174,7 +174,7 @@ class People:
         return now
 
     async def token(self, token_id: str) -> TokenRecord | None:
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             row = (
                 await db.execute(
                     select(

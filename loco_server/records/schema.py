@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,14 @@ def revision(url: str) -> str | None:
     engine = create_engine(sync_url(url))
     try:
         with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return current(connection)
     finally:
         engine.dispose()
+
+
+def current(connection: Connection) -> str | None:
+    """Give the same over a connection that is there."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def revisions() -> list[str]:
@@ -79,6 +85,7 @@ def is_known(number: str) -> bool:
     return number in revisions()
 
 
+@cache
 def head() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 

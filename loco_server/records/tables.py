@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -146,6 +147,18 @@ APPS = Table(
 )
 """`source`: any, or ci: then only trusted jobs deploy, and the users (ids) in `deployers`."""
 
+APP_USE = Table(
+    "app_use",
+    METADATA,
+    Column("app_id", _ID, ForeignKey("apps.id", ondelete="CASCADE"), primary_key=True),
+    _at("used_at", nullable=True),
+    Column("requests", BigInteger, nullable=True),
+    _at("warned_at", nullable=True),
+    _at("stopped_at", nullable=True),
+)
+"""Of apps alone that somebody looked at: `requests` as the edge counted them last, `used_at` when that number changed.
+`stopped_at` is also the app's `suspended_at` for as long as it is stopped because nobody used it."""
+
 DEPLOYMENTS = Table(
     "deployments",
     METADATA,
@@ -171,6 +184,7 @@ DEPLOYMENTS = Table(
     _at("ticket_expires_at", nullable=True),
     Column("cancel_requested", Boolean, nullable=False),
     Column("owner", String(40), nullable=True),
+    _at("leased_until", nullable=True),
     Column("attempt", Integer, nullable=False),
     Column("last_event", Integer, nullable=False),
     _at("created_at"),
@@ -180,7 +194,8 @@ DEPLOYMENTS = Table(
 )
 """`user_id` and `group_id` are the numbers inside the container, as the gate resolved them
 (no group: the user's own); `routes` the full hosts; `variables` the version of each variable that it has;
-`creator_id` the user who made it, whose name is in `created_by`: no key, since a user may be gone before it is."""
+`creator_id` the user who made it, whose name is in `created_by`: no key, since a user may be gone before it is;
+`owner` the worker that rolls it out, unless it is past `leased_until`."""
 
 EVENTS = Table(
     "events",

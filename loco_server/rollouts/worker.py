@@ -7,6 +7,7 @@ engine's steps are idempotent, and every write names the owner and the attempt.
 import asyncio
 import logging
 import time
+from contextlib import nullcontext
 
 from loco_server.engines.base import (
     CapacityError,
@@ -19,7 +20,7 @@ from loco_server.engines.base import (
     RolloutFailedError,
     StaleAttemptError,
 )
-from loco_server.records.claims import CancelRequestedError, ClaimLostError, Claims
+from loco_server.records.claims import RENEW_EVERY, CancelRequestedError, ClaimLostError, Claims
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.events import Events
 from loco_server.records.values import DeploymentRecord
@@ -35,12 +36,23 @@ ENGINE_DOWN_RETRY = 2.0
 ENGINE_DOWN_LIMIT = 600.0
 """Seconds for which a rollout waits for an engine that does not answer."""
 RECONCILE_EVERY = 5.0
+RECONCILE_SECONDS = 60.0
+"""The most for which one server holds up the beginning of rollouts at all of them."""
 
 
 class Worker:
     def __init__(
-        self, *, engine: Engine, deployments: Deployments, claims: Claims, events: Events, planner: Planner
+        self,
+        *,
+        engine: Engine,
+        deployments: Deployments,
+        claims: Claims,
+        events: Events,
+        planner: Planner,
+        shared: bool = False,
     ) -> None:
+        """`shared`: workers of other servers begin rollouts of these records, too."""
+        self._shared = shared
         self.owner = names.new_id()
         self._engine = engine
         self._deployments = deployments
@@ -55,13 +67,13 @@ class Worker:
         """Set once the engine and the edge have been as the records say."""
 
     async def resume(self) -> None:
-        """At the start: take over what was rolling. Asks the records alone."""
+        """At the start of the only server of its records: take over what was rolling. Asks the records alone."""
         for item in await self._claims.take_over(self.owner):
             self._begin(item)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        keeping = asyncio.create_task(self._keep_true())
+        beside = [asyncio.create_task(work) for work in (self._keep_true(), self._renew())]
         try:
             while True:
                 try:
@@ -71,8 +83,20 @@ class Worker:
                     log.exception("the worker stumbled; it goes on")
                 await self._deployments.wake.wait(at_most=1.0)
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+    async def _renew(self) -> None:
+        """Keep the claims on what is in hand; what has slipped out of it is taken up again, by whoever looks first."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            if not self._tasks:
+                continue
+            try:
+                await self._claims.renew(self.owner, set(self._tasks))
+            except Exception:
+                log.exception("claims could not be renewed; the next time is soon")
 
     async def _keep_true(self) -> None:
         """Reconcile at once and then every few seconds. Beside the claims: one that pulls an image takes its time."""
@@ -84,22 +108,31 @@ class Worker:
             await asyncio.sleep(RECONCILE_EVERY)
 
     async def close(self) -> None:
-        """Let go of the rollouts in hand; the next server takes them over."""
-        for task in self._tasks.values():
+        """Let go of the rollouts in hand; the next server, or another one, takes them over."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await self._claims.let_go(self.owner)
+        except Exception:
+            log.exception("claims could not be let go of; they end by themselves")
 
     async def reconcile(self) -> None:
         """Let the engine repair what differs from the records."""
-        async with self._reconcile_lock:
+        async with self._reconcile_lock, self._claims.none_begin() if self._shared else nullcontext():
             busy = {item.app_id for item in await self._deployments.in_state(*ROLLING, "accepted")}
+            coming = {item.app_id for item in await self._deployments.in_state("created", "checking")}
             truth = await self._planner.truth()
+            # Prepared, and nothing of it runs yet.
+            coming -= {each.app.app_id for each in truth.rollouts} | {each.app.app_id for each in truth.suspended}
             try:
-                left = frozenset(busy | truth.untouched | set(self._tasks))
-                await self._engine.reconcile(truth.rollouts, left, truth.suspended)
-            except EngineDownError as e:
+                left = frozenset(busy | coming | truth.untouched | set(self._tasks))
+                async with asyncio.timeout(RECONCILE_SECONDS if self._shared else None):
+                    await self._engine.reconcile(truth.rollouts, left, truth.suspended)
+            except (EngineDownError, TimeoutError) as e:
                 if not self._engine_was_down:
-                    log.warning("the container engine does not answer: %s", e)
+                    log.warning("the container engine does not answer: %s", str(e) or type(e).__name__)
                 self._engine_was_down = True
             except CapacityError as e:
                 log.warning("reconcile: %s", e)

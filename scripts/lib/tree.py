@@ -18,7 +18,7 @@ BUDGETS = {
     "loco_cli/": 6000,
     **dict.fromkeys([f"loco_server/engines/{member}/" for member in ("docker", "kubernetes")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("engines", "registries", "identity", "scanners")], 4000),
-    **dict.fromkeys([f"loco_server/{part}/" for part in ("edge", "local")], 2500),
+    **dict.fromkeys([f"loco_server/{part}/" for part in ("edge", "local", "cluster")], 2500),
     # What the operator types, and steps between schemas that nobody reads again once they are written.
     **dict.fromkeys([f"loco_server/{part}/" for part in ("admin", "records/migrations")], 1000),
     "loco_server/": 8500,

@@ -9,6 +9,7 @@ import pytest
 
 from loco_server.identity import device
 from loco_server.identity.base import Denied, Disabled, Done, Down, Expired, Identity, Pending, Prompt, SlowDown, Wrong
+from loco_server.identity.carried import Carrier
 from loco_server.identity.device import DeviceFlow
 from loco_server.identity.github import GitHub
 from loco_server.identity.google import Google
@@ -34,14 +35,14 @@ class Both:
         self.provider.identity_token = lambda client: self.issuer.token(**{"aud": client, "sub": "108", **self.claims})
         self.ours = self.another()
 
-    def another(self, client_id: str | None = None) -> DeviceFlow:
+    def another(self, client_id: str | None = None, carrier: Carrier | None = None) -> DeviceFlow:
         """A server of its own, or one that is another client of the provider's."""
         if self.provider.dialect == "github":
             settings = GitHubSettings(client_id or GITHUB_ID)
-            return GitHub(settings, transport=self.provider.transport, clock=self.clock)
+            return GitHub(settings, transport=self.provider.transport, carrier=carrier, clock=self.clock)
         tokens = Oidc({GOOGLE: GOOGLE}, transport=self.issuer.transport, clock=self.clock, timer=self.clock)
         google = GoogleSettings(client_id or GOOGLE_ID, GOOGLE_SECRET)
-        return Google(google, tokens=tokens, transport=self.provider.transport, clock=self.clock)
+        return Google(google, tokens=tokens, transport=self.provider.transport, carrier=carrier, clock=self.clock)
 
     async def begins(self, login: str = "a") -> str:
         """Give the user code."""
@@ -188,6 +189,55 @@ async def test_one_sign_in_says_nothing_of_another(both: Both) -> None:
 async def test_an_unknown_sign_in_asks_nobody(both: Both) -> None:
     assert await both.ours.finish("nothing", "device-1") == Expired()
     assert both.provider.polls == []
+
+
+KEY = b"k" * 32
+"""Of all servers of one installation."""
+
+
+async def carried(both: Both) -> tuple[str, str]:
+    """Begin a sign-in at one of several servers; give the id that the client has of it, and the user code."""
+    both.ours = both.another(carrier=Carrier(KEY, clock=both.clock))
+    prompt = await both.ours.start("a")
+    assert isinstance(prompt, Prompt)
+    assert prompt.login is not None
+    assert prompt.user_code is not None
+    assert "device-1" not in prompt.login
+    return prompt.login, prompt.user_code
+
+
+async def test_a_sign_in_that_one_server_has_begun_ends_at_another(both: Both) -> None:
+    login, code = await carried(both)
+    other = both.another(carrier=Carrier(KEY, clock=both.clock))
+    both.clock.now += 5
+    assert await other.finish(login, None) == Pending(5)
+    assert await other.finish(login, None) == SlowDown(5)
+    both.provider.confirm(code)
+    assert await both.polls(login=login) != Pending(5)
+    both.clock.now += 5
+    assert isinstance(await other.finish(login, None), Expired | Wrong)  # it was used, and the provider knows
+
+
+@pytest.mark.parametrize("how", ["altered", "another's", "bare", "another installation's", "too late"])
+async def test_what_was_not_sealed_for_this_sign_in_asks_nobody(both: Both, how: str) -> None:
+    login, code = await carried(both)
+    both.provider.confirm(code)
+    key = b"x" * 32 if how == "another installation's" else KEY
+    other = both.another(carrier=Carrier(key, clock=both.clock))
+    brought = {
+        "altered": login[:-2] + ("AA" if login[-2:] != "AA" else "BB"),
+        "another's": f"b{login.removeprefix('a')}",
+        "bare": "a",
+    }.get(how, login)
+    both.clock.now += 900 if how == "too late" else 5
+    assert await other.finish(brought, None) == Expired()
+    assert both.provider.polls == []
+
+
+async def test_one_machine_on_its_own_gives_nothing_away_to_be_carried(both: Both) -> None:
+    prompt = await both.ours.start("a")
+    assert isinstance(prompt, Prompt)
+    assert prompt.login is None
 
 
 @pytest.mark.parametrize("dialect", ["github", "google"])

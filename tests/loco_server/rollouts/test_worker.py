@@ -230,6 +230,17 @@ async def test_an_app_is_told_where_the_teams_other_live_apps_answer(
     assert ("LOCO_APP_SHOP_API_HOST", "shop-api") in engine.running[ui.id].unit.env
 
 
+async def test_what_is_prepared_for_a_first_deployment_is_left_alone_and_what_is_live_is_not(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    live, fresh = await records.app("live"), await records.app("fresh")
+    await until(records, live, await records.accepted(live), "live")
+    for app in (live, fresh):
+        await records.deployments.create(app, Service(name=app.name), (), action="deploy", created_by="ann")
+    await worker.reconcile()
+    assert engine.reconciled[-1] == ((1,), frozenset({fresh.id}))
+
+
 async def test_a_reconcile_that_takes_its_time_keeps_no_deployment_waiting(
     records: Records, engine: FakeEngine, settings: Settings
 ) -> None:

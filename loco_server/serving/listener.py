@@ -16,16 +16,20 @@ class _Server(uvicorn.Server):
 
 
 class Listener:
-    """Serves one application on one bound socket."""
+    """Serves one application on one bound socket.
 
-    def __init__(self, app: Any, bound: socket) -> None:
+    Args:
+        graceful_seconds: for so long requests that are being answered are waited for at the end.
+    """
+
+    def __init__(self, app: Any, bound: socket, *, graceful_seconds: int = 1) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             lifespan="off",
             proxy_headers=False,  # else whoever is on this machine could write any address into the trail
-            timeout_graceful_shutdown=1,  # followers of logs and events never end by themselves
+            timeout_graceful_shutdown=graceful_seconds,  # followers of logs and events never end by themselves
             timeout_keep_alive=75,
         )
         self._server = _Server(config)

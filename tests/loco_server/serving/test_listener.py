@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from loco_server.local.listener import Listener
+from loco_server.serving.listener import Listener
 
 pytestmark = pytest.mark.anyio
 

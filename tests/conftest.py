@@ -8,7 +8,7 @@ import pytest
 CI = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "LOCO_ID_TOKEN", "LOCO_INVITATION", "ACTIONS_ID_TOKEN_REQUEST_URL")
 """What a CI job is known by, and who it is."""
 
-pytest_plugins = ["tests.engine", "tests.postgres", "tests.sizing"]
+pytest_plugins = ["tests.engine", "tests.kube.fixtures", "tests.postgres", "tests.sizing"]
 
 # Started in the background of a shell, this process would ignore Ctrl-C, and so would every command that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,3 +1,5 @@
+"""Fixtures around a real Kubernetes API. A plugin of tests/conftest.py: ask for them by name."""
+
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 

@@ -63,9 +63,15 @@ def not_created(name: str, reason: str, said: str, seconds: float) -> Diagnosis:
     return _made("starting", seconds, "engine-refused", f"the cluster refused {name}: {reason}: {said[:300]}", AGAIN)
 
 
+_ABOUT_TO = re.compile(
+    r'rpc error: code = \w+ desc = |failed to (?:pull(?: and unpack)? image|resolve (?:reference|image)) "[^"]+": ',
+    re.IGNORECASE,
+)
+
+
 def pull(rollout: Rollout, said: str, seconds: float) -> Diagnosis:
-    """Explain a pull that failed, in the registry's own words."""
-    text = re.sub(r'^Failed to pull image "[^"]+": ', "", said)
+    """Explain a pull that failed, in the registry's own words: the runtime says before them what it was about to do."""
+    text = _ABOUT_TO.sub("", said)
     message = f"the image of v{rollout.deployment} cannot be pulled: {text[:400]}"
     return _made("pulling", seconds, "pull-failed", message, "run `loco deploy` again: it pushes the image anew")
 

@@ -176,10 +176,23 @@ class Roller:
         await self._keeping.keep_now(roll.rollout.app, own_pods(pods, roll.rollout))
         await roll.guard()
         await self._applier.restore(roll.rollout)
-        until = time.monotonic() + LEAVING_SECONDS
-        while own_pods(pods, roll.rollout) and time.monotonic() < until:
+        await self._leave(roll.rollout)
+
+    async def _leave(self, rollout: Rollout) -> None:
+        """What never served is not drained: its memory and its place in the quota are free for the next try."""
+        namespace, until = names.namespace(rollout.app), time.monotonic() + LEAVING_SECONDS
+        hurried: set[str] = set()
+        while time.monotonic() < until:
+            labels = names.selector(rollout.app) | {names.DEPLOYMENT: str(rollout.deployment)}
+            pods, _ = await self._api.list(kinds.POD, namespace, labels=labels)
+            if not pods:
+                return
+            for pod in pods:
+                name = pod["metadata"]["name"]
+                if pod["metadata"].get("deletionTimestamp") and name not in hurried:
+                    hurried.add(name)
+                    await self._api.delete(kinds.POD, namespace, name, grace=1)
             await asyncio.sleep(0.2)
-            pods, _ = await self._api.list(kinds.POD, namespace, labels={names.APP_ID: roll.rollout.app.app_id})
 
 
 def env_secret_of(found: Object | None, rollout: Rollout) -> str | None:

@@ -1,6 +1,6 @@
 """From a Rollout to the manifests that make it true. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from loco_server.engines.base import Rollout
@@ -16,8 +16,8 @@ class Manifests:
 
     namespace: Manifest
     fences: tuple[Manifest, ...]
-    pull: Manifest
-    env: Manifest
+    pull: Manifest = field(repr=False)
+    env: Manifest = field(repr=False)
     """Made where it is missing, never changed: what runs was started with it."""
     deployment: Manifest
     exposure: tuple[Manifest, ...]

@@ -1,6 +1,7 @@
 """What runs: the Deployment of a service, and the Job of its release command."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from loco_server.engines.base import Rollout
@@ -50,7 +51,7 @@ def release(
     for key in ("ports", "readinessProbe", "startupProbe", "lifecycle"):
         container.pop(key, None)
     pod.pop("topologySpreadConstraints")
-    container["args"] = list(command)
+    container["args"] = _literal(command)
     pod["restartPolicy"] = "Never"
     spec = {
         "backoffLimit": 0,
@@ -114,8 +115,13 @@ def _container(unit: Unit, env_secret: str) -> dict[str, Any]:
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if unit.command is not None:
-        container["args"] = list(unit.command)
+        container["args"] = _literal(unit.command)
     return container
+
+
+def _literal(command: Sequence[str]) -> list[str]:
+    """As it stands: Kubernetes would put values in for `$(NAME)`, and make one dollar of two."""
+    return [part.replace("$", "$$") for part in command]
 
 
 def _probe(probe: Probe, *, every: float, failures: int) -> dict[str, Any]:

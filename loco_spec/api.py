@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from loco_spec.app import App
 from loco_spec.errors import Diagnosis
@@ -233,6 +233,17 @@ class LogsQuery(Request):
     """None that is older; without a zone it is UTC."""
     position: str | None = None
     """Where a log that was cut off goes on; the header `Last-Event-ID` wins."""
+    instance: str | None = Field(default=None, min_length=1, max_length=100)
+    """Only the lines of this one: `v12-1`."""
+    previous: bool = False
+    """Only what is over: what was said before an instance's last restart, and by those that have ended."""
+
+    @field_validator("previous")
+    @classmethod
+    def _over(cls, previous: bool, asked: ValidationInfo) -> bool:
+        if previous and asked.data.get("follow"):
+            raise ValueError("what is over cannot be followed: without follow")
+        return previous
 
 
 class Destroyed(Response):

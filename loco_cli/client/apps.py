@@ -21,15 +21,28 @@ def destroy(http: Http, team: str, app: str) -> None:
 
 
 def logs(
-    http: Http, team: str, app: str, *, lines: int | None, since: str | None, follow: bool
+    http: Http,
+    team: str,
+    app: str,
+    *,
+    lines: int | None,
+    since: str | None,
+    follow: bool,
+    instance: str | None = None,
+    previous: bool = False,
 ) -> Iterator[LogBatch | None]:
     """Give batches of lines; following, for ever, resumed where a cut left off. None: the connection was lost just now.
 
     Raises:
+        NotFound: the app has no instance of that name; the hint names those that it has.
         ServerUnreachable: not following, and cut in the middle.
     """
     path = paths.fill(paths.LOGS, team=team, app=app)
     query = {"follow": "1"} if follow else {}
+    if instance is not None:
+        query["instance"] = instance
+    if previous:
+        query["previous"] = "1"
     if since is not None:
         query["since"] = since
     if lines is not None:

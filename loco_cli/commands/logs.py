@@ -20,6 +20,14 @@ Lines = Annotated[
     int | None, typer.Option("--lines", "-n", help="So many of the newest lines.", min=0, show_default="100")
 ]
 Since = Annotated[str | None, typer.Option("--since", help="From 30s, 5m, 2h, 1d ago, or a time (RFC 3339).")]
+Instance = Annotated[
+    str | None,
+    typer.Option("--instance", help="Only this one's lines: v12-1, running or ended.", metavar="NAME"),
+]
+Previous = Annotated[
+    bool,
+    typer.Option("--previous", "-p", help="Only what is over: from before the last restart, and of ended instances."),
+]
 BuildOption = Annotated[bool, typer.Option("--build", help="The log of a build instead of the app's.")]
 Deployment = Annotated[
     str | None,
@@ -37,6 +45,8 @@ def command(
     follow: Follow = False,
     lines: Lines = None,
     since: Since = None,
+    instance: Instance = None,
+    previous: Previous = False,
     build: BuildOption = False,
     deployment: Deployment = None,
     json: Json = False,
@@ -44,13 +54,27 @@ def command(
     """Show an app's log lines, all instances merged by time; -f follows them across deployments."""
     if build and (follow or since is not None):
         raise UsageError("--build shows a log that is finished: without --follow and --since", hint="loco logs --build")
+    if build and (instance is not None or previous):
+        raise UsageError("--build is of no instance: without --instance and --previous", hint="loco logs --build")
+    if previous and follow:
+        raise UsageError("--previous shows what is over: without --follow", hint="loco logs --previous")
     if deployment is not None and not build:
         raise UsageError("--deployment goes with --build", hint=f"loco logs --build --deployment {deployment}")
     with opened(json=json) as context:
         if build:
             run_build(context, folder, app=app, team=team, lines=lines, deployment=deployment)
         else:
-            run(context, folder, app=app, team=team, follow=follow, lines=lines, since=since)
+            run(
+                context,
+                folder,
+                app=app,
+                team=team,
+                follow=follow,
+                lines=lines,
+                since=since,
+                instance=instance,
+                previous=previous,
+            )
 
 
 def run(
@@ -62,12 +86,23 @@ def run(
     follow: bool,
     lines: int | None,
     since: str | None,
+    instance: str | None,
+    previous: bool,
 ) -> None:
     target = context.target(folder, app=app, team=team)
     if lines is None and since is None:
         lines = DEFAULT_LINES
     start = None if since is None else since_time(since, now=datetime.now(UTC)).isoformat()
-    for batch in apps.logs(context.http, target.team, target.app, lines=lines, since=start, follow=follow):
+    for batch in apps.logs(
+        context.http,
+        target.team,
+        target.app,
+        lines=lines,
+        since=start,
+        follow=follow,
+        instance=instance,
+        previous=previous,
+    ):
         if batch is None:
             time.sleep(RECONNECT_SECONDS)
         else:

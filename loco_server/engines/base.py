@@ -93,6 +93,13 @@ class LogQuery:
     since: datetime | None = None
     position: str | None = None
     """Resume after this position, as an earlier batch carried it."""
+    instance: str | None = None
+    """`v12-1`: only this one's lines, be it live, ended or kept; None: all."""
+    previous: bool = False
+    """Only what is over: what instances said before their last restart, and those that have ended. Not with `follow`.
+
+    `tail`, `since` and `position` are of the lines that these two leave.
+    """
 
 
 class RolloutFailedError(Exception):
@@ -210,7 +217,11 @@ class Engine(Protocol):
         ...
 
     def logs(self, query: LogQuery) -> AsyncIterator[LogBatch]:
-        """All instances' lines merged by time, following instances as they come and go."""
+        """All instances' lines merged by time, following instances as they come and go.
+
+        Raises:
+            NotFound: the app has no instance of the name that is asked for; the hint names those that it has.
+        """
         ...
 
     async def in_use(self, app: AppRef) -> frozenset[str]:

@@ -75,14 +75,17 @@ class LineReader:
 
 
 class Counter:
-    """Counts how often each of the last few thousand timestamps was seen."""
+    """Counts how often each timestamp was seen, of those that may come again."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, int] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._seen)
+
     def next(self, at: str) -> int:
         self._seen[at] = nth = self._seen.get(at, 0) + 1
-        if len(self._seen) > _REMEMBERED:
+        while len(self._seen) > _REMEMBERED or _is_past(next(iter(self._seen)), at):
             self._seen.popitem(last=False)
         return nth
 
@@ -121,6 +124,16 @@ class After:
         self._mark = None
         self._held.clear()
         return behind
+
+
+def _is_past(at: str, now: str) -> bool:
+    """Whether no line of that time comes any more after one of `now`."""
+    if at[:19] >= now[:19]:
+        return False
+    try:
+        return seconds_of(at) + SLACK_SECONDS + 1 < seconds_of(now)
+    except ValueError:
+        return False
 
 
 def seconds_of(at: str) -> int:

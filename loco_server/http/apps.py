@@ -57,4 +57,6 @@ def log_query(call: Call) -> LogQuery:
         tail=None if asked.lines is None else min(asked.lines, LINES_LIMIT),
         since=since,
         position=call.request.headers.get("last-event-id") or asked.position,
+        instance=asked.instance,
+        previous=asked.previous,
     )

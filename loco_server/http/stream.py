@@ -1,9 +1,11 @@
 """Server-sent events (WHATWG HTML, 9.2): one message an item, a comment now and then so that silence is not death."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
@@ -13,6 +15,9 @@ from loco_spec.events import StreamFault
 
 CHECK_EVERY = 10.0
 """Seconds for which an answer to who may follow a stream is good, and after which silence is broken by a ping."""
+EARLY = (0.7, 0.95)
+"""After which share of it the next answer is asked for, beside the messages: they do not wait for it, and a thousand
+streams that began together do not ask together."""
 Check = Callable[[], Awaitable[object]]
 
 
@@ -51,12 +56,17 @@ async def _bytes(messages: AsyncIterator[Message | None], check: Check) -> Async
     yield encode(None)  # the headers and a first byte at once: the client knows that it is connected
     iterator, checked = messages.__aiter__(), time.monotonic()
     waiting = asyncio.ensure_future(anext(iterator, _END))
+    checking: asyncio.Future[object] | None = None
+    early, begun = _early(), 0.0
     try:
         while True:
             done, _ = await asyncio.wait({waiting}, timeout=CHECK_EVERY)
-            if time.monotonic() - checked >= CHECK_EVERY:
-                await check()
-                checked = time.monotonic()
+            lasted = time.monotonic() - checked
+            if checking is None and lasted >= early:
+                checking, begun = asyncio.ensure_future(check()), time.monotonic()
+            if checking is not None and (checking.done() or lasted >= CHECK_EVERY):
+                await checking
+                checking, checked, early = None, begun, _early()
             if not done:
                 yield encode(None)
                 continue
@@ -68,10 +78,16 @@ async def _bytes(messages: AsyncIterator[Message | None], check: Check) -> Async
     except LocoError as e:
         yield encode(Message("error", data=StreamFault(problem=e.to_problem())))
     finally:
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+        tasks: list[asyncio.Future[Any]] = [waiting] if checking is None else [waiting, checking]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if hasattr(iterator, "aclose"):
             await iterator.aclose()
+
+
+def _early() -> float:
+    return random.uniform(*EARLY) * CHECK_EVERY  # noqa: S311
 
 
 class _End:

@@ -19,6 +19,8 @@ BUDGETS = {
     **dict.fromkeys([f"loco_server/engines/{member}/" for member in ("docker", "kubernetes")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("engines", "registries", "identity", "scanners")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("edge", "local", "cluster")], 2500),
+    # What is looked at and judged when something is wrong with an installation: no server runs it.
+    "loco_server/check/": 2000,
     # What the operator types, and steps between schemas that nobody reads again once they are written.
     **dict.fromkeys([f"loco_server/{part}/" for part in ("admin", "records/migrations")], 1000),
     "loco_server/": 8500,

@@ -476,11 +476,15 @@ async def test_one_instance_is_read_alone_and_one_of_another_app_is_none(serving
             assert caught.value.hint.startswith(there)
 
 
+async def end(place: Place, name: str) -> None:
+    await place.run_inside(name, "(sleep 0.3; kill 1) > /dev/null 2>&1 &")
+
+
 async def test_what_is_over_is_what_was_said_before_the_last_restart_and_by_what_has_ended(serving: Place) -> None:
     live = serving.rollout(1)
     (name,) = await serving.instances()
     assert await serving.lines(previous=True) == []
-    await serving.run_inside(name, "(sleep 0.3; kill 1) > /dev/null 2>&1 &")
+    await end(serving, name)
 
     async def restarted() -> bool:
         await serving.engine.reconcile([live], frozenset())
@@ -502,3 +506,27 @@ async def test_what_is_over_is_what_was_said_before_the_last_restart_and_by_what
     await eventually_async(over, within=30)
     (present,) = await serving.instances()
     assert await serving.lines(previous=True, instance=present) == []
+
+
+async def test_a_run_that_has_ended_is_over_and_read_once_while_the_next_one_waits(serving: Place) -> None:
+    live = serving.rollout(1)
+    (name,) = await serving.instances()
+    await end(serving, name)
+
+    async def restarted() -> bool:
+        await serving.engine.reconcile([live], frozenset())
+        return (await serving.lines())[2:] == ["listening on 8080"]
+
+    await eventually_async(restarted, within=30)
+    await end(serving, name)  # soon after its start: the next run waits for a while
+
+    async def ended() -> bool:
+        (status,) = await serving.engine.status(serving.app)
+        return status.restarts == 1 and status.state == "stopped"
+
+    await eventually_async(ended, within=30)
+    found = [line for batch in await serving.batches() for line in batch.lines]
+    assert len({line.at for line in found}) == len(found)
+    # A cluster has the last run's log alone by now.
+    assert [line.text for line in found] in (["listening on 8080", "bye"], ["listening on 8080", "bye"] * 2)
+    assert [line for batch in await serving.batches(previous=True) for line in batch.lines] == found

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from loco_server.engines.base import LogQuery
-from loco_spec.errors import UsageError
+from loco_server.engines.base import LogQuery, Rollout
+from loco_spec.errors import NotFound, UsageError
 from loco_spec.events import LogBatch, LogLine
+from tests.contract.engines import new_app
 from tests.contract.test_engine import World, sh, web, world
 from tests.waiting import eventually_async
 
@@ -257,3 +258,130 @@ async def test_an_instance_made_anew_keeps_its_name_and_all_its_lines(world: Wor
     await asyncio.gather(reader, return_exceptions=True)
     assert seen.count("out-1") == 3
     assert seen.count("last") == 1
+
+
+async def test_one_instance_is_read_alone_live_or_kept_and_tail_and_time_are_of_its_own_lines(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(20)))
+    await _written(world, 1)
+    await world.roll(world.rollout(2, **burst(30, replicas=2)))
+    await _written(world, 3)
+    everything = await _all(world)
+    for name in ("v1-1", "v2-1", "v2-2"):
+        own = [line for line in everything if line.instance == name]
+        assert len(own) > 20
+        assert await _all(world, instance=name) == own
+        assert await _all(world, instance=name, tail=7) == own[-7:]
+        moment = datetime.fromisoformat(own[10].at[:26] + "+00:00")
+        newer = [line for line in own if line.at >= f"{moment:%Y-%m-%dT%H:%M:%S.%f}000Z"]
+        assert await _all(world, instance=name, since=moment) == newer
+    (position,) = [batch.position for batch in await world.batches(instance="v2-1", tail=3)]
+    assert await _all(world, instance="v2-1", position=position) == []
+
+
+async def test_an_instance_that_the_app_does_not_have_is_told_with_those_that_it_has(world: World) -> None:
+    await world.roll(world.rollout(1))
+    await world.roll(world.rollout(2, replicas=2))
+    with pytest.raises(NotFound, match=r"^shop has no instance 'v3-1', live or kept$") as caught:
+        await world.batches(instance="v3-1")
+    assert caught.value.hint == "one of v1-1, v2-1, v2-2"
+    other = new_app(team_id=world.app.team_id)
+    with pytest.raises(NotFound) as caught:
+        [batch async for batch in world.engine.logs(LogQuery(app=other, instance="v2-1", follow=True))]
+    assert caught.value.hint == "loco status: it has none"
+
+
+async def test_one_instance_is_followed_alone_until_its_last_words_and_what_is_lost_of_it_is_said(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(5, replicas=2)))
+    await _written(world, 2)
+    got: list[LogBatch] = []
+
+    async def read() -> None:
+        async for batch in _batches(world, None, follow=True, instance="v1-2"):
+            got.append(batch)  # noqa: PERF401  looked at while it grows
+
+    reader = asyncio.create_task(read())
+    await world.roll(world.rollout(2, **burst(5)))
+    await eventually_async(lambda: _same(bool(got) and got[-1].lines[-1].text == "last"))
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    lines = [line for batch in got for line in batch.lines]
+    assert lines == [line for line in await _all(world) if line.instance == "v1-2"]
+    world.keeper.lines.clear()
+    (batch,) = await world.batches(instance="v1-2", position=got[0].position)
+    assert batch.note == f"v1-2: not kept since {got[0].lines[-1].at}"
+
+
+# Says two lines, then waits; told to end, it says what it ends with, without an end of the line.
+RUN = (
+    "trap 'printf last; exit 0' TERM; httpd -p 8080 -h /www; echo first; echo second >&2; while :; do sleep 0.02; done"
+)
+
+
+async def _again(world: World, live: Rollout, run: int) -> None:
+    """Let the instance end, and be started again."""
+    world.container("v1-1").stop(timeout=2)
+
+    async def said() -> bool:
+        await world.engine.reconcile([live], frozenset())
+        return (await world.lines()).count("second") == run
+
+    await eventually_async(said)
+
+
+async def test_what_is_over_is_all_but_what_running_containers_have_said_since_their_start(world: World) -> None:
+    live = world.rollout(1, command=sh(RUN))
+    await world.roll(live)
+    await eventually_async(lambda: _lines_there(world, 2))
+    assert await world.batches(previous=True) == []
+    assert await world.batches(previous=True, tail=5) == []
+    run = ["first", "second", "last"]
+    await _again(world, live, 2)
+    assert sorted(await world.lines(previous=True)) == sorted(run)
+    first = await _all(world, previous=True)
+    assert first[-1].text == "last", "it ends where the run did, and is not joined with the next one's first line"
+    await _again(world, live, 3)
+    both = await _all(world, previous=True)
+    assert sorted(line.text for line in both) == sorted(run * 2)
+    assert both[:3] == first
+    assert await _all(world, previous=True, tail=2) == both[-2:]
+    assert await _all(world, previous=True, instance="v1-1", tail=100) == both
+    moment = datetime.fromisoformat(both[3].at[:26] + "+00:00")
+    assert await _all(world, previous=True, since=moment) == both[3:]
+    (batch,) = await world.batches(previous=True, tail=4)
+    assert await world.batches(previous=True, position=batch.position) == []
+    assert len(await world.lines(position=batch.position)) == 2, "the present run stands behind it"
+    await world.engine.stop()
+    assert len(await world.lines(previous=True)) == 9, "what is stopped is over"
+
+
+async def test_a_line_that_a_run_left_open_is_not_joined_with_the_first_of_the_next_nor_hides_it(world: World) -> None:
+    live = world.rollout(1, command=sh(RUN))
+    await world.roll(live)
+    seen: list[str] = []
+
+    async def read() -> None:
+        async for batch in _batches(world, None, follow=True):
+            seen.extend(line.text for line in batch.lines)
+
+    reader = asyncio.create_task(read())
+    await eventually_async(lambda: _same(len(seen) == 2))
+    await _again(world, live, 2)
+    await eventually_async(lambda: _same(seen.count("second") == 2))
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    whole = ["first", "first", "last", "second", "second"]
+    assert [sorted(found) for found in (seen, await world.lines(), await world.lines(tail=9))] == [whole] * 3
+
+
+async def test_what_is_over_of_an_app_is_what_its_former_deployments_said(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(20)))
+    await _written(world, 1)
+    await world.roll(world.rollout(2, **burst(30)))
+    await _written(world, 2)
+    everything = await _all(world)
+    assert await _all(world, previous=True) == [line for line in everything if line.instance == "v1-1"]
+    assert await _all(world, previous=True, instance="v2-1") == []
+
+
+async def _lines_there(world: World, count: int) -> bool:
+    return len(await world.lines()) == count

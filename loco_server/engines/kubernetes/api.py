@@ -7,6 +7,7 @@ cluster, or by kubeconfig) are kubernetes_asyncio's.
 import asyncio
 import json
 import random
+from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -24,7 +25,13 @@ REQUEST_SECONDS = 30.0
 TRIES = 8
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+LONGEST_ASKED = 15.0
+"""Seconds that a busy API may ask for before the next try (`Retry-After`)."""
 PAGE = 500
+ASKED_AT_ONCE = 64
+"""Requests, without the streams."""
+TLS_BYTES = 16 << 10
+"""One TLS record. asyncio sets 256 KiB aside for each connection to be read into, for each followed log too."""
 WATCH_SECONDS = 240
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -34,8 +41,9 @@ Object = dict[str, Any]
 class RefusedError(Exception):
     """The API said no (`Status`, reason and causes as it gave them)."""
 
-    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+    def __init__(self, status: int, body: Mapping[str, Any], after: float = 0) -> None:
         self.status = status
+        self.after = after
         self.reason = str(body.get("reason") or "")
         self.message = str(body.get("message") or f"HTTP {status}")
         self.causes: list[Mapping[str, Any]] = list((body.get("details") or {}).get("causes") or [])
@@ -64,15 +72,19 @@ class RefusedError(Exception):
 class KubernetesApi:
     """By a kubeconfig, or, without one, as a pod of the cluster; connected with the first request."""
 
-    def __init__(self, kubeconfig: str | None) -> None:
+    def __init__(self, kubeconfig: str | None, *, tries: int = TRIES) -> None:
         self._kubeconfig = kubeconfig
+        self._tries = tries
         self._connected: ApiClient | None = None
         self._connecting = asyncio.Lock()
+        self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def _client(self) -> ApiClient:
         async with self._connecting:
             if self._connected is None:
                 found = Configuration()
+                SSLProtocol.max_size = TLS_BYTES
+                found.connection_pool_maxsize = 0  # any number: each watch and each followed log holds one
                 try:
                     if self._kubeconfig is not None:
                         await config.load_kube_config(config_file=self._kubeconfig, client_configuration=found)
@@ -169,7 +181,7 @@ class KubernetesApi:
                 if event["type"] == "ERROR":
                     raise RefusedError(int(event["object"].get("code") or 500), event["object"])
                 yield event["type"], event["object"]
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (EngineDownError, ValueError) as error:
             raise EngineDownError(f"the watch of {kind.plural} broke: {error}") from error
         finally:
             response.close()
@@ -180,7 +192,7 @@ class KubernetesApi:
         return await self._again("GET", path, dict(query), None, streaming=True)
 
     async def log_text(self, namespace: str, pod: str, query: Mapping[str, str]) -> str:
-        response = await self.log(namespace, pod, query)
+        response = await self._again("GET", f"{kinds.POD.path(namespace, pod)}/log", dict(query), None)
         async with response:
             return (await response.read()).decode(errors="replace")
 
@@ -194,6 +206,10 @@ class KubernetesApi:
                 return False
             raise
         return any(each["name"] == kind.plural for each in found.get("resources") or [])
+
+    async def ask(self, path: str, body: Object | None = None, query: Mapping[str, str] | None = None) -> Object:
+        """Ask what is no object that is kept: discovery, or, with a body, a review of rights and a dry run."""
+        return await self._json("GET" if body is None else "POST", path, query, body)
 
     async def version(self) -> str:
         return str((await self._json("GET", "/version")).get("gitVersion", ""))
@@ -231,18 +247,20 @@ class KubernetesApi:
             EngineDownError: it did not answer, or was busy, each time.
         """
         pause = FIRST_PAUSE
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(self._tries)):
+            asked = 0.0
             try:
                 return await self._once(method, path, query, body, content=content, streaming=streaming)
             except RefusedError as error:
-                if error.status not in _AGAIN:
+                if error.status not in _AGAIN and not _crossed(error, body):
                     raise
                 if not left:
                     raise EngineDownError(f"the Kubernetes API is busy: {error.message[:200]}") from error
+                asked = min(error.after, LONGEST_ASKED)
             except EngineDownError:
                 if not left:
                     raise
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  spreads the tries of many
+            await asyncio.sleep(asked + pause * random.uniform(0.5, 1))  # noqa: S311  spreads the tries of many
             pause = min(pause * 2, LONGEST_PAUSE)
         raise AssertionError("unreachable")
 
@@ -255,6 +273,14 @@ class KubernetesApi:
         *,
         content: str = "application/json",
         streaming: bool = False,
+    ) -> aiohttp.ClientResponse:
+        if not streaming:
+            async with self._asking:
+                return await self._open(method, path, query, body, content=content, streaming=False)
+        return await self._open(method, path, query, body, content=content, streaming=True)
+
+    async def _open(
+        self, method: str, path: str, query: Mapping[str, str], body: Any, *, content: str, streaming: bool
     ) -> aiohttp.ClientResponse:
         total = None if streaming else REQUEST_SECONDS
         try:
@@ -273,9 +299,14 @@ class KubernetesApi:
                 _request_timeout=aiohttp.ClientTimeout(total=total, sock_connect=10),
             )
             if response.status < 400:
+                if not streaming:
+                    await response.read()  # here, so that what breaks off is asked for again
                 return response
             async with response:
-                raise RefusedError(response.status, _status(await response.read()))
+                after = response.headers.get("Retry-After", "")
+                raise RefusedError(
+                    response.status, _status(await response.read()), float(after) if after.isdecimal() else 0
+                )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineDownError(
                 f"the Kubernetes API does not answer: {str(error) or type(error).__name__}"
@@ -283,14 +314,27 @@ class KubernetesApi:
 
 
 async def lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
-    """Whole lines, however long: aiohttp's own reader gives up at 128 KB."""
+    """Whole lines, however long: aiohttp's own reader gives up at 128 KB.
+
+    Raises:
+        EngineDownError: the connection broke.
+    """
     rest = b""
-    async for chunk in response.content.iter_any():
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line
+    try:
+        async for chunk in response.content.iter_any():
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield line
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise EngineDownError(f"the stream broke: {str(error) or type(error).__name__}") from error
     if rest:
         yield rest
+
+
+def _crossed(error: RefusedError, body: Any) -> bool:
+    """Whether somebody wrote at the same time (or made the object), and nobody asked to be told so."""
+    versioned = "resourceVersion" in ((body or {}).get("metadata") or {})
+    return error.conflict and not error.managers and not versioned
 
 
 def _selected(labels: Mapping[str, str] | None) -> dict[str, str]:

@@ -17,7 +17,8 @@ _log = logging.getLogger("loco.engine")
 
 LIVE = f"{LABEL_PREFIX}live"
 """An annotation of the Deployment: the manifest that serves, or served last. A failed rollout is led back to it."""
-TRIES = 5
+TRIES = 10
+WRITTEN = "the Deployment of {} is written by others all the time"
 
 
 class Applier:
@@ -110,7 +111,7 @@ class Applier:
             except RefusedError as error:
                 if not error.conflict or error.managers:
                     raise  # else somebody wrote between the read and here
-        raise EngineDownError(f"the Deployment of {rollout.app.app} is written by others all the time")
+        raise EngineDownError(WRITTEN.format(rollout.app.app))
 
     async def _hand_over(self, rollout: Rollout, found: Object) -> Object:
         """Let the number of replicas stay what it is when it is left to the autoscaler: else it would become 1."""
@@ -141,6 +142,7 @@ class Applier:
                     raise
             else:
                 return
+        raise EngineDownError(WRITTEN.format(rollout.app.app))
 
     async def restore(self, rollout: Rollout) -> None:
         """Let what was live be applied again, or, where nothing was, take the Deployment away.
@@ -167,6 +169,7 @@ class Applier:
                     raise
             else:
                 return
+        raise EngineDownError(WRITTEN.format(rollout.app.app))
 
     async def prune(self, app: AppRef, keep: Iterable[Object]) -> None:
         """Step 4, the second half: what the deployment no longer has."""

@@ -27,6 +27,7 @@ from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.judging import is_ready, moment
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.logs.stream import stream
+from loco_server.engines.kubernetes.logs.watching import Watching
 from loco_server.engines.kubernetes.quantities import quantity
 from loco_server.engines.kubernetes.reconciling import Reconciler
 from loco_server.engines.kubernetes.releasing import Releaser
@@ -55,6 +56,7 @@ class KubernetesEngine:
         self._api = KubernetesApi(kubernetes.kubeconfig)
         self._keeper = keeper
         self._keeping = Keeping(self._api, keeper)
+        self._watching = Watching(self._api, installation)
         self._applier = Applier(self._api, cluster)
         self._roller = Roller(self._api, cluster, self._applier, self._keeping)
         self._releaser = Releaser(self._api, cluster, self._applier, self._keeping)
@@ -128,7 +130,7 @@ class KubernetesEngine:
 
     async def logs(self, query: LogQuery) -> AsyncIterator[LogBatch]:
         with _told():
-            async with aclosing(stream(self._api, self._keeper, query)) as batches:
+            async with aclosing(stream(self._api, self._keeper, self._watching, query)) as batches:
                 async for batch in batches:
                     yield batch
 
@@ -157,6 +159,7 @@ class KubernetesEngine:
 
     async def close(self) -> None:
         await self._keeping.close()
+        await self._watching.aclose()
         await self._api.close()
 
     async def _gone(self, namespaces: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import Self
@@ -15,6 +15,8 @@ _log = logging.getLogger("loco.engine")
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+QUIET_SECONDS = 150.0
+"""A watch is told something about once a minute, if only a bookmark: one that is silent for longer is a dead line."""
 
 
 class Mirror:
@@ -50,8 +52,7 @@ class Mirror:
 
     async def _list(self) -> str:
         found, version = await self._api.list(self._kind, self._namespace, labels=self._labels)
-        self.objects = {_key(each): each for each in found}
-        self._changed.set()
+        self._put_all(found)
         return version
 
     async def _keep(self, version: str) -> None:
@@ -61,30 +62,40 @@ class Mirror:
             try:
                 if stale:
                     version, stale = await self._list(), False
-                async with aclosing(
-                    self._api.watch(self._kind, self._namespace, version, labels=self._labels)
-                ) as events:
+                watch = self._api.watch(self._kind, self._namespace, version, labels=self._labels)
+                async with asyncio.timeout(QUIET_SECONDS) as quiet, aclosing(watch) as events:
                     async for what, found in events:
+                        quiet.reschedule(asyncio.get_running_loop().time() + QUIET_SECONDS)
                         version = str(found["metadata"]["resourceVersion"])
                         self._take(what, found)
                         pause = FIRST_PAUSE
             except RefusedError as error:
                 stale = error.gone or error.status < 500  # 410 (`Expired`), or something else than a busy server
-                if not error.gone:
-                    _log.debug("the watch of %s was refused: %s", self._kind.plural, error)
-                    await asyncio.sleep(pause)
-            except EngineDownError as error:
-                _log.debug("%s", error)
-                await asyncio.sleep(pause)
+                _log.debug("the watch of %s was refused: %s", self._kind.plural, error)
+                pause = max(pause, min(error.after, LONGEST_PAUSE))
+            except (EngineDownError, TimeoutError) as error:
+                _log.debug("the watch of %s broke: %r", self._kind.plural, error)
+            await asyncio.sleep(pause)  # also after a good end: a server that ends each at once is not to be stormed
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def _take(self, what: str, found: Object) -> None:
         if what == "BOOKMARK":
             return
         if what == "DELETED":
-            self.objects.pop(_key(found), None)
+            self._drop(found)
         else:
-            self.objects[_key(found)] = found
+            self._put(found)
+
+    def _put_all(self, found: Iterable[Object]) -> None:
+        self.objects = {_key(each): each for each in found}
+        self._changed.set()
+
+    def _put(self, found: Object) -> None:
+        self.objects[_key(found)] = found
+        self._changed.set()
+
+    def _drop(self, found: Object) -> None:
+        self.objects.pop(_key(found), None)
         self._changed.set()
 
 

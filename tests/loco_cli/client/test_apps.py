@@ -64,6 +64,18 @@ def test_logs_are_asked_for_by_number_and_by_time(
     assert read(http, count=count, since=since) == []
 
 
+def test_the_lines_of_one_instance_and_of_what_is_over_are_asked_for_again_after_a_cut(
+    server: Server, http: Http
+) -> None:
+    server.streams(f"{LOGS}?instance=v3-1&previous=1&lines=5", END)
+    found = apps.logs(http, "ann", "shop", lines=5, since=None, follow=False, instance="v3-1", previous=True)
+    assert list(found) == []
+    server.streams(f"{FOLLOW}&instance=v3-1&lines=5", lines("a", "one"), cut())
+    server.streams(f"{FOLLOW}&instance=v3-1", lines("b", "two"), END, last_id="a")
+    found = apps.logs(http, "ann", "shop", lines=5, since=None, follow=True, instance="v3-1")
+    assert list(found) == [batch("a", "one"), None, batch("b", "two")]
+
+
 def test_logs_that_end_without_an_end_have_ended(server: Server, http: Http) -> None:
     server.streams(LOGS, lines("a", "one"))
     assert read(http) == [batch("a", "one")]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loco_cli.commands.logs import since_time
-from loco_spec.errors import EngineUnavailable, UsageError
+from loco_spec.errors import EngineUnavailable, NotFound, UsageError
 from loco_spec.events import LogBatch, LogLine, StreamFault
 from tests.loco_cli.conftest import Clock, Loco
 from tests.loco_cli.samples import APP, NOW, batch
@@ -65,6 +65,10 @@ def test_a_line_cannot_steer_the_terminal(server: Server, loco: Loco) -> None:
         (("--lines", "0"), "lines=0"),
         (("--since", "2030-01-02"), "since=2030-01-02T00%3A00%3A00%2B00%3A00"),
         (("--since", "2030-01-02T03:04:05+02:00", "-n", "5"), "since=2030-01-02T03%3A04%3A05%2B02%3A00&lines=5"),
+        (("--instance", "v3-1"), "instance=v3-1&lines=100"),
+        (("-p",), "previous=1&lines=100"),
+        (("--previous", "--instance", "v3-1", "-n", "5"), "instance=v3-1&previous=1&lines=5"),
+        (("-f", "--instance", "v3-1"), "follow=1&instance=v3-1&lines=100"),
     ],
 )
 def test_lines_are_asked_for_by_number_and_by_time_and_a_time_alone_gives_them_all(
@@ -72,6 +76,36 @@ def test_lines_are_asked_for_by_number_and_by_time_and_a_time_alone_gives_them_a
 ) -> None:
     server.streams(f"{LOGS}?{query}", END)
     assert loco("logs", *SHOP, *flags).code == 0
+
+
+@signed_in
+@pytest.mark.parametrize(
+    ("flags", "message", "hint"),
+    [
+        (("-p", "-f"), "--previous shows what is over: without --follow", "loco logs --previous"),
+        (("--build", "-p"), "--build is of no instance: without --instance and --previous", "loco logs --build"),
+        (
+            ("--build", "--instance", "v3-1"),
+            "--build is of no instance: without --instance and --previous",
+            "loco logs --build",
+        ),
+    ],
+)
+def test_options_that_do_not_go_together_are_told_before_anything_is_asked(
+    server: Server, loco: Loco, flags: tuple[str, ...], message: str, hint: str
+) -> None:
+    found = loco("logs", *SHOP, *flags)
+    assert (found.code, found.out, found.err) == (2, "", f"error: {message}\nnext: {hint}\n")
+    assert server.asked == []
+
+
+@signed_in
+def test_an_instance_that_the_app_does_not_have_is_told_with_those_that_it_has(server: Server, loco: Loco) -> None:
+    refusal = NotFound("shop has no instance 'v9-1', live or kept", hint="one of v3-1, v3-2")
+    server.streams(f"{LOGS}?instance=v9-1&lines=100", message("error", StreamFault(problem=refusal.to_problem())))
+    found = loco("logs", *SHOP, "--instance", "v9-1")
+    assert (found.code, found.out) == (5, "")
+    assert found.err == "error: shop has no instance 'v9-1', live or kept\nnext: one of v3-1, v3-2\n"
 
 
 @signed_in

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loco_server.engines.docker.logs.stream import kept_after
-from loco_server.engines.log_lines import LINE_MAX, After, LineReader, Mark, marked, seconds_of
+from loco_server.engines.log_lines import LINE_MAX, SLACK_SECONDS, After, Counter, LineReader, Mark, marked, seconds_of
 from loco_server.engines.log_position import Position
 from loco_spec.errors import UsageError
 from loco_spec.events import LogLine
@@ -111,3 +111,11 @@ def test_only_instances_not_read_to_their_end_are_told_as_lost() -> None:
 
 def test_seconds_are_those_of_utc() -> None:
     assert seconds_of("1970-01-02T00:00:01.5Z") == 86_401
+
+
+def test_times_that_come_no_more_are_forgotten() -> None:
+    counter = Counter()
+    for second in range(50):
+        assert [counter.next(at(second)) for _ in range(2)] == [1, 2]
+        assert second < SLACK_SECONDS or counter.next(at(second - SLACK_SECONDS)) == 3, "it came out of order"
+    assert len(counter) <= SLACK_SECONDS + 3

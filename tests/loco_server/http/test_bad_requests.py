@@ -98,6 +98,10 @@ QUERIES = [
     {"since": "1769860800"},
     {"follow": "maybe"},
     {"folow": "1"},
+    {"instance": ""},
+    {"instance": "v" * 101},
+    {"previous": "maybe"},
+    {"previous": "1", "follow": "1"},
 ]
 
 

@@ -1,11 +1,13 @@
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from loco_server.engines.base import CapacityError, EngineDownError
+from loco_server.engines.base import CapacityError, EngineDownError, LogQuery
+from loco_server.engines.log_choice import chosen
 from loco_server.gateway.tickets import deployment_key
 from loco_server.identity_settings import IdentitySettings
 from loco_server.policy import tokens
@@ -23,7 +25,9 @@ from loco_spec.errors import (
     RegistryUnreachable,
     ServerFault,
     UsageError,
+    from_problem,
 )
+from loco_spec.events import LogBatch, StreamFault
 from loco_spec.kinds.service import Service
 from loco_spec.quota import Quota
 from tests.loco_server.http.api import Api, create, created, live, push, refused, running
@@ -427,6 +431,40 @@ async def test_logs_are_streamed_in_batches_with_positions(server: Api, ann: htt
     answer = await ann.get("/v1/teams/ann/apps/shop/logs", params={"lines": 2})
     assert [line for line in answer.text.splitlines() if line.startswith("id: ")] == ["id: p0", "id: p1"]
     assert answer.text.rstrip().endswith("event: end\ndata: {}")
+
+
+async def test_the_lines_of_one_instance_and_of_what_is_over_are_asked_of_the_engine_for_ones_own_app(
+    server: Api, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[LogQuery] = []
+
+    async def heard(query: LogQuery) -> AsyncIterator[LogBatch]:
+        asked.append(query)
+        yield LogBatch(position="p")
+
+    monkeypatch.setattr(server.engine, "logs", heard)
+    await live(server, ann)
+    await ann.get("/v1/teams/ann/apps/shop/logs", params={"instance": "v1-1", "previous": "1"})
+    await ann.get("/v1/teams/ann/apps/shop/logs", params={"instance": "v1-1", "follow": "1"})
+    await ann.get("/v1/teams/ann/apps/shop/logs")
+    assert [(each.instance, each.previous) for each in asked] == [("v1-1", True), ("v1-1", False), (None, False)]
+    assert {each.app.app_id for each in asked} == {(await server.records.apps.all())[0].id}
+
+
+async def test_an_instance_that_the_app_does_not_have_is_not_found(
+    server: Api, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none(query: LogQuery) -> AsyncIterator[LogBatch]:
+        chosen(query, frozenset({"v1-1"}), ())
+        yield LogBatch(position="p")
+
+    monkeypatch.setattr(server.engine, "logs", none)
+    await live(server, ann)
+    answer = await ann.get("/v1/teams/ann/apps/shop/logs", params={"instance": "v2-1"})
+    data = next(line for line in answer.text.splitlines() if line.startswith('data: {"problem"'))
+    error = from_problem(StreamFault.model_validate_json(data.removeprefix("data: ")).problem, status=500)
+    assert isinstance(error, NotFound)
+    assert (error.message, error.hint) == ("shop has no instance 'v2-1', live or kept", "one of v1-1")
 
 
 async def test_logs_that_break_off_end_with_the_problem(server: Api, ann: httpx.AsyncClient) -> None:

@@ -36,6 +36,7 @@ REFUSED_ALL_THE_SAME = {
     f"POST {paths.TOKENS}": 422,  # a name of an app that can be none, a day that is past
     f"POST {paths.TRUST}": 400,  # an issuer that nobody allowed
     f"POST {paths.VARIABLES}": 422,  # nothing to set or unset
+    f"GET {paths.LOGS}": 422,  # what is over, followed
 }
 """What no schema can tell: requests of the right form that these refuse."""
 ACCEPTED = ["2xx", "401", "403", "404", "409"]

@@ -13,6 +13,7 @@ from loco_server.http.stream import Message
 from loco_server.records.tables import TOKENS
 from loco_spec.errors import NotAllowed, NotSignedIn
 from tests.loco_server.http.api import Api, refused
+from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio
 
@@ -38,6 +39,45 @@ async def test_a_silent_stream_is_pinged_and_ends_when_the_access_to_it_does(mon
     assert heard[-1].startswith(b"event: error\n")
     assert b"ann is suspended: mines coins" in heard[-1]
     assert asked == 3
+
+
+async def test_messages_wait_for_an_answer_only_once_the_last_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "CHECK_EVERY", 0.3)
+    monkeypatch.setattr(stream, "EARLY", (0.1, 0.1))
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def check() -> None:
+        asked.set()
+        await answered.wait()
+
+    async def messages() -> AsyncIterator[Message | None]:
+        while True:
+            await asyncio.sleep(0.001)
+            yield None
+
+    heard = 0
+
+    async def listen() -> None:
+        nonlocal heard
+        async for _ in stream.sse(messages(), check).body_iterator:
+            heard += 1
+
+    async def goes_on() -> bool:
+        before = heard
+        await asyncio.sleep(0.05)
+        return heard > before
+
+    async def stands() -> bool:
+        return not await goes_on()
+
+    listening = asyncio.create_task(listen())
+    await asyncio.wait_for(asked.wait(), 10)
+    assert await goes_on()
+    await eventually_async(stands)
+    answered.set()
+    await eventually_async(goes_on)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
 
 
 @pytest.mark.parametrize(("ended", "goes_on"), [(timedelta(minutes=5), True), (timedelta(hours=2), False)])

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-from loco_server.engines.base import LogKeeper
+from loco_server.engines.base import LogKeeper, LogQuery
 from loco_server.engines.docker.client import Docker
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs import reader
@@ -22,11 +22,14 @@ BOUND = 2000
 class Follower:
     """Reads every instance in a task of its own into one bounded queue."""
 
-    def __init__(self, docker: Docker, listing: Listing, keeper: LogKeeper, app_id: str, position: Position) -> None:
+    def __init__(
+        self, docker: Docker, listing: Listing, keeper: LogKeeper, query: LogQuery, position: Position
+    ) -> None:
         self._docker = docker
         self._listing = listing
         self._keeper = keeper
-        self._app_id = app_id
+        self._app_id = query.app.app_id
+        self._only = query.instance
         # What has been queued, ahead of what has been given out: the position says the latter.
         self._marks: dict[str, Mark] = dict(position.marks)
         self._queue: asyncio.Queue[Marked | str] = asyncio.Queue(BOUND)
@@ -71,6 +74,8 @@ class Follower:
     async def _discover(self) -> None:
         while True:
             for container in await self._listing.recent(self._app_id):
+                if self._only not in {None, container.name}:
+                    continue
                 task = self._tasks.get(container.name)
                 if task is None:
                     self._tasks[container.name] = asyncio.create_task(self._follow(container))

@@ -11,6 +11,8 @@ from loco_server.engines.log_lines import KEPT, SLACK_SECONDS, After, LineReader
 
 BOUND = 1000
 """Lines that wait between the engine and a reader, per container."""
+PIECE_BYTES = 16 << 10
+"""Of a line that is longer the engine makes pieces of so many bytes, without a line feed but for the last."""
 KEPT_BYTES = 1 << 20
 KEPT_LINES = 20_000
 
@@ -40,11 +42,12 @@ async def last_words(docker: Docker, container: Found) -> list[Marked]:
 
 
 async def read(
-    docker: Docker, container: Found, after: Mark | None, *, follow: bool = False
+    docker: Docker, container: Found, after: Mark | None, *, follow: bool = False, before: str | None = None
 ) -> AsyncGenerator[list[Marked], None]:
     """Give what stands behind the mark, in the log's own order, as it is read; with `follow` until the container ends.
 
-    A container that is gone has nothing more to say. One thread each, ended with the iteration.
+    With `before`, a time at which the container did not run: what it had said until then. A container that is gone has
+    nothing more to say. One thread each, ended with the iteration.
     """
     mark = in_log_of(container, after)
     params: dict[str, object] = {"follow": int(follow)}
@@ -52,9 +55,8 @@ async def read(
         params["since"] = seconds_of(mark.at) - SLACK_SECONDS
     pipe: Pipe[Marked] = Pipe(BOUND)
     opened: list[LogStream] = []
-    thread = threading.Thread(
-        target=_pump, args=(docker, container, mark, params, pipe, opened), name=f"log-{container.name}", daemon=True
-    )
+    arguments = (docker, container, mark, before, params, pipe, opened)
+    thread = threading.Thread(target=_pump, args=arguments, name=f"log-{container.name}", daemon=True)
     thread.start()
     try:
         while lines := await pipe.take():
@@ -81,6 +83,7 @@ def _pump(
     docker: Docker,
     container: Found,
     mark: Mark | None,
+    before: str | None,
     params: dict[str, object],
     pipe: Pipe[Marked],
     opened: list[LogStream],
@@ -93,7 +96,7 @@ def _pump(
             stream.close()
             return
         # What a running container has not ended yet is not a line yet: the next read gives it whole.
-        for line in _lines(stream, container, rest=not params["follow"] and not container.running):
+        for line in _lines(stream, container, rest=not params["follow"] and not container.running, before=before):
             for passed in gate.feed(line):
                 if not pipe.put(passed):
                     stream.close()
@@ -119,7 +122,7 @@ def _newest(docker: Docker, container: Found, count: int) -> list[Marked]:
         raise
     reader, frames, lines = LineReader(container.name, container.deployment, source(container)), 0, list[Marked]()
     first_whole = True
-    for kind, frame in stream.frames():
+    for kind, frame in _frames(stream):
         frames += 1
         if frames == 1:
             first_whole = frame.endswith(b"\n")
@@ -137,10 +140,19 @@ def _newest(docker: Docker, container: Found, count: int) -> list[Marked]:
     return list(last)
 
 
-def _lines(stream: LogStream, container: Found, *, rest: bool) -> Iterator[Marked]:
+def _lines(stream: LogStream, container: Found, *, rest: bool, before: str | None = None) -> Iterator[Marked]:
     reader = LineReader(container.name, container.deployment, source(container))
-    for kind, frame in stream.frames():
+    for kind, frame in _frames(stream):
+        if before is not None and frame[: len(before)] >= before.encode():
+            break
         if (line := reader.feed(kind, frame)) is not None:
             yield line
-    if rest:
+    if rest or before is not None:
         yield from reader.rest()
+
+
+def _frames(stream: LogStream) -> Iterator[tuple[str, bytes]]:
+    """Give each frame, with a line feed where a run's output ended without: the next run's is no part of that line."""
+    for kind, frame in stream.frames():
+        ends = frame.endswith(b"\n") or len(frame) - frame.find(b" ") - 1 >= PIECE_BYTES
+        yield kind, frame if ends else frame + b"\n"

@@ -5,40 +5,19 @@ import heapq
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
 
 from loco_server.engines.base import LogKeeper, LogQuery
 from loco_server.engines.docker.client import Docker
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs import reader
 from loco_server.engines.docker.logs.follow import Follower
-from loco_server.engines.docker.names import Found
+from loco_server.engines.docker.logs.sources import Sources, previous, sources
+from loco_server.engines.log_choice import chosen
 from loco_server.engines.log_lines import After, Mark, Marked, marked, text_of
 from loco_server.engines.log_position import Position
 from loco_spec.events import LogBatch, LogLine
 
 BATCH = 500
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where an app's lines are at one moment, by instance."""
-
-    containers: Mapping[str, Found]
-    kept: Mapping[str, Sequence[LogLine]]
-
-    @property
-    def names(self) -> frozenset[str]:
-        return frozenset(self.containers) | frozenset(self.kept)
-
-
-async def sources(listing: Listing, keeper: LogKeeper, app_id: str) -> Sources:
-    """List the containers first: what is removed after that has been kept before."""
-    containers = await listing.now(app_id)
-    kept: dict[str, list[LogLine]] = {}
-    for line in await keeper.kept(app_id):
-        kept.setdefault(line.instance, []).append(line)
-    return Sources({container.name: container for container in containers}, kept)
 
 
 async def stream(
@@ -48,11 +27,15 @@ async def stream(
 
     Raises:
         UsageError: the position is not one that an earlier batch carried.
+        NotFound: the app has no instance of the name that is asked for.
         EngineDownError: the engine does not answer.
     """
     position = Position.decode(query.position)
-    there = await sources(listing, keeper, query.app.app_id)
-    notes = position.forget(there.names)
+    every = await sources(listing, keeper, query.app.app_id)
+    there = every.only(chosen(query, every.names, position.marks))
+    if query.previous:
+        there = await previous(docker, there)
+    notes = position.forget(every.names)
     if query.since is not None:
         start = Mark(text_of(query.since), 0)
         for name in there.names - position.marks.keys():
@@ -65,10 +48,10 @@ async def stream(
         async for lines in batches:
             yield _batch(position, lines)
     # What is kept of an instance that is gone has been read to its end just now.
-    position.ended |= (there.names - there.containers.keys()) & position.marks.keys()
+    position.ended |= (there.names - every.containers.keys()) & position.marks.keys()
     if not query.follow:
         return
-    async with Follower(docker, listing, keeper, query.app.app_id, position) as follower:
+    async with Follower(docker, listing, keeper, query, position) as follower:
         while True:
             lines, ended = await follower.next(BATCH)
             merged = list(heapq.merge(*_by_instance(lines), key=_time)) if lines else []
@@ -135,7 +118,8 @@ async def _instance(
             after = kept[-1].mark
             yield kept
     if name in there.containers:
-        async with aclosing(reader.read(docker, there.containers[name], after)) as chunks:
+        before = there.before.get(name)
+        async with aclosing(reader.read(docker, there.containers[name], after, before=before)) as chunks:
             async for lines in chunks:
                 yield lines
 
@@ -145,7 +129,7 @@ async def _tail(docker: Docker, there: Sources, position: Position, count: int) 
 
     async def last_of(name: str) -> list[Marked]:
         after = position.marks.get(name)
-        if after is not None:
+        if after is not None or name in there.before:
             held: deque[Marked] = deque(maxlen=count + 1)
             async with aclosing(_instance(docker, there, name, after)) as chunks:
                 async for some in chunks:

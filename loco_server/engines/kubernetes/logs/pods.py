@@ -1,7 +1,7 @@
 """One pod's log: read at once, or followed to its end whatever breaks on the way."""
 
 import asyncio
-import json
+import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,9 @@ from loco_server.engines.log_lines import After, LineReader, Mark, Marked, secon
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
+_TIME = re.compile(rb"\d{4}-\d\d-\d\dT")
+"""Before each line of an app's. What the API or the kubelet says itself in the midst of a log (a Status, `unable to
+retrieve container logs`) has none."""
 
 
 def is_started(pod: Mapping[str, Any]) -> bool:
@@ -30,16 +33,35 @@ def is_over(pod: Mapping[str, Any]) -> bool:
     return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
 
 
+def runs(pod: Mapping[str, Any], *, over: bool) -> tuple[bool, ...]:
+    """Give the runs of its container that have a log, oldest first, each by the API's `previous`; `over`: the ended.
+
+    While it waits for its next run, its last one is the previous one, and would be given again as the present one.
+    """
+    each: Mapping[str, Any] = next(iter((pod.get("status") or {}).get("containerStatuses") or []), {})
+    state = each.get("state") or {}
+    restarted = bool(each.get("restartCount") or "terminated" in (each.get("lastState") or {}))
+    present = not (restarted and "waiting" in state) and (not over or "terminated" in state)
+    return ((True,) if restarted else ()) + ((False,) if present else ())
+
+
 async def read(
-    api: KubernetesApi, pod: Mapping[str, Any], *, after: Mark | None = None, tail: int | None = None
+    api: KubernetesApi,
+    pod: Mapping[str, Any],
+    *,
+    after: Mark | None = None,
+    tail: int | None = None,
+    previous: bool = False,
 ) -> AsyncGenerator[Marked, None]:
-    """Give what is there now, the container before the last restart included. Nothing for a pod that is gone."""
+    """Give what is there now, the container before the last restart included; with `previous` only what is over.
+
+    Nothing for a pod that is gone.
+    """
     meta = pod["metadata"]
-    restarted = any(each.get("restartCount") for each in (pod.get("status") or {}).get("containerStatuses") or [])
     reader, behind = _reader(pod), After(after)
-    for previous in [True, False] if restarted else [False]:
+    for former in runs(pod, over=previous):
         try:
-            response = await api.log(meta["namespace"], meta["name"], _query(after, tail=tail, previous=previous))
+            response = await api.log(meta["namespace"], meta["name"], _query(after, tail=tail, previous=former))
         except RefusedError:
             continue  # gone, or not yet started
         async with response:
@@ -81,18 +103,10 @@ async def follow(api: KubernetesApi, pod: Mapping[str, Any], after: Mark | None)
 
 
 def _fed(reader: LineReader, raw: bytes, behind: After) -> Iterable[Marked]:
-    if raw.startswith(b"{") and _is_status(raw):
+    if not _TIME.match(raw):
         return ()
     line = reader.feed("stdout", raw + b"\n")
     return () if line is None else behind.feed(line)
-
-
-def _is_status(raw: bytes) -> bool:
-    """The API's own error in the middle of a log has no time before it; a line of the app's always has."""
-    try:
-        return bool(json.loads(raw).get("kind") == "Status")
-    except ValueError:
-        return False
 
 
 def _reader(pod: Mapping[str, Any]) -> LineReader:

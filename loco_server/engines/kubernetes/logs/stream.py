@@ -9,7 +9,8 @@ from loco_server.engines.base import LogKeeper, LogQuery
 from loco_server.engines.kubernetes import kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object
 from loco_server.engines.kubernetes.logs import pods
-from loco_server.engines.kubernetes.mirror import Mirror
+from loco_server.engines.kubernetes.logs.watching import View, Watching
+from loco_server.engines.log_choice import chosen
 from loco_server.engines.log_lines import After, Mark, Marked, marked, text_of
 from loco_server.engines.log_position import Position
 from loco_spec.events import LogBatch
@@ -20,14 +21,30 @@ QUEUE = 2000
 GATHER_SECONDS = 0.05
 
 
-async def stream(api: KubernetesApi, keeper: LogKeeper, query: LogQuery) -> AsyncGenerator[LogBatch, None]:
+async def stream(
+    api: KubernetesApi, keeper: LogKeeper, watching: Watching, query: LogQuery
+) -> AsyncGenerator[LogBatch, None]:
     """Give batches, each with the position after it; without `follow` until all that is there was given.
 
     Raises:
         UsageError: the position is not one that an earlier batch carried.
+        NotFound: the app has no instance of the name that is asked for.
         EngineDownError: the cluster does not answer.
     """
     position = Position.decode(query.position)
+    async with aclosing(_past(api, keeper, query, position)) as batches:
+        async for batch in batches:
+            yield batch
+    if query.follow:
+        async with aclosing(_follow(api, watching, query, position)) as batches:
+            async for batch in batches:
+                yield batch
+
+
+async def _past(
+    api: KubernetesApi, keeper: LogKeeper, query: LogQuery, position: Position
+) -> AsyncGenerator[LogBatch, None]:
+    """What there is already. Apart, so that who follows for hours does not hold it all that time."""
     labels = {names.APP_ID: query.app.app_id}
     found, _ = await api.list(kinds.POD, names.namespace(query.app), labels=labels)
     there = {names.instance(pod)[0]: pod for pod in found}
@@ -36,15 +53,16 @@ async def stream(api: KubernetesApi, keeper: LogKeeper, query: LogQuery) -> Asyn
     for name in {line.instance for line in lines}:
         kept[name] = list(marked(line for line in lines if line.instance == name))
     known = frozenset(there) | frozenset(kept)
+    wanted = chosen(query, known, position.marks)
     notes = position.forget(known)
     if query.since is not None:
-        for name in known - position.marks.keys():
+        for name in wanted - position.marks.keys():
             position.marks[name] = Mark(text_of(query.since), 0)
     if notes:
         yield LogBatch(position=position.encode(), note="; ".join(notes))
     history = [
-        await _history(api, there.get(name), kept.get(name, []), position.marks.get(name), query.tail)
-        for name in sorted(known)
+        await _history(api, there.get(name), kept.get(name, []), position.marks.get(name), query)
+        for name in sorted(wanted)
     ]
     merged = list(heapq.merge(*history, key=lambda line: line.mark.at))
     if query.tail is not None:
@@ -53,23 +71,19 @@ async def stream(api: KubernetesApi, keeper: LogKeeper, query: LogQuery) -> Asyn
         merged = merged[max(0, len(merged) - query.tail) :]
     for start in range(0, len(merged), BATCH):
         yield _batch(position, merged[start : start + BATCH])
-    position.ended |= (known - there.keys()) & position.marks.keys()
-    if query.follow:
-        async with aclosing(_follow(api, query, position)) as batches:
-            async for batch in batches:
-                yield batch
+    position.ended |= (wanted - there.keys()) & position.marks.keys()
 
 
 async def _history(
-    api: KubernetesApi, pod: Object | None, kept: Sequence[Marked], after: Mark | None, tail: int | None
+    api: KubernetesApi, pod: Object | None, kept: Sequence[Marked], after: Mark | None, query: LogQuery
 ) -> list[Marked]:
     if pod is None:
         behind = After(after)
         found = [line for each in kept for line in behind.feed(each)]
         found += behind.rest()
     else:
-        found = [line async for line in pods.read(api, pod, after=after, tail=tail)]
-    return found if tail is None else found[max(0, len(found) - tail) :]
+        found = [line async for line in pods.read(api, pod, after=after, tail=query.tail, previous=query.previous)]
+    return found if query.tail is None else found[max(0, len(found) - query.tail) :]
 
 
 def _batch(position: Position, lines: Sequence[Marked]) -> LogBatch:
@@ -79,9 +93,10 @@ def _batch(position: Position, lines: Sequence[Marked]) -> LogBatch:
     return LogBatch(position=position.encode(), lines=tuple(line.line for line in lines))
 
 
-async def _follow(api: KubernetesApi, query: LogQuery, position: Position) -> AsyncGenerator[LogBatch, None]:
+async def _follow(
+    api: KubernetesApi, watching: Watching, query: LogQuery, position: Position
+) -> AsyncGenerator[LogBatch, None]:
     queue: asyncio.Queue[Marked | str] = asyncio.Queue(QUEUE)
-    changed = asyncio.Event()
     readers: dict[str, asyncio.Task[None]] = {}
 
     async def read(pod: Object, after: Mark | None) -> None:
@@ -90,24 +105,22 @@ async def _follow(api: KubernetesApi, query: LogQuery, position: Position) -> As
                 await queue.put(line)
         await queue.put(names.instance(pod)[0])
 
-    async def mind(mirror: Mirror) -> None:
+    async def mind(view: View) -> None:
         while True:
-            for pod in list(mirror.objects.values()):
-                uid = pod["metadata"]["uid"]
+            for pod in view.pods:
+                uid, name = pod["metadata"]["uid"], names.instance(pod)[0]
+                if query.instance not in {None, name}:
+                    continue
                 if uid not in readers and pods.is_started(pod):
-                    name = names.instance(pod)[0]
                     mark = position.marks.get(name)
                     if name not in position.ended:
                         readers[uid] = asyncio.create_task(read(pod, mark), name=f"log of {name}")
-            await changed.wait()
-            changed.clear()
+            await view.changed.wait()
+            view.changed.clear()
 
-    labels = {names.APP_ID: query.app.app_id}
     async with AsyncExitStack() as stack:
-        mirror = await stack.enter_async_context(
-            Mirror(api, kinds.POD, names.namespace(query.app), changed, labels=labels)
-        )
-        minding = asyncio.create_task(mind(mirror), name="log readers")
+        view = await stack.enter_async_context(watching.of(query.app))
+        minding = asyncio.create_task(mind(view), name="log readers")
 
         async def end() -> None:
             tasks = [minding, *readers.values()]

@@ -1,0 +1,75 @@
+"""Where an app's lines are: the logs of its containers, and what is kept of those that are gone."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from loco_server.engines.base import LogKeeper
+from loco_server.engines.docker.client import Docker
+from loco_server.engines.docker.listing import Listing
+from loco_server.engines.docker.names import Found
+from loco_server.engines.log_lines import text_of
+from loco_spec.events import LogLine
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where an app's lines are at one moment, by instance."""
+
+    containers: Mapping[str, Found]
+    kept: Mapping[str, Sequence[LogLine]]
+    before: Mapping[str, str] = field(default_factory=dict)
+    """The time in a container's log from which on its lines are not wanted."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.containers) | frozenset(self.kept)
+
+    def only(self, names: Collection[str]) -> "Sources":
+        return Sources(
+            {name: container for name, container in self.containers.items() if name in names},
+            {name: lines for name, lines in self.kept.items() if name in names},
+        )
+
+
+async def sources(listing: Listing, keeper: LogKeeper, app_id: str) -> Sources:
+    """List the containers first: what is removed after that has been kept before."""
+    containers = await listing.now(app_id)
+    kept: dict[str, list[LogLine]] = {}
+    for line in await keeper.kept(app_id):
+        kept.setdefault(line.instance, []).append(line)
+    return Sources({container.name: container for container in containers}, kept)
+
+
+async def previous(docker: Docker, there: Sources) -> Sources:
+    """Leave out what still goes on: what running containers have said since they were started the last time.
+
+    Raises:
+        EngineDownError: the engine does not answer.
+    """
+    records = await asyncio.gather(*(docker.inspect(container.id) for container in there.containers.values()))
+    containers: dict[str, Found] = {}
+    before: dict[str, str] = {}
+    for (name, container), record in zip(there.containers.items(), records, strict=True):
+        if record is None:
+            continue
+        if not record["State"]["Running"]:
+            containers[name] = container
+        elif (moment := last_restart(record["State"])) is not None:
+            containers[name] = container
+            before[name] = text_of(moment)
+    return Sources(containers, there.kept, before)
+
+
+def last_restart(state: Mapping[str, Any]) -> datetime | None:
+    """When a running container was between its last two runs; None for one in its first.
+
+    The middle of that time: the engine may read a run's last line a moment after its end, and (before version 25) notes
+    a start a moment after the run's first line.
+    """
+    if state["FinishedAt"].startswith("0001-"):
+        return None
+    finished, started = datetime.fromisoformat(state["FinishedAt"]), datetime.fromisoformat(state["StartedAt"])
+    return finished + (started - finished) / 2 if finished < started else started

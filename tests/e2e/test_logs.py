@@ -1,0 +1,42 @@
+"""`loco logs` of one instance, and of what is over, on a running platform."""
+
+import json
+from pathlib import Path
+
+from loco_spec.exits import Exit
+from tests.e2e.stack import QUICK, Stack
+from tests.waiting import eventually
+
+SPEAKING = """\
+FROM loco-test/base:1
+USER 10001
+STOPSIGNAL SIGKILL
+CMD ["/bin/sh", "-c", "echo in $LOCO_DEPLOYMENT; exec httpd -f -p 8080 -h /tmp"]
+"""
+
+
+def _app(stack: Stack, name: str) -> Path:
+    return stack.app(name, SPEAKING, toml=QUICK)
+
+
+def test_one_instance_and_what_is_over_are_read_across_a_redeploy(stack: Stack) -> None:
+    app = _app(stack, "speaking")
+    stack.loco("deploy", cwd=app)
+    assert stack.loco("logs", "-p", cwd=app).stdout == ""
+    stack.loco("redeploy", cwd=app)
+
+    def texts(*args: str) -> list[tuple[str, str]]:
+        said = stack.loco("logs", *args, "--json", cwd=app).stdout
+        return [(line["instance"], line["text"]) for line in map(json.loads, said.splitlines())]
+
+    former, present = ("v1-1", "in v1"), ("v2-1", "in v2")
+    eventually(lambda: texts() == [former, present])
+    assert texts("--previous") == texts("--instance", "v1-1") == [former]
+    assert texts("--instance", "v2-1") == [present]
+    assert texts("-p", "--instance", "v2-1") == []
+    unknown = stack.loco("logs", "--instance", "v3-1", cwd=app, exit_code=Exit.NOT_FOUND)
+    assert unknown.stderr == "error: speaking has no instance 'v3-1', live or kept\nnext: one of v1-1, v2-1\n"
+    other = _app(stack, "unspoken")
+    stack.loco("deploy", cwd=other)
+    none = stack.loco("logs", "-f", "--instance", "v2-1", cwd=other, exit_code=Exit.NOT_FOUND)
+    assert none.stderr.endswith("next: one of v1-1\n")

@@ -1,0 +1,1 @@
+"""What a cluster needs, for loco to run in it."""

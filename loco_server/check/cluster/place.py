@@ -1,0 +1,77 @@
+"""What the installation in the cluster is set to, by its ConfigMap or, in the pod, by the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loco_server.check.cluster.asking import SYSTEM, Asker
+from loco_server.check.finding import CannotLookError, Finding, missing, ok, unknown
+from loco_server.engines.kubernetes.kinds import Kind
+from loco_server.registry_settings import RegistrySettings
+
+NAME = "settings"
+EXAMPLE = "apps.example.com"
+_CONFIG_MAP = Kind("ConfigMap", "v1", "configmaps")
+_PATCH = f"kubectl edit configmap loco-server -n {SYSTEM}, or in your overlay; then restart the server"
+
+
+@dataclass(frozen=True)
+class Place:
+    known: bool
+    """Whether its settings could be read at all."""
+    values: Mapping[str, str]
+    why: str = ""
+    """Where they could not: why."""
+    fix: str = ""
+
+    @property
+    def domain(self) -> str:
+        return self.values.get("LOCO_DOMAIN", "")
+
+    @property
+    def registry_host(self) -> str:
+        return self.values.get("LOCO_REGISTRY_HOST") or (f"registry.{self.domain}" if self.domain else "")
+
+    @property
+    def gateway(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.values.get("LOCO_GATEWAY_NAMESPACE") or SYSTEM, self.values.get("LOCO_GATEWAY") or "loco"
+
+    @property
+    def own_registry(self) -> bool:
+        """Whether the images are kept by the Distribution that deploy/kubernetes installs."""
+        member = self.values.get("LOCO_REGISTRY") or RegistrySettings.member
+        url = self.values.get("LOCO_REGISTRY_URL", "")
+        return member == RegistrySettings.member and (not url or f"loco-registry.{SYSTEM}" in url)
+
+
+async def place(asker: Asker, environment: Mapping[str, str], *, in_pod: bool) -> Place:
+    own = {name: value for name, value in environment.items() if name.startswith("LOCO_")}
+    if in_pod:
+        return Place(known=True, values=own)
+    try:
+        found = await asker.get(_CONFIG_MAP, SYSTEM, "loco-server")
+    except CannotLookError as e:
+        return Place(known=False, values=own, why=e.said, fix=e.fix)
+    return Place(known=True, values={} if found is None else found.get("data") or {})
+
+
+def judge(found: Place) -> Finding:
+    if not found.known:
+        return unknown(NAME, found.why, found.fix)
+    if not found.values:
+        return missing(NAME, f"there is no ConfigMap loco-server in {SYSTEM}: loco is not installed", _install())
+    if not found.domain:
+        return missing(NAME, "LOCO_DOMAIN is not set", _PATCH)
+    if found.domain == EXAMPLE:
+        return missing(NAME, f"LOCO_DOMAIN is still the example, {EXAMPLE}", _PATCH)
+    if not (found.values.get("LOCO_GITHUB_CLIENT_ID") or found.values.get("LOCO_GOOGLE_CLIENT_ID")):
+        return missing(
+            NAME,
+            "nobody could sign in, and no server starts: set LOCO_GITHUB_CLIENT_ID or LOCO_GOOGLE_CLIENT_ID",
+            _PATCH,
+        )
+    return ok(NAME, f"domain {found.domain}, images as {found.registry_host}/…")
+
+
+def _install() -> str:
+    return "kubectl apply -k OVERLAY, of deploy/kubernetes/overlays or your own: loco docs operations"

@@ -1,0 +1,1 @@
+"""What one machine needs, for `loco-server local` or `loco-server run`."""

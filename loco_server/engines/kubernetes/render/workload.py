@@ -9,7 +9,7 @@ from loco_server.engines.kubernetes import names
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.render.fences import SERVICE_ACCOUNT, container_resources
 from loco_server.engines.kubernetes.render.objects import made
-from loco_server.units import Probe, Unit
+from loco_server.units import Probe, Unit, UnitMetrics
 
 LEAVE_SECONDS = 5
 """Between a pod's end in the endpoints and its SIGTERM: until every proxy has heard of it."""
@@ -31,6 +31,8 @@ def deployment(cluster: Cluster, rollout: Rollout, *, env_secret: str) -> dict[s
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
         "template": {"metadata": {"labels": marks}, "spec": _pod(cluster, rollout, marks, env_secret)},
     }
+    if unit.metrics is not None:
+        spec["template"]["metadata"]["annotations"] = _scraped(unit.metrics)
     if unit.autoscale is None:
         spec["replicas"] = unit.replicas
     made_ = made(cluster, rollout.app, "apps/v1", "Deployment", names.WORKLOAD, spec=spec)
@@ -117,6 +119,15 @@ def _container(unit: Unit, env_secret: str) -> dict[str, Any]:
     if unit.command is not None:
         container["args"] = _literal(unit.command)
     return container
+
+
+def _scraped(metrics: UnitMetrics) -> dict[str, str]:
+    """By the names that Prometheus' own examples have: a PodMonitor, or a scrape configuration, reads them."""
+    return {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(metrics.port),
+        "prometheus.io/path": metrics.path,
+    }
 
 
 def _literal(command: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ async def look(kubeconfig: str | None, environment: Mapping[str, str]) -> tuple[
     """Look at the cluster of the kubeconfig; None: of this pod. Raises nothing."""
     asker = Asker(kubeconfig)
     try:
-        settings = Place(known=False, values={})
+        settings = Place(known=False, settings={})
 
         async def read() -> Finding:
             nonlocal settings

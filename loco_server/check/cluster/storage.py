@@ -53,7 +53,7 @@ def _name_a_class() -> str:
 
 async def look(asker: Asker, place: Place) -> Finding:
     if place.known and not place.own_registry:
-        return ok(NAME, f"the images are kept elsewhere: {place.values.get('LOCO_REGISTRY_URL', '')}")
+        return ok(NAME, f"the images are kept elsewhere: {place.settings.get('LOCO_REGISTRY_URL', '')}")
     claim = await asker.get(_CLAIM, SYSTEM, CLAIM)
     bound = claim is not None and (claim.get("status") or {}).get("phase") == "Bound"
     return judge(Storage(claim, () if bound else await asker.list(_CLASS)))

@@ -102,5 +102,5 @@ async def look_at_server(asker: Asker) -> Finding:
 
 async def look_at_registry(asker: Asker, place: Place) -> Finding:
     if place.known and not place.own_registry:
-        return ok(REGISTRY, f"it is another one: {place.values.get('LOCO_REGISTRY_URL', '')}")
+        return ok(REGISTRY, f"it is another one: {place.settings.get('LOCO_REGISTRY_URL', '')}")
     return deployment(REGISTRY, "loco-registry", await asker.get(DEPLOYMENT, SYSTEM, "loco-registry"))

@@ -1,7 +1,7 @@
 """The certificate of a public machine: for its names, for the time being, and with its key."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +20,7 @@ _FLAGS = "--tls-cert FILE --tls-key FILE"
 class Pair:
     where: str
     certificate: bytes
-    key: bytes = b""
+    key: bytes = field(repr=False)
 
 
 def judge(found: Pair, domain: str, now: datetime) -> Finding:

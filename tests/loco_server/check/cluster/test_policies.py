@@ -81,3 +81,9 @@ def test_every_way_to_weaken_one_is_found_and_named(live: dict[str, Any], where:
 def test_a_place_with_nothing_differs_from_none() -> None:
     assert difference({"policyName": "a"}, {"policyName": "a", "paramRef": {"name": "x"}}) == "spec.paramRef"
     assert difference({"policyName": "a"}, {"policyName": "a"}) is None
+
+
+def test_what_the_api_fills_in_is_no_difference() -> None:
+    filled = {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
+    assert difference({"matchConstraints": {}}, {"failurePolicy": "Fail", "matchConstraints": filled}) is None
+    assert difference({"policyName": "a", "matchResources": {}}, {"policyName": "a", "matchResources": filled}) is None

@@ -72,6 +72,8 @@ async def test_records_on_postgresql_are_asked_for_where_they_are_set(tmp_path: 
         found = await of(tmp_path, url)
         assert found.state == "ok"
         assert f"schema {HEAD}" in found.said
+        found = await of(tmp_path, url.replace("loco@", "loco:hunter2@"))
+        assert (found.state, "hunter2" in found.said) == ("ok", False)
     finally:
         postgres.drop(name)
     found = await of(tmp_path, url)

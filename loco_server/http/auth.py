@@ -1,5 +1,7 @@
 """From a request to the person, the team and the app it is about, or to a refusal. Deny by default."""
 
+from functools import partial
+
 from starlette.requests import Request
 
 from loco_server.flows.login import Caller
@@ -8,6 +10,7 @@ from loco_server.http.endpoint import Endpoint
 from loco_server.http.problems import request_id
 from loco_server.http.rates import network
 from loco_server.policy.permissions import Permission, allows, token_allows
+from loco_server.records.values import AppRecord, TeamRecord
 from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
 from loco_spec.version import VERSION, VERSION_HEADER, version_tuple
 
@@ -31,7 +34,7 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services, *,
     team_name = request.path_params.get("team")
     if team_name is None:
         return Call(request=request, services=services, caller=caller)
-    membership = await services.people.membership(caller.user.id, team_name)
+    membership = await _membership(services, caller.user.id, team_name, begun=begun)
     if membership is None:
         raise NotFound(f"there is no team {team_name}, or you are not in it", hint="loco whoami")
     team, role = membership
@@ -47,7 +50,7 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services, *,
     app_name = request.path_params.get("app")
     if token.app_id is not None and app_name is None:
         raise NotAllowed(f"this token is for app {token.app} alone, and not for the whole team", hint="loco login")
-    app = None if app_name is None else await services.apps.find(team.id, app_name)
+    app = None if app_name is None else await _app(services, team.id, app_name, begun=begun)
     if token.app_id is not None and (app is None or app.id != token.app_id):
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
     if app is None and app_name is not None and not endpoint.makes_app:
@@ -82,8 +85,21 @@ async def _caller(request: Request, services: Services, *, begun: bool) -> Calle
         raise NotSignedIn("you are not signed in", hint="loco login")
     text = token.strip()
     if begun:
-        return await services.login.caller(text, begun=True)
+        return await services.again.ask(("token", text), partial(services.login.caller, text, begun=True))
     with services.rates.token(network(request)):
         caller = await services.login.caller(text, address=address(request), request_id=request_id(request))
     services.rates.use(caller.token.id)
     return caller
+
+
+async def _membership(services: Services, user_id: str, team: str, *, begun: bool) -> tuple[TeamRecord, str] | None:
+    ask = partial(services.people.membership, user_id, team)
+    return await services.again.ask(("membership", user_id, team), ask) if begun else await ask()
+
+
+async def _app(services: Services, team_id: str, name: str, *, begun: bool) -> AppRecord | None:
+    if not begun:
+        return await services.apps.find(team_id, name)
+    # One question for all streams of a team: who follows many logs follows those of one team.
+    found = await services.again.ask(("apps", team_id), partial(services.apps.of_team, team_id))
+    return next((app for app in found if app.name == name), None)

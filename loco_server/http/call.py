@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +20,7 @@ from loco_server.flows.tokens import ManageTokens
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
 from loco_server.http.rates import Rates
+from loco_server.http.shared import Shared
 from loco_server.records.apps import Apps
 from loco_server.records.audit import Audit
 from loco_server.records.people import People
@@ -53,6 +54,8 @@ class Services:
     audit: Audit
     uses: Uses
     rates: Rates
+    again: Shared = field(default_factory=Shared)
+    """What streams that go on ask about themselves."""
 
 
 async def not_again() -> None:

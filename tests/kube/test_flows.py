@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +107,18 @@ async def cluster(
     installation, keeper, admin = new_id(), MemoryKeeper(), KubernetesApi(str(kube.kubeconfig))
     (tmp_path / "edge").mkdir()
     edge = RealEdge(tmp_path / "edge")
-    await edge.process.start()
     engine = KubernetesEngine(
         installation=installation, keeper=keeper, kubernetes=Kubernetes(kubeconfig=str(server_kubeconfig))
     )
-    leading = asyncio.create_task(Gateway(admin, edge, installation).run())
-    yield Cluster(kube, engine, keeper, edge, docker_client, registry)
-    leading.cancel()
-    await engine.remove_all()
-    await engine.close()
-    await admin.close()
-    await edge.close()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(edge.close)
+        stack.push_async_callback(admin.close)
+        stack.push_async_callback(engine.close)
+        stack.push_async_callback(engine.remove_all)
+        await edge.process.start()
+        leading = asyncio.create_task(Gateway(admin, edge, installation).run())
+        stack.callback(leading.cancel)
+        yield Cluster(kube, engine, keeper, edge, docker_client, registry)
 
 
 async def test_hello_is_deployed_redeployed_failed_rolled_back_scaled_suspended_and_destroyed(cluster: Cluster) -> None:

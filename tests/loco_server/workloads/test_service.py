@@ -1,4 +1,4 @@
-from loco_server.units import Probe, UnitPort, UnitRoute
+from loco_server.units import Autoscale, Probe, Unit, UnitMetrics, UnitPort, UnitRoute
 from loco_server.workloads import injected, service
 from loco_spec.kinds.service import Service
 
@@ -58,3 +58,16 @@ def test_a_variable_wins_over_the_spec_and_what_is_shown_of_a_unit_has_none_of_t
     )
     assert unit.env == (("A", "sesame"), ("B", "2"), ("LOCO_APP", "shop"))
     assert "sesame" not in repr(unit)
+
+
+def test_a_scale_with_a_range_starts_at_its_least_and_is_left_to_the_autoscaler() -> None:
+    def made(**scale: object) -> Unit:
+        spec = app(scale=scale, metrics={"port": 9090})
+        return service.unit(spec, image="i", user=1, group=None, routes=[], injected=[], variables={})
+
+    ranged = made(min=2, max=6, cpu=60)
+    assert (ranged.replicas, ranged.autoscale, ranged.most) == (2, Autoscale(most=6, cpu_percent=60), 6)
+    assert made(min=2, max=6).autoscale == Autoscale(most=6, cpu_percent=service.DEFAULT_CPU_PERCENT)
+    fixed = made(min=3, max=3)
+    assert (fixed.replicas, fixed.autoscale, fixed.most) == (3, None, 3)
+    assert fixed.metrics == UnitMetrics(port=9090, path="/metrics")

@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from loco_spec import names
+from loco_spec import limits, names
 from loco_spec.tables import Flag, Table, Whole
 
 _PORT_NAME = re.compile(r"[a-z]([a-z0-9-]{0,13}[a-z0-9])?")
@@ -60,7 +60,7 @@ class Port(Table):
 class Route(Table):
     host: Annotated[str, AfterValidator(_host)] | None = None
     """A label under the platform's domain, or a whole domain of yours. Default: the app's name."""
-    path: Annotated[str, AfterValidator(_path)] = "/"
+    path: Annotated[str, AfterValidator(_path), Field(json_schema_extra={"maxLength": limits.ROUTE_PATH_MAX})] = "/"
     """Whole segments: "/api" is not "/apix"."""
     port: str | None = None
     """A port's name. Default: the first."""

@@ -13,8 +13,8 @@ Found = tuple[Loc, str]
 
 def faults(data: Mapping[str, Any]) -> list[Found]:
     """Give place and message of every fault between keys. What is wrong in itself is somebody else's to tell."""
-    plain = {key: _plain(value) for key, value in data.items() if value is not None}
-    return [*_ports(plain), *_image(plain), *_scale(plain), *_health(plain), *_routes(plain)]
+    found = {key: plain(value) for key, value in data.items() if value is not None}
+    return [*_ports(found), *_image(found), *_scale(found), *_health(found), *_routes(found)]
 
 
 def joined(
@@ -37,7 +37,7 @@ def joined(
 
 def first_protocol(data: Mapping[str, Any]) -> str:
     """Give the protocol of the first port, as far as it can be told."""
-    ports = _tables(_plain(data.get("ports")))
+    ports = tables(plain(data.get("ports")))
     return str(ports[0][1].get("protocol", "http")) if ports else "http"
 
 
@@ -54,7 +54,7 @@ def _ports(data: dict[str, Any]) -> Iterator[Found]:
         yield ("ports",), "expected one port at least: a service listens"
     for key, default in (("name", "http"), ("port", None)):
         seen: set[Any] = set()
-        for index, port in _tables(data.get("ports")):
+        for index, port in tables(data.get("ports")):
             value = port.get(key, default)
             if isinstance(value, str | int) and value in seen:
                 told = f'"{value}"' if key == "name" else value
@@ -90,10 +90,10 @@ def _health(data: dict[str, Any]) -> Iterator[Found]:
 
 
 def _routes(data: dict[str, Any]) -> Iterator[Found]:
-    ports = [port for _, port in _tables(data.get("ports"))] or [{}]
+    ports = [port for _, port in tables(data.get("ports"))] or [{}]
     protocols = {str(port.get("name", "http")): port.get("protocol", "http") for port in ports}
     seen: set[tuple[Any, Any]] = set()
-    for index, route in _tables(data.get("routes")):
+    for index, route in tables(data.get("routes")):
         place: Loc = ("routes", index)
         port = route.get("port")
         if port is None:
@@ -125,19 +125,19 @@ def _said(table: Mapping[str, Any]) -> dict[str, Any]:
 _DEFAULTS = {"dockerfile": "Dockerfile", "context": "."}
 
 
-def _tables(value: Any) -> list[tuple[int, dict[str, Any]]]:
+def tables(value: Any) -> list[tuple[int, dict[str, Any]]]:
     """The tables of an array, with their indices; what is no table is passed over."""
     if not isinstance(value, list | tuple):
         return []
     return [(index, item) for index, item in enumerate(value) if isinstance(item, dict)]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Models as the dicts that they were made from."""
     if isinstance(value, BaseModel):
         return value.model_dump()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

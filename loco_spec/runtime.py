@@ -36,7 +36,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from loco_spec.tables import Flag, Table, Whole
-from loco_spec.values import Cpu, Duration, Memory, Period
+from loco_spec.values import Cpu, Drain, Memory, Period
 
 
 def _absolute(text: str) -> str:
@@ -107,8 +107,8 @@ class Deploy(Table):
     """Of the release command."""
     timeout: Period = "5m"
     """Of the whole rollout."""
-    drain: Duration = "20s"
-    """What the old version may take to finish its requests."""
+    drain: Drain = "20s"
+    """What the old version may take to finish its requests. At most 10m."""
 
 
 class Metrics(Table):

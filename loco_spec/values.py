@@ -22,6 +22,9 @@ MEMORY_LEAST = 6 << 20
 MEMORY_MOST = 4 << 40
 PERIOD_LEAST = 0.1
 DURATION_MOST = 86400.0
+DRAIN_MOST = 600.0
+"""Seconds. What drains runs beside the new version, and counts in no quota."""
+DRAIN_EXPECTED = 'expected a duration such as "20s", at most "10m"'
 
 
 def cpu_millis(text: str) -> int:
@@ -73,8 +76,11 @@ def _checked_memory(text: str) -> str:
     return text
 
 
-def _checked_duration(text: str) -> str:
-    seconds(text)
+def _checked_drain(text: str) -> str:
+    try:
+        seconds(text)  # whether it is too long is told by limits.py: a stored one may be
+    except ValueError as e:
+        raise ValueError(DRAIN_EXPECTED) from e
     return text
 
 
@@ -91,7 +97,7 @@ def _shaped(pattern: re.Pattern[str]) -> Any:
 
 Cpu = Annotated[str, AfterValidator(_checked_cpu), _shaped(_CPU)]
 Memory = Annotated[str, AfterValidator(_checked_memory), _shaped(_MEMORY)]
-Duration = Annotated[str, AfterValidator(_checked_duration), _shaped(_DURATION)]
+Drain = Annotated[str, AfterValidator(_checked_drain), _shaped(_DURATION)]
 Period = Annotated[str, AfterValidator(_checked_period), _shaped(_DURATION)]
 """A duration in which something has to be able to happen."""
 

@@ -6,12 +6,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from loco_spec import limits
 from loco_spec.api import Deployment, Request, Response
 
-NAME_MAX = 200
-VALUE_MAX = 128 * 1024
+NAME_MAX = limits.ENV_NAME_MAX
+VALUE_MAX = limits.ENV_VALUE_MAX
 """Bytes of `NAME=value` with its end: Linux starts no program with a longer one."""
-TOTAL_MAX = 1 << 20
+TOTAL_MAX = limits.VARIABLES_MOST
 """Bytes of all names and values of an app."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

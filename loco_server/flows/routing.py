@@ -14,7 +14,7 @@ async def routes(
     """Give the full routes, and what to tell the person about them.
 
     Raises:
-        ConfigError: a host is the platform's.
+        ConfigError: a host is the platform's, or has too many routes.
         Conflict: a route is somebody else's.
     """
     first, second = hosts.default_hosts(app.name, app.team)
@@ -25,6 +25,7 @@ async def routes(
         host = second
     found = hosts.routes(spec, domain=domain, default_host=host)
     hosts.refuse_reserved(found, domain=domain)
+    hosts.refuse_crowded(found)
     for route in found:
         if not await _free(apps, app, route.host, route.path):
             raise Conflict(

@@ -1,9 +1,10 @@
 """Which full host a route means, and what is tried when the default one is taken. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from loco_server.units import UnitRoute
-from loco_spec import names
+from loco_spec import limits, names
 from loco_spec.errors import ConfigError, FieldFault
 from loco_spec.kinds.service import Service
 
@@ -34,6 +35,21 @@ def refuse_reserved(found: Sequence[UnitRoute], *, domain: str) -> None:
     ]
     if faults:
         raise ConfigError(faults[0].message, hint="choose another host under [[routes]] in loco.toml", fields=faults)
+
+
+def refuse_crowded(found: Sequence[UnitRoute]) -> None:
+    """Refuse too many routes at one host. A spec's limit takes a label and the same host in full for two.
+
+    Raises:
+        ConfigError: with the first route that is one too many.
+    """
+    at_host: Counter[str] = Counter()
+    for at, route in enumerate(found):
+        at_host[route.host] += 1
+        if at_host[route.host] > limits.ROUTES_PER_HOST:
+            message = f"expected at most {limits.ROUTES_PER_HOST} [[routes]] at {route.host}; this is one more"
+            fault = FieldFault(path=f"routes[{at}]", message=message)
+            raise ConfigError(message, hint="take some of its [[routes]] out of loco.toml", fields=[fault])
 
 
 def routes(spec: Service, *, domain: str, default_host: str) -> tuple[UnitRoute, ...]:

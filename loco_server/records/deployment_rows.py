@@ -19,7 +19,7 @@ def record(row: Row[Any]) -> DeploymentRecord:
         number=row.number,
         state=row.state,
         action=row.action,
-        spec=Service.model_validate(row.spec),
+        spec=Service.stored(row.spec),
         routes=tuple(UnitRoute(**route) for route in row.routes),
         digest=row.digest,
         user_id=row.user_id,

@@ -66,7 +66,7 @@ async def usage(db: AsyncConnection, team_id: str, without_app: str | None) -> T
     ahead = select(APPS.c.name, DEPLOYMENTS.c.spec).select_from(deployments)
     most: dict[str, Counter[str]] = {}
     for row in await db.execute(ahead.where(of_team, DEPLOYMENTS.c.state.in_(AHEAD))):
-        most[row.name] = most.get(row.name, Counter()) | needs(Service.model_validate(row.spec))
+        most[row.name] = most.get(row.name, Counter()) | needs(Service.stored(row.spec))
     own = most.pop(without_app or "", Counter())
     names = set(await db.scalars(select(APPS.c.name).where(of_team)))
     given = select(DEPLOYMENTS.c.created_at).select_from(deployments)

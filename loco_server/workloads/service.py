@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from loco_server.units import Autoscale, Probe, Unit, UnitMetrics, UnitPort, UnitRoute
 from loco_spec.kinds.service import Service
-from loco_spec.values import cpu_millis, memory_bytes, seconds
+from loco_spec.values import DRAIN_MOST, cpu_millis, memory_bytes, seconds
 
 DEFAULT_CPU_PERCENT = 80
 """Where `max` is above `min` and no `cpu` is said."""
@@ -43,7 +43,7 @@ def unit(
         user=user,
         group=group,
         read_only=spec.security.read_only,
-        drain_seconds=seconds(spec.deploy.drain),
+        drain_seconds=min(seconds(spec.deploy.drain), DRAIN_MOST),  # an old record may have more
         autoscale=_autoscale(spec),
         metrics=None if spec.metrics is None else UnitMetrics(port=spec.metrics.port, path=spec.metrics.path),
     )

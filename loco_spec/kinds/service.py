@@ -16,10 +16,10 @@ The tables stand in `build.py`, `routes.py` and `runtime.py`.
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from loco_spec import names, references, rules
+from loco_spec import limits, names, references, rules
 from loco_spec.build import Build
 from loco_spec.routes import Port, Route
 from loco_spec.runtime import Deploy, Health, Metrics, Resources, Scale, Security
@@ -28,6 +28,7 @@ from loco_spec.tables import Table
 DEFAULT_PORT = 8080
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_STORED = "stored"
 
 
 def _slug(text: str) -> str:
@@ -67,9 +68,11 @@ class Service(Table):
     """What the containers run. Default: the image's own command."""
     build: Build = Build()
     """How the image is made."""
-    ports: tuple[Port, ...] = (Port(port=DEFAULT_PORT),)
+    ports: Annotated[tuple[Port, ...], Field(json_schema_extra={"maxItems": limits.PORTS_MOST})] = (
+        Port(port=DEFAULT_PORT),
+    )
     """Where the app listens. Default: one, "http" on 8080."""
-    routes: tuple[Route, ...] = (Route(),)
+    routes: Annotated[tuple[Route, ...], Field(json_schema_extra={"maxItems": limits.ROUTES_MOST})] = (Route(),)
     """Which hosts and paths lead to it. Default: its name, to the first port; none where that is tcp."""
     resources: Resources = Resources()
     """What each replica may use."""
@@ -88,11 +91,13 @@ class Service(Table):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _all_faults(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _all_faults(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         """Faults within keys and between keys come together: one must not hide the other."""
         if not isinstance(data, dict):
             return handler(data)
         between = rules.faults(data)
+        if info.context != _STORED:
+            between += limits.faults(data)
         try:
             found = handler(_long_form(data))
         except ValidationError as error:
@@ -100,6 +105,11 @@ class Service(Table):
         if between:
             raise rules.joined(cls.__name__, None, between)
         return found
+
+    @classmethod
+    def stored(cls, data: Any) -> Self:
+        """Read what a record has: a limit that is younger does not make it unreadable."""
+        return cls.model_validate(data, context=_STORED)
 
     def routed_port(self, route: Route) -> Port | None:
         """The port that a route of this app leads to; None when it names one that is not there."""

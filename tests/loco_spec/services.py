@@ -25,7 +25,9 @@ durations = st.one_of(
     st.integers(1, 86_400).map("{}s".format),
     st.integers(1, 24).map("{}h".format),
 )
-commands = st.lists(text, min_size=1, max_size=3).map(tuple)
+drains = st.one_of(st.integers(0, 600_000).map("{}ms".format), st.integers(0, 10).map("{}m".format))
+given = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+commands = st.lists(given, min_size=1, max_size=3).map(tuple)
 hosts = st.from_regex(r"[a-z]{1,10}(\.[a-z0-9]{1,10}){0,3}", fullmatch=True).filter(
     lambda host: "." in host or not names.is_reserved_host(host)
 )
@@ -93,9 +95,9 @@ def services(draw: st.DrawFn) -> Service:
                 failures=st.integers(1, 20),
             )
         ),
-        env=draw(st.dictionaries(variables, text, max_size=3)),
+        env=draw(st.dictionaries(variables, given, max_size=3)),
         security=draw(st.builds(Security, read_only=st.booleans(), user=st.none() | st.integers(1, 2**31 - 1))),
-        deploy=draw(st.builds(Deploy, release_command=st.none() | commands, timeout=durations, drain=durations)),
+        deploy=draw(st.builds(Deploy, release_command=st.none() | commands, timeout=durations, drain=drains)),
         metrics=draw(st.none() | st.builds(Metrics, port=st.integers(1, 65535), path=paths)),
     )
 

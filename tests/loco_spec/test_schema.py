@@ -78,6 +78,7 @@ def test_any_app_is_valid(app: Any) -> None:
         "kind-planned",
         "between-port-and-ports",
         "range-empty-command",
+        "too-many-ports",
     ],
 )
 def test_what_a_schema_can_refuse_is_refused(validator: Draft7Validator, name: str) -> None:

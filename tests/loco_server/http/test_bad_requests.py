@@ -74,11 +74,11 @@ async def test_a_body_of_strange_bytes_is_refused(server: Api, ann: httpx.AsyncC
 
 
 async def test_a_zero_in_a_value_is_kept_with_the_spec(server: Api, ann: httpx.AsyncClient) -> None:
-    assert (await create(ann, spec={"env": {"A": "a\0b"}})).status_code == 201
+    assert (await create(ann, spec={"build": {"args": {"A": "a\0b"}}})).status_code == 201
     app = (await server.records.apps.all())[0]
     item = await server.records.deployments.get(app.id, 1)
     assert item is not None
-    assert item.spec.env == {"A": "a\0b"}
+    assert item.spec.build.args == {"A": "a\0b"}
 
 
 async def test_a_log_of_strange_bytes_is_kept_as_far_as_it_is_text(server: Api, ann: httpx.AsyncClient) -> None:

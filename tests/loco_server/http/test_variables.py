@@ -100,7 +100,7 @@ async def test_an_app_is_not_made_for_nothing(server: Api, ann: httpx.AsyncClien
     assert isinstance(refused(await ann.post(VARIABLES, json={"unset": ["A"]})), NotFound)
     named = "/v1/teams/ann/apps/No_Slug/variables"
     assert isinstance(refused(await ann.post(named, json={"set": {"A": "1"}})), UsageError)
-    too_much = {f"A{n}": "v" * (VALUE_MAX // 2) for n in range(15)}
+    too_much = {f"A{n}": "v" * (VALUE_MAX // 2) for n in range(2 * TOTAL_MAX // VALUE_MAX - 1)}
     path = "/v1/teams/ann/apps/big/variables"
     assert (await ann.post(path, json={"set": too_much})).status_code == 200
     assert isinstance(refused(await ann.post(path, json={"set": {"B": "v" * 100_000}})), Refused)

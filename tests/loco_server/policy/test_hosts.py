@@ -70,3 +70,13 @@ def test_every_reserved_host_of_a_spec_is_a_fault_with_its_place() -> None:
         hosts.refuse_reserved(found, domain="localhost")
     assert [fault.path for fault in refused.value.fields] == ["routes[0].host", "routes[2].host"]
     hosts.refuse_reserved(found[1:2], domain="localhost")
+
+
+def test_a_label_and_the_same_host_in_full_are_one_host_with_one_limit() -> None:
+    at = {"shop": range(10), "shop.localhost": range(10, 17), "else": range(16)}
+    spec = app(routes=[{"host": host, "path": f"/{n}"} for host, paths in at.items() for n in paths])
+    found = hosts.routes(spec, domain="localhost", default_host="shop")
+    with pytest.raises(ConfigError, match=r"at most 16 \[\[routes\]\] at shop.localhost") as refused:
+        hosts.refuse_crowded(found)
+    assert [fault.path for fault in refused.value.fields] == ["routes[16]"]
+    hosts.refuse_crowded([*found[:16], *found[17:]])

@@ -26,6 +26,21 @@ async def test_numbers_rise_by_one_however_many_ask_at_once(records: Records) ->
     assert sorted(item.number for item in made) == list(range(1, 11))
 
 
+async def test_a_spec_from_before_there_was_a_limit_is_read_and_counted_all_the_same(records: Records) -> None:
+    app = await records.app()
+    old = Service.stored({"name": "shop", "deploy": {"drain": "24h"}, "scale": {"replicas": 2}})
+    item = await records.deployments.create(app, old, [], action="deploy", created_by="ann")
+    assert await records.deployments.accept(app, item.number, digest=DIGEST, user_id=1, of="created") == "accepted"
+    found = await records.deployments.newest_ahead(app.id)
+    assert found is not None
+    assert found.spec == old
+    seen: list[int] = []
+    await records.deployments.create(
+        app, old, [], action="redeploy", created_by="ann", judge=lambda used: seen.append(used.own["replicas"])
+    )
+    assert seen == [2]
+
+
 async def test_every_change_of_state_leaves_an_event_and_their_numbers_have_no_gap(records: Records) -> None:
     app = await records.app()
     number = await records.accepted(app)

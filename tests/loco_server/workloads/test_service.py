@@ -18,6 +18,12 @@ def test_an_empty_spec_becomes_one_replica_on_8080_with_a_tcp_probe() -> None:
     assert (unit.cpu_millis, unit.memory_bytes, unit.read_only, unit.drain_seconds) == (250, 256 << 20, False, 20)
 
 
+def test_an_old_record_that_asks_for_more_drains_no_longer_than_the_most() -> None:
+    spec = Service.stored({"name": "shop", "deploy": {"drain": "24h"}})
+    unit = service.unit(spec, image="i", user=1, group=None, routes=[], injected=(), variables={})
+    assert unit.drain_seconds == 600
+
+
 def test_what_the_spec_sets_wins_over_what_is_injected() -> None:
     spec = app(env={"LOCO_APP": "mine", "B": "2"})
     unit = service.unit(

@@ -83,6 +83,8 @@ def kubernetes(folder: Path) -> Iterator[Kube]:
 
 def _install(kube: Kube) -> None:
     kube.run("apply", "--server-side", "--force-conflicts", "-f", str(definitions()))
+    kube.run("create", "-f", str(BASE / "namespace.yaml"), check=False)
+    kube.run("create", "-f", str(BASE / "config.yaml"), check=False)  # an installation's own stays as it is
     for name in ("namespace", "cluster-role", "fence", "hosts"):
         kube.run("apply", "--server-side", "--force-conflicts", "-f", str(BASE / f"{name}.yaml"))
     probe = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"x"}}'

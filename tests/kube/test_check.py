@@ -210,6 +210,7 @@ def installed(own_kube: Kube) -> Iterator[Kube]:
     ]
     given = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*objects, daemon_set]})
     try:
+        kube.run("delete", "configmap", "loco-server", *system, "--ignore-not-found")  # the shipped one is there
         kube.run("create", "-f", "-", given=given)
         for kind, name, status in statuses:
             kube.run("patch", kind, name, *system, "--subresource=status", "--type=merge", "-p", _patch(status))
@@ -218,6 +219,7 @@ def installed(own_kube: Kube) -> Iterator[Kube]:
     finally:
         kube.run("delete", "--wait=false", "--ignore-not-found", "-f", "-", given=given)
         kube.run("patch", "pvc", "loco-registry", *system, "-p", '{"metadata":{"finalizers":null}}', check=False)
+        kube.run("create", "-f", str(BASE / "config.yaml"))
 
 
 _AT = "2026-01-01T00:00:00Z"

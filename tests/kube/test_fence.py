@@ -256,3 +256,15 @@ async def test_a_cluster_without_the_gateway_api_is_told_so(engine: KubernetesEn
     api.serves = none  # type: ignore[method-assign, assignment]
     with pytest.raises(EngineDownError, match="Gateway API"):
         await engine.check()
+
+
+@pytest.mark.parametrize("name", sorted(UNITS))
+async def test_what_is_so_is_not_mended(engine: KubernetesEngine, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    app = new_app()
+    given = rollout(UNITS[name], app=app, deployment=1)
+    manifests = await applied(engine, app, UNITS[name])
+    await parts(engine)[2].set_live(given, manifests.deployment)
+    await parts(engine)[2].exact(manifests)
+    with caplog.at_level("INFO", logger="loco.engine"):
+        await engine.reconcile([given], frozenset())
+    assert not [each.getMessage() for each in caplog.records if "was mended" in each.getMessage()]

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from loco_server.edge.parts import _FORGED as FORGED
+from loco_server.edge.parts import _FORGED_WHOLE as FORGED_WHOLE
 from tests.kube.cluster import Kube
 from tests.kube.schemas import ROOT, definitions, validate
 
@@ -83,7 +85,34 @@ def test_the_ha_overlay_runs_three_servers_that_are_not_ended_together() -> None
     assert server["spec"]["replicas"] == 3
     assert server["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert [each["spec"]["maxUnavailable"] for each in found["PodDisruptionBudget"]] == [1]
-    assert {"Certificate", "Issuer", "ServiceMonitor"} <= set(found)
+    assert {"Certificate", "Issuer", "PodMonitor"} <= set(found)
+
+
+def test_what_an_app_says_of_itself_is_taken_in_measure() -> None:
+    """Its owner's metrics fill nobody's Prometheus, and send it nowhere else."""
+    found = kinds(rendered("ha"))
+    assert "ServiceMonitor" not in found, "the server has no metrics yet"
+    (monitor,) = found["PodMonitor"]
+    assert all(monitor["spec"][limit] > 0 for limit in ("sampleLimit", "labelLimit", "labelValueLengthLimit"))
+    assert monitor["spec"]["bodySizeLimit"] == "10MB"
+    assert [each["followRedirects"] for each in monitor["spec"]["podMetricsEndpoints"]] == [False]
+
+
+def test_the_gateway_takes_no_forged_header_and_leaves_an_apps_slashes_alone() -> None:
+    """As the edge of one machine does (loco_server/edge/parts.py)."""
+    policies = {
+        each["spec"]["targetRefs"][0].get("sectionName"): each["spec"]
+        for each in kinds(rendered("small"))["ClientTrafficPolicy"]
+    }
+    assert {section: each["path"]["escapedSlashesAction"] for section, each in policies.items()} == {
+        None: "KeepUnchanged",
+        "registry": "RejectRequest",
+    }
+    for each in policies.values():
+        removed = each["headers"]["earlyRequestHeaders"]
+        assert removed["remove"] == list(FORGED_WHOLE)
+        assert removed["removeOnMatch"] == [{"type": "Prefix", "value": prefix} for prefix in FORGED]
+    assert policies[None] | {"path": 0, "targetRefs": 0} == policies["registry"] | {"path": 0, "targetRefs": 0}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -102,6 +131,26 @@ def test_the_domain_is_written_once(overlay: str, tmp_path: Path) -> None:
         "registry.paas.acme.test",
         "*.paas.acme.test",
     }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_network_policies_name_the_namespaces_of_the_settings(overlay: str, tmp_path: Path) -> None:
+    copied = tmp_path / "kubernetes"
+    shutil.copytree(DEPLOY, copied)
+    settings = copied / "overlays" / overlay / "settings" / "kustomization.yaml"
+    own = "        LOCO_PROXY_NAMESPACE: our-proxies\n        LOCO_MONITORING_NAMESPACE: our-metrics\n"
+    settings.write_text(settings.read_text().rstrip("\n") + f"\n{own}")
+    policies = {each["metadata"]["name"]: each["spec"] for each in kinds(rendered(overlay, copied))["NetworkPolicy"]}
+    named = {
+        name: [
+            peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+            for rule in spec.get("ingress") or ()
+            for peer in rule["from"]
+            if "namespaceSelector" in peer
+        ]
+        for name, spec in policies.items()
+    }
+    assert named == {"isolated": [], "loco-server": ["our-proxies", "our-metrics"], "loco-registry": ["our-proxies"]}
 
 
 def test_the_server_may_do_nothing_with_everything() -> None:

@@ -40,7 +40,7 @@ def needed(rules: Sequence[Mapping[str, Any]]) -> tuple[Right, ...]:
 
 
 FORBIDDEN = tuple(
-    Right(verb, "", "secrets", namespace) for namespace in ("", SYSTEM) for verb in ("get", "list", "watch")
+    Right(verb, "", "secrets", namespace) for namespace in ("", SYSTEM) for verb in ("get", "list", "watch", "patch")
 )
 
 

@@ -22,6 +22,7 @@ _VARIABLES = (
 )
 _CONFIG_MAP = Kind("ConfigMap", "v1", "configmaps")
 _PATCH = f"kubectl edit configmap loco-server -n {SYSTEM}, or in your overlay; then restart the server"
+_OVERLAY = "set it in your overlay, where the Gateway and the certificates have it too: kubectl apply -k OVERLAY"
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ def judge(found: Place) -> Finding:
             NAME, f"the ConfigMap loco-server in {SYSTEM} is not there, or empty: loco is not installed", _install()
         )
     if not found.domain:
-        return missing(NAME, "LOCO_DOMAIN is not set", _PATCH)
+        return missing(NAME, "LOCO_DOMAIN is not set", _OVERLAY)
     if found.domain == EXAMPLE:
-        return missing(NAME, f"LOCO_DOMAIN is still the example, {EXAMPLE}", _PATCH)
+        return missing(NAME, f"LOCO_DOMAIN is still the example, {EXAMPLE}", _OVERLAY)
     if not (found.settings.get("LOCO_GITHUB_CLIENT_ID") or found.settings.get("LOCO_GOOGLE_CLIENT_ID")):
         return missing(
             NAME,

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 PRIVATE = (
     "10.0.0.0/8",
     "100.64.0.0/10",
+    "168.63.129.16/32",
     "169.254.0.0/16",
     "172.16.0.0/12",
     "192.168.0.0/16",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
 )
-"""Private and link-local ranges (RFC 1918, RFC 6598, RFC 3927): the metadata services of clouds among them."""
-PRIVATE_V6 = ("fc00::/7", "fe80::/10")
+"""Private and link-local ranges (RFC 1918, RFC 6598, RFC 3927), multicast and reserved ones (RFC 5771, RFC 1112): the
+metadata services of clouds among them, and the one that Azure has at a public address (WireServer)."""
 
 
 @dataclass(frozen=True)

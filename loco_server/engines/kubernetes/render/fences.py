@@ -5,7 +5,7 @@ from typing import Any
 
 from loco_server.engines.base import AppRef, Rollout
 from loco_server.engines.kubernetes import names
-from loco_server.engines.kubernetes.cluster import PRIVATE, PRIVATE_V6, Cluster
+from loco_server.engines.kubernetes.cluster import PRIVATE, Cluster
 from loco_server.engines.kubernetes.render.objects import made
 from loco_server.units import Unit
 
@@ -85,12 +85,8 @@ def _egress(cluster: Cluster, app: AppRef) -> dict[str, Any]:
         "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
     }
     team = {"to": [{"namespaceSelector": {"matchLabels": {names.TEAM_ID: app.team_id}}}]}
-    outside = {
-        "to": [
-            {"ipBlock": {"cidr": "0.0.0.0/0", "except": sorted({*PRIVATE, *cluster.blocked})}},
-            {"ipBlock": {"cidr": "::/0", "except": list(PRIVATE_V6)}},
-        ]
-    }
+    # By IPv4 alone: pods, services and nodes may have public IPv6 addresses, and nobody names their ranges.
+    outside = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": sorted({*PRIVATE, *cluster.blocked})}}]}
     return _policy(cluster, app, "egress", podSelector={}, policyTypes=["Egress"], egress=[dns, team, outside])
 
 

@@ -30,4 +30,4 @@ def test_a_way_to_secrets_is_found_in_one_namespace_too() -> None:
     assert "the server may get secrets in loco-system: it must not" in found.said
     assert "loco-server" in found.fix
     asked = {(right.verb, right.namespace) for right in FORBIDDEN}
-    assert asked == {(verb, space) for verb in ("get", "list", "watch") for space in ("", "loco-system")}
+    assert asked == {(verb, space) for verb in ("get", "list", "watch", "patch") for space in ("", "loco-system")}

@@ -24,6 +24,13 @@ def test_the_settings_of_an_installation(place: Place, state: str, said: str) ->
     assert bool(found.fix) is (state != "ok")
 
 
+@pytest.mark.parametrize("domain", ["", "apps.example.com"])
+def test_the_domain_is_set_where_everything_that_has_it_is_made(domain: str) -> None:
+    fix = judge(Place(known=True, settings=GOOD | {"LOCO_DOMAIN": domain})).fix
+    assert "overlay" in fix
+    assert "kubectl edit" not in fix  # the Gateway and its certificates would go on with another
+
+
 @pytest.mark.parametrize(
     ("values", "own"),
     [

@@ -28,7 +28,7 @@ def live() -> dict[str, Any]:
 
 def test_policies_as_shipped_are_told_apart_from_no_default_of_the_api() -> None:
     found = judge(WANTED, live())
-    assert (found.state, found.said) == ("ok", "8 policies and bindings are there, as shipped")
+    assert (found.state, found.said) == ("ok", "10 policies and bindings are there, as shipped")
 
 
 def test_one_that_is_not_there_is_named() -> None:

@@ -27,7 +27,7 @@ def test_the_package_has_the_policies_and_rights_of_the_manifests(request: pytes
 def test_every_policy_has_its_binding() -> None:
     found = set(shipped.shipped().policies)
     names = {name.partition("/")[2] for name in found}
-    assert names == {"loco-fence", "loco-fence-cluster", "loco-hosts", "loco-allotment"}
+    assert names == {"loco-fence", "loco-fence-cluster", "loco-fence-routes", "loco-hosts", "loco-allotment"}
     kinds = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
     assert found == {f"{kind}/{name}" for kind in kinds for name in names}
 
@@ -35,4 +35,4 @@ def test_every_policy_has_its_binding() -> None:
 def test_the_role_reads_no_secret() -> None:
     rules = [rule for rule in shipped.shipped().rules if "secrets" in rule["resources"]]
     assert rules
-    assert not {"get", "list", "watch", "*"}.intersection(*(rule["verbs"] for rule in rules))
+    assert not {"get", "list", "watch", "patch", "*"}.intersection(*(rule["verbs"] for rule in rules))

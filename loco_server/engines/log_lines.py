@@ -46,8 +46,11 @@ class LineReader:
         self._open: dict[str, tuple[str, bytearray, int]] = {}
         self._counter = Counter()
 
-    def feed(self, stream: str, frame: bytes) -> Marked | None:
-        """Take one frame (`<timestamp> <text>`, with a line feed unless it goes on); give the line that it ends."""
+    def feed(self, stream: str, frame: bytes, left_out: int = 0) -> Marked | None:
+        """Take one frame (`<timestamp> <text>`, with a line feed unless it goes on); give the line that it ends.
+
+        `left_out`: bytes of the text's end that were dropped before.
+        """
         stamp, _, text = frame.partition(b" ")
         at, body, cut = self._open.pop(stream, ("", bytearray(), 0))
         at = at or stamp.decode("ascii", errors="replace")
@@ -55,7 +58,7 @@ class LineReader:
         piece = text.removesuffix(b"\n")
         room = LINE_MAX - len(body)
         body += piece[:room]
-        cut += max(0, len(piece) - room)
+        cut += max(0, len(piece) - room) + left_out
         if not ends:
             self._open[stream] = (at, body, cut)
             return None
@@ -103,6 +106,10 @@ class After:
         self._mark = mark
         self._held: list[Marked] = []
 
+    def __len__(self) -> int:
+        """Lines that are held until it is known whether the marked one is there."""
+        return len(self._held)
+
     def feed(self, line: Marked) -> list[Marked]:
         if self._mark is None:
             return [line]
@@ -112,7 +119,8 @@ class After:
             self._mark = None
             self._held.clear()
             return []
-        self._held.append(line)
+        if line.mark.at > self._mark.at:
+            self._held.append(line)
         if seconds_of(line.mark.at) <= seconds_of(self._mark.at) + SLACK_SECONDS:
             return []
         return self.rest()  # the marked line is there no more (rotated away): time must do

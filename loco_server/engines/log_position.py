@@ -3,11 +3,16 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from loco_server.engines.log_lines import Mark
 from loco_spec.errors import UsageError
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?Z", re.ASCII)
+_FIRST = 1970
 
 
 @dataclass
@@ -38,9 +43,9 @@ class Position:
             vector = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             if not isinstance(vector, Mapping):
                 raise ValueError("no vector")  # noqa: TRY004  one error for all of it
-            marks = {str(name): Mark(_time(entry[0]), int(entry[1]), str(entry[2])) for name, entry in vector.items()}
+            marks = {_name(name): Mark(_time(entry[0]), int(entry[1]), str(entry[2])) for name, entry in vector.items()}
             ended = {str(name) for name, entry in vector.items() if len(entry) > 3}
-        except (ValueError, TypeError, LookupError, binascii.Error) as error:
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError, binascii.Error) as error:
             raise UsageError("this is not a position in a log", hint="loco logs -n 100") from error
         return Position(marks, ended)
 
@@ -55,6 +60,12 @@ class Position:
 
 
 def _time(text: object) -> str:
-    if not isinstance(text, str) or len(text) < 20 or not text.endswith("Z"):
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if found is None or datetime.fromisoformat(found[1]).year < _FIRST:
         raise ValueError("no time")
+    return found[0]
+
+
+def _name(text: str) -> str:
+    text.encode()  # a half of a surrogate pair cannot be told again
     return text

@@ -186,6 +186,32 @@ async def test_the_next_deployment_takes_over_whole_and_no_request_fails(serving
     assert {each.deployment for each in await serving.engine.status(serving.app)} == {3}
 
 
+@pytest.mark.parametrize(("name", "port"), [("web", 8080), ("http", 9000)], ids=["renamed", "renumbered"])
+async def test_a_port_gets_another_name_or_number_and_no_request_fails(serving: Place, name: str, port: int) -> None:
+    stop, answers = asyncio.Event(), dict[Any, int]()
+
+    async def visit() -> None:
+        while not stop.is_set():
+            answer = await serving.get("/healthz")
+            answers[answer] = answers.get(answer, 0) + 1
+
+    visitors = [asyncio.create_task(visit()) for _ in range(3)]
+    changes: dict[str, Any] = {
+        "command": ("/run.sh", str(port)),
+        "ports": (UnitPort(name, port, "http"),),
+        "probe": dataclasses.replace(serving.unit().probe, port=port, path="/healthz"),
+        "routes": (UnitRoute(serving.host, "/", name, strip_prefix=False),),
+    }
+    await serving.roll(serving.rollout(2, replicas=2, **changes))
+    await gone(serving, 1)
+    await serving.roll(serving.rollout(3, replicas=2))
+    await gone(serving, 2)
+    stop.set()
+    await asyncio.gather(*visitors)
+    assert set(answers) == {(200, "fine\n")}
+    assert answers[200, "fine\n"] > 100
+
+
 async def test_other_ports_and_routes_replace_the_old_whole(serving: Place) -> None:
     other = f"other-{serving.host}"
     changes: dict[str, Any] = {

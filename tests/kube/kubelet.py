@@ -24,6 +24,8 @@ class Kubelet:
         self._store, self._count = store, 0
         self.failing: dict[str, str] = {}
         """Images whose containers exit with 3 (`exited`) or that cannot be pulled (`pull-failed`)."""
+        self.refusing: set[str] = set()
+        """Hosts whose routes the gateway does not take."""
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="the cluster")
@@ -47,7 +49,7 @@ class Kubelet:
                     elif key[0] == ROUTES:
                         said = {
                             "type": "Accepted",
-                            "status": "True",
+                            "status": str(key[2] not in self.refusing),
                             "observedGeneration": found["metadata"]["generation"],
                         }
                         self._store.write(key, found | {"status": {"parents": [{"conditions": [said]}]}})

@@ -4,8 +4,7 @@ import asyncio
 import dataclasses
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,13 @@ from loco_server.engines.base import AppRef, LogQuery, Rollout, RolloutFailedErr
 from loco_server.engines.kubernetes import names
 from loco_server.engines.kubernetes.applying import deployment_of, live_of
 from loco_server.engines.kubernetes.engine import KubernetesEngine
-from loco_server.settings import Kubernetes
 from loco_server.units import UnitRoute
-from tests.contract.engines import MemoryKeeper, new_app
+from tests.contract.engines import new_app
 from tests.kube.kubelet import LAST_WORDS, REGISTRY_SAYS, Kubelet
 from tests.kube.samples import SMALL, rollout
 from tests.kube.stub import Plan, Stub
 from tests.kube.stub.store import DEPLOYMENTS, PODS, ROUTES, Object, now
+from tests.loco_server.engines.kubernetes.rolled import roll, stubbed, stubbed_engine
 from tests.waiting import eventually_async
 
 AT_ONCE = 8
@@ -32,42 +31,12 @@ PLANS = {
 }
 
 
-@asynccontextmanager
-async def stubbed_engine(stub: Stub, folder: Path) -> AsyncIterator[KubernetesEngine]:
-    reached = Kubernetes(kubeconfig=str(stub.kubeconfig(folder)))
-    engine = KubernetesEngine(installation="iiiiiiiiii", keeper=MemoryKeeper(), kubernetes=reached)
-    try:
-        yield engine
-    finally:
-        await engine.close()
-
-
-@asynccontextmanager
-async def stubbed(plan: Plan, folder: Path) -> AsyncIterator[tuple[Stub, Kubelet, KubernetesEngine]]:
-    async with Stub(plan) as stub, Kubelet(stub.store) as kubelet, stubbed_engine(stub, folder) as engine:
-        yield stub, kubelet, engine
-
-
 def version(app: AppRef, number: int, *, replicas: int = 1, routed: bool = True) -> Rollout:
     """Each with an image and a host of its own."""
     image = f"registry.example.com/acme/shop-{app.app_id}@sha256:{number:064x}"
     routes = (UnitRoute(f"v{number}.example.com", "/", "http", strip_prefix=False),) if routed else ()
     unit = dataclasses.replace(SMALL, image=image, replicas=replicas, routes=routes)
     return dataclasses.replace(rollout(unit, deployment=number, app=app), timeout_seconds=120)
-
-
-async def roll(engine: KubernetesEngine, wanted: Rollout) -> list[str]:
-    """Roll; give what was told."""
-    said: list[str] = []
-
-    async def emit(line: str) -> None:
-        said.append(line)
-
-    async def guard() -> None:
-        pass
-
-    await engine.roll(wanted, emit=emit, guard=guard)
-    return said
 
 
 def number_of(template: Object) -> int:

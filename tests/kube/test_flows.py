@@ -398,6 +398,8 @@ def verbs(method: str, path: str, query: dict[str, str], status: int | None) -> 
         yield ("get" if named else "watch" if query.get("watch") else "list"), group, resource
     elif method == "DELETE":
         yield ("delete" if named else "deletecollection"), group, resource
+    elif method in {"POST", "PUT"}:
+        yield ("create" if method == "POST" else "update"), group, resource
     else:
         yield "patch", group, resource
         if status == 201:

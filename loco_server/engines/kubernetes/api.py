@@ -9,6 +9,7 @@ import json
 import random
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import aiohttp
@@ -16,8 +17,11 @@ from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
 
 from loco_server.engines.base import EngineDownError
-from loco_server.engines.kubernetes import kinds, names
+from loco_server.engines.kubernetes import kinds, names, reading
 from loco_server.engines.kubernetes.kinds import Kind
+from loco_server.engines.kubernetes.refusals import RefusedError, status_of
+
+__all__ = ["KubernetesApi", "Object", "RefusedError"]
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -36,37 +40,6 @@ WATCH_SECONDS = 240
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 Object = dict[str, Any]
-
-
-class RefusedError(Exception):
-    """The API said no (`Status`, reason and causes as it gave them)."""
-
-    def __init__(self, status: int, body: Mapping[str, Any], after: float = 0) -> None:
-        self.status = status
-        self.after = after
-        self.reason = str(body.get("reason") or "")
-        self.message = str(body.get("message") or f"HTTP {status}")
-        self.causes: list[Mapping[str, Any]] = list((body.get("details") or {}).get("causes") or [])
-        super().__init__(self.message)
-
-    @property
-    def missing(self) -> bool:
-        return self.status == 404
-
-    @property
-    def gone(self) -> bool:
-        """Too old a resource version (410): list again."""
-        return self.status == 410 or self.reason in {"Expired", "Gone"}
-
-    @property
-    def conflict(self) -> bool:
-        return self.status == 409
-
-    @property
-    def managers(self) -> tuple[str, ...]:
-        """On a conflict of server-side apply: who else holds which field, `kubectl-edit: .spec.replicas`."""
-        found = (cause for cause in self.causes if cause.get("reason") == "FieldManagerConflict")
-        return tuple(f"{cause.get('message', 'conflict')}: {cause.get('field', '')}" for cause in found)
 
 
 class KubernetesApi:
@@ -122,6 +95,36 @@ class KubernetesApi:
         path = kinds.of(manifest).path(meta.get("namespace"), meta["name"])
         return await self._json("PATCH", path, query, body, content=APPLY)
 
+    async def make(self, manifest: Mapping[str, Any], *, replace: bool) -> None:
+        """Make an object; one that is there is replaced as a whole, or stays as it is.
+
+        Nothing of what is there comes back. A patch is answered with it, and one that is refused may be too.
+
+        Raises:
+            RefusedError
+            EngineDownError: others make it and take it away all the time.
+        """
+        meta, kind = manifest["metadata"], kinds.of(manifest)
+        query = {"fieldManager": names.MANAGER, "fieldValidation": "Strict"}
+        for _ in range(TRIES):
+            try:
+                if replace:
+                    await self._json("PUT", kind.path(meta.get("namespace"), meta["name"]), query, manifest)
+                    return
+            except RefusedError as error:
+                if not error.missing:
+                    raise
+            try:
+                await self._json("POST", kind.path(meta.get("namespace")), query, manifest)
+            except RefusedError as error:
+                if error.reason != "AlreadyExists":
+                    raise
+                if not replace:
+                    return
+            else:
+                return
+        raise EngineDownError(f"{kind.kind} {meta['name']} is made and removed by others all the time")
+
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
         try:
             return await self._json("GET", kind.path(namespace, name))
@@ -176,25 +179,34 @@ class KubernetesApi:
         }
         response = await self._once("GET", kind.path(namespace), query, None, streaming=True)
         try:
-            async for line in lines(response):
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    raise RefusedError(int(event["object"].get("code") or 500), event["object"])
-                yield event["type"], event["object"]
+            async with aclosing(reading.events(response)) as lines:
+                async for line in lines:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise RefusedError(int(event["object"].get("code") or 500), event["object"])
+                    yield event["type"], event["object"]
         except (EngineDownError, ValueError) as error:
             raise EngineDownError(f"the watch of {kind.plural} broke: {error}") from error
         finally:
             response.close()
 
     async def log(self, namespace: str, pod: str, query: Mapping[str, str]) -> aiohttp.ClientResponse:
-        """Open a pod's log, to be read with `lines` and closed."""
+        """Open a pod's log, to be read with `reading.lines` and closed."""
         path = f"{kinds.POD.path(namespace, pod)}/log"
         return await self._again("GET", path, dict(query), None, streaming=True)
 
     async def log_text(self, namespace: str, pod: str, query: Mapping[str, str]) -> str:
-        response = await self._again("GET", f"{kinds.POD.path(namespace, pod)}/log", dict(query), None)
-        async with response:
-            return (await response.read()).decode(errors="replace")
+        """Give the few lines that `tailLines` asks for.
+
+        Raises:
+            RefusedError: the pod is gone, or has no log.
+            EngineDownError: the API does not answer, or the log broke off.
+        """
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS), await self.log(namespace, pod, query) as response:
+                return await reading.text(response)
+        except TimeoutError as error:
+            raise EngineDownError(f"the log of {pod} does not end") from error
 
     async def serves(self, kind: Kind) -> bool:
         """Whether the API knows the kind."""
@@ -227,7 +239,11 @@ class KubernetesApi:
     ) -> Object:
         response = await self._again(method, path, dict(query or {}), body, content=content)
         async with response:
-            found = await response.json(content_type=None)
+            try:
+                found = await response.json(content_type=None)
+            except (ValueError, LookupError, RecursionError) as error:
+                said = (await response.read())[:100].decode(errors="replace")
+                raise EngineDownError(f"what answers for the Kubernetes API gave no JSON: {said!r}") from error
         return found if isinstance(found, dict) else {}
 
     async def _again(
@@ -252,7 +268,7 @@ class KubernetesApi:
             try:
                 return await self._once(method, path, query, body, content=content, streaming=streaming)
             except RefusedError as error:
-                if error.status not in _AGAIN and not _crossed(error, body):
+                if error.status not in _AGAIN and (method == "POST" or not _crossed(error, body)):
                     raise
                 if not left:
                     raise EngineDownError(f"the Kubernetes API is busy: {error.message[:200]}") from error
@@ -305,30 +321,12 @@ class KubernetesApi:
             async with response:
                 after = response.headers.get("Retry-After", "")
                 raise RefusedError(
-                    response.status, _status(await response.read()), float(after) if after.isdecimal() else 0
+                    response.status, status_of(await response.read()), float(after) if after.isdecimal() else 0
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineDownError(
                 f"the Kubernetes API does not answer: {str(error) or type(error).__name__}"
             ) from error
-
-
-async def lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
-    """Whole lines, however long: aiohttp's own reader gives up at 128 KB.
-
-    Raises:
-        EngineDownError: the connection broke.
-    """
-    rest = b""
-    try:
-        async for chunk in response.content.iter_any():
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield line
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise EngineDownError(f"the stream broke: {str(error) or type(error).__name__}") from error
-    if rest:
-        yield rest
 
 
 def _crossed(error: RefusedError, body: Any) -> bool:
@@ -339,11 +337,3 @@ def _crossed(error: RefusedError, body: Any) -> bool:
 
 def _selected(labels: Mapping[str, str] | None) -> dict[str, str]:
     return {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())} if labels else {}
-
-
-def _status(data: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(data)
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {"message": data.decode(errors="replace")[:300]}

@@ -5,11 +5,18 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from loco_server.engines.base import AppRef, Emit, EngineDownError, Rollout, StaleAttemptError
-from loco_server.engines.kubernetes import kinds, names
+from loco_server.engines.base import (
+    AppRef,
+    Emit,
+    EngineDownError,
+    Rollout,
+    RolloutFailedError,
+    StaleAttemptError,
+)
+from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.cluster import Cluster
-from loco_server.engines.kubernetes.comparing import WIDENED, widened
+from loco_server.engines.kubernetes.comparing import WIDENED, widened, with_room
 from loco_server.engines.kubernetes.render import Manifests, fences
 from loco_spec.names import LABEL_PREFIX
 
@@ -17,6 +24,8 @@ _log = logging.getLogger("loco.engine")
 
 LIVE = f"{LABEL_PREFIX}live"
 """An annotation of the Deployment: the manifest that serves, or served last. A failed rollout is led back to it."""
+LIVE_BYTES = 252 << 10
+"""Kubernetes keeps 256 KiB of annotations on an object (apimachinery, TotalAnnotationSizeLimitB); others have some."""
 TRIES = 10
 WRITTEN = "the Deployment of {} is written by others all the time"
 
@@ -47,22 +56,28 @@ class Applier:
         for manifest in fences.of_app(self._cluster, app):
             await self.apply(manifest)
 
-    async def additive(self, manifests: Manifests, tell: Emit) -> None:
-        """Step 1: what is new stands beside what there is; what serves notices nothing."""
+    async def additive(self, manifests: Manifests, tell: Emit, *, before: Object | None = None) -> None:
+        """Step 1: what is new stands beside what there is; what serves notices nothing.
+
+        `before`: the Deployment as it is, if it is about to be rolled.
+        """
         await self._namespace(manifests.namespace)
-        for manifest in manifests.fences:
+        for each in manifests.fences:
+            manifest = each
+            if each["kind"] == "ResourceQuota" and before is not None:
+                manifest = with_room(each, manifests.deployment, before, live_of(before))
             found = await self._found(manifest) if manifest["kind"] in WIDENED else None
             await self.apply(widened(manifest, found), tell)
-        await self.apply(manifests.pull, tell)
+        await self.pull(manifests.pull)
         await self.ensure(manifests.env)
+
+    async def pull(self, manifest: Object) -> None:
+        """Make the Secret with the pull ticket, or replace it."""
+        await self._api.make(manifest, replace=True)
 
     async def ensure(self, manifest: Object) -> None:
         """Make an immutable Secret; one of its name that is there already stays. Secrets are never read."""
-        try:
-            await self._api.apply(manifest)
-        except RefusedError as error:
-            if "immutable" not in error.message:
-                raise
+        await self._api.make(manifest, replace=False)
 
     async def exact(self, manifests: Manifests, tell: Emit | None = None) -> None:
         """Step 4, the first half: nothing is wider than it need be."""
@@ -201,6 +216,13 @@ def refuse_stale(rollout: Rollout, found: Object | None) -> None:
         raise StaleAttemptError(f"attempt {marks[names.ATTEMPT]} of v{rollout.deployment} has been here")
 
 
+def refuse_large(rollout: Rollout, manifest: Object) -> None:
+    """Raises RolloutFailedError if the Deployment could not carry its own manifest once it is live."""
+    size = len(_carrying(manifest, manifest)["metadata"]["annotations"][LIVE].encode())
+    if size > LIVE_BYTES:
+        raise RolloutFailedError(diagnosis.too_large(rollout, size, LIVE_BYTES))
+
+
 def deployment_of(found: Object) -> int:
     return int((found["metadata"].get("annotations") or {}).get(names.DEPLOYMENT, "0"))
 
@@ -220,5 +242,5 @@ def _carrying(manifest: Object, live: Object | None) -> Object:
         text["metadata"]["annotations"] = {
             key: value for key, value in (live["metadata"].get("annotations") or {}).items() if key != LIVE
         }
-        marks[LIVE] = json.dumps(text, sort_keys=True, separators=(",", ":"))
+        marks[LIVE] = json.dumps(text, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return dict(manifest) | {"metadata": meta | {"annotations": marks}, "spec": dict(manifest["spec"])}

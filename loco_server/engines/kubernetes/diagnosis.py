@@ -136,6 +136,12 @@ def refused(version: str, said: str, seconds: float, *, phase: str = "starting")
     return _made(phase, seconds, "engine-refused", message, "the operator compares with: loco-server admin check")
 
 
+def too_large(rollout: Rollout, size: int, most: int) -> Diagnosis:
+    message = f"the command of v{rollout.deployment} is too large: {size >> 10} KiB with all else, {most >> 10} at most"
+    hint = "put the command into a script in the image, and name the script in loco.toml; then run `loco deploy`"
+    return _made("starting", 0, "engine-refused", message, hint)
+
+
 def route_refused(host: str, said: str, seconds: float) -> Diagnosis:
     message = f"the gateway does not take the route of {host}: {said[:300]}"
     return _made("switching", seconds, "edge-rejected", message, "the operator looks at: loco-server admin check")

@@ -73,12 +73,11 @@ def judge(
     """Say how it stands; `seconds`: since the rollout began."""
     if deployment is None:
         return Waiting(0, rollout.unit.replicas, 0)
-    status, spec = deployment.get("status") or {}, deployment["spec"]
-    wanted = int(spec.get("replicas", 1))
-    seen = int(status.get("observedGeneration", 0)) >= int(deployment["metadata"].get("generation", 1))
+    status = deployment.get("status") or {}
+    wanted = int(deployment["spec"].get("replicas", 1))
+    seen = _seen(deployment)
     if seen:
-        counts = {key: int(status.get(key, 0)) for key in ("replicas", "updatedReplicas", "availableReplicas")}
-        if set(counts.values()) == {wanted}:
+        if is_settled(deployment):
             return Live()
         refused = _refused(rollout, status, seconds)
         if refused is not None:
@@ -93,6 +92,19 @@ def judge(
     return Waiting(ready, wanted, max(0, old))
 
 
+def is_settled(deployment: Object) -> bool:
+    """Whether all its pods are of its template, as many as are wanted, and available."""
+    status = deployment.get("status") or {}
+    counts = {int(status.get(key, 0)) for key in ("replicas", "updatedReplicas", "availableReplicas")}
+    return _seen(deployment) and counts == {int(deployment["spec"].get("replicas", 1))}
+
+
+def is_mixed(deployment: Object) -> bool:
+    """Whether pods of another template are there still."""
+    status = deployment.get("status") or {}
+    return int(status.get("replicas", 0)) > int(status.get("updatedReplicas", 0))
+
+
 def is_ready(pod: Object) -> bool:
     return _condition(pod, "Ready") == "True"
 
@@ -102,6 +114,12 @@ def late(rollout: Rollout, verdict: Verdict, seconds: float) -> Diagnosis:
     if isinstance(verdict, Failing):
         return verdict.diagnosis
     return diagnosis.late(verdict, rollout.timeout_seconds, seconds)
+
+
+def _seen(deployment: Object) -> bool:
+    """Whether the cluster's controller has looked at it as it is now."""
+    observed = int((deployment.get("status") or {}).get("observedGeneration", 0))
+    return observed >= int(deployment["metadata"].get("generation", 1))
 
 
 def _refused(rollout: Rollout, status: Object, seconds: float) -> Failing | None:

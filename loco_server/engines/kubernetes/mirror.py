@@ -75,6 +75,9 @@ class Mirror:
                 pause = max(pause, min(error.after, LONGEST_PAUSE))
             except (EngineDownError, TimeoutError) as error:
                 _log.debug("the watch of %s broke: %r", self._kind.plural, error)
+            except Exception:  # noqa: BLE001  who looks here would see nothing new any more, and not know it
+                stale = True
+                _log.exception("the watch of %s gave what is not understood", self._kind.plural)
             await asyncio.sleep(pause)  # also after a good end: a server that ends each at once is not to be stormed
             pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -63,6 +63,11 @@ def selector(app: AppRef) -> dict[str, str]:
     return {APP_ID: app.app_id, ROLE: "app"}
 
 
+def service_port(number: int) -> str:
+    """Give `p8080`. By the number alone: an app's own name for it may change while requests come."""
+    return f"p{number}"
+
+
 def env_secret(rollout: Rollout) -> str:
     """Give `env-v12-abcdefghij`: another content is another name, so the Secret can be immutable.
 

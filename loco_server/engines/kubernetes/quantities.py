@@ -1,5 +1,6 @@
 """Amounts as Kubernetes writes them: `250m`, `256Mi`, `1e3` (apimachinery, resource.Quantity). Pure."""
 
+import math
 import re
 from decimal import Decimal
 
@@ -9,6 +10,13 @@ _SUFFIX = {
     **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", start=1)},
     **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", start=1)},
 }
+
+
+def written(amount: Decimal) -> str:
+    """Write an amount, rounded up to thousandths."""
+    if amount == amount.to_integral_value():
+        return str(int(amount))
+    return f"{math.ceil(amount * 1000)}m"
 
 
 def quantity(text: str) -> Decimal | None:

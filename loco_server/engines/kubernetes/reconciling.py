@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from loco_server.engines.base import AppRef, EngineDownError, Rollout, StaleAttemptError, Suspension
+from loco_server.engines.base import AppRef, EngineDownError, PullCredential, Rollout, StaleAttemptError, Suspension
 from loco_server.engines.kubernetes import kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.applying import LIVE, Applier
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.comparing import is_so
+from loco_server.engines.kubernetes.judging import is_mixed
 from loco_server.engines.kubernetes.kinds import Kind
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.render import Manifests, render
@@ -22,6 +23,8 @@ _log = logging.getLogger("loco.engine")
 SECRETS_SECONDS = 600.0
 """Secrets are not read, so what somebody did to them is not seen: they are applied again from time to time."""
 AT_ONCE = 8
+LAST_WORDS_SECONDS = 5.0
+"""So long what is suspended may go on while its logs are read."""
 
 There = Mapping[Kind, Mapping[str, Object]]
 
@@ -49,7 +52,7 @@ class Reconciler:
         self._applier = applier
         self._keeping = keeping
         self._worked_on = worked_on
-        self._secrets_at: dict[str, float] = {}
+        self._secrets_at: dict[str, tuple[float, PullCredential]] = {}
 
     async def reconcile(
         self, wanted: Sequence[Rollout], busy: frozenset[str], suspended: Sequence[Suspension] = ()
@@ -92,7 +95,7 @@ class Reconciler:
         listed = await asyncio.gather(*(self._api.list(kind, labels=labels) for kind in (*kinds.KEPT_TRUE, kinds.POD)))
         for kind, (found, _) in zip((*kinds.KEPT_TRUE, kinds.POD), listed, strict=True):
             for each in found:
-                each.setdefault("kind", kind.kind)
+                each.update(kind=kind.kind, apiVersion=kind.api_version)  # a list's items do without
                 name = each["metadata"]["name"]
                 if kind == kinds.NAMESPACE:
                     world.namespaces[name] = each
@@ -109,6 +112,9 @@ class Reconciler:
         manifests = render(self._cluster, rollout, env_secret=env_secret_of(deployment, rollout))
         await self._secrets(rollout, manifests, fresh=space is None)
         differing = [each for each in manifests.everything if self._differs(each, there, rollout)]
+        if deployment is not None and (manifests.deployment in differing or is_mixed(deployment)):
+            # Narrowed once all pods are of the one: until then it leads to those of both.
+            differing = [each for each in differing if each["kind"] != "Service" or not there.get(kinds.SERVICE)]
         for each in differing:
             if each is manifests.deployment:
                 await self._applier.deployment(rollout, each)
@@ -135,14 +141,16 @@ class Reconciler:
         return asleep or LIVE not in (found["metadata"].get("annotations") or {})
 
     async def _secrets(self, rollout: Rollout, manifests: Manifests, *, fresh: bool) -> None:
+        """At once where the pull ticket is another one than was applied: a suspension ends the one before."""
         app_id, now = rollout.app.app_id, time.monotonic()
-        if not fresh and now - self._secrets_at.get(app_id, float("-inf")) < SECRETS_SECONDS:
+        at, ticket = self._secrets_at.get(app_id, (float("-inf"), None))
+        if not fresh and ticket == rollout.pull and now - at < SECRETS_SECONDS:
             return
         for manifest in (manifests.namespace, *manifests.fences):
             await self._applier.apply(manifest)
-        await self._applier.apply(manifests.pull)
+        await self._applier.pull(manifests.pull)
         await self._applier.ensure(manifests.env)
-        self._secrets_at[app_id] = now
+        self._secrets_at[app_id] = (now, rollout.pull)
 
     async def keep_still(self, app: AppRef, there: There) -> None:
         """Nothing of it runs: no autoscaler, no replicas, no release command. Its routes stay: they answer 503."""
@@ -170,7 +178,11 @@ class Reconciler:
             for kind, (found, _) in zip(wanted, listed, strict=True)
         }
         pods = list(there[kinds.POD].values())
-        await self._keeping.keep_now(suspension.app, pods)
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._keeping.keep_now(suspension.app, pods)
+        except Exception as error:  # noqa: BLE001  what is to stop does not run on for the sake of its log
+            _log.warning("%s/%s: last words are lost: %r", suspension.app.team, suspension.app.app, error)
         await self.keep_still(suspension.app, there)
         for pod in pods:  # at once, without drain
             try:

@@ -1,6 +1,7 @@
 """The release command: a Job named after the deployment, made once, attached to by whoever comes later."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -8,14 +9,19 @@ from typing import Any
 from loco_server.engines.base import Emit, EngineDownError, Guard, ReleaseResult, Rollout, RolloutFailedError
 from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
-from loco_server.engines.kubernetes.applying import Applier
+from loco_server.engines.kubernetes.applying import Applier, refuse_large
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.judging import FINAL, moment
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.render import render
 from loco_server.engines.kubernetes.render.workload import release
 
+_log = logging.getLogger("loco.engine")
+
+JOB_NAME = "batch.kubernetes.io/job-name"
 POLL_SECONDS = 0.5
+ENDING_SECONDS = 15.0
+"""For which the nodes may take to end a release command that is to end now."""
 
 
 class Releaser:
@@ -34,6 +40,7 @@ class Releaser:
         try:
             if await self._api.get(kinds.JOB, namespace, name) is None:
                 manifests = render(self._cluster, rollout)
+                refuse_large(rollout, manifests.deployment)
                 await self._applier.additive(manifests, emit)
                 env = manifests.env["metadata"]["name"]
                 await guard()
@@ -58,7 +65,7 @@ class Releaser:
             job = await self._api.get(kinds.JOB, namespace, name)
             if job is None:
                 return ReleaseResult(exit_code=None, lines=())
-            pods, _ = await self._api.list(kinds.POD, namespace, labels={"batch.kubernetes.io/job-name": name})
+            pods, _ = await self._api.list(kinds.POD, namespace, labels={JOB_NAME: name})
             await self._refused_pull(rollout, pods, time.monotonic() - started)
             done = {
                 each["type"]: each
@@ -67,6 +74,8 @@ class Releaser:
             }
             ended = _ended(pods)
             if _is_late(job, done, ended):
+                await self._keeping.keep_now(rollout.app, pods)
+                await end_pods(self._api, namespace, name)
                 raise RolloutFailedError(diagnosis.release_late(limit, time.monotonic() - started))
             if ended is not None:
                 code = int(ended.get("exitCode", 0))
@@ -93,6 +102,32 @@ class Releaser:
         except (RefusedError, EngineDownError, IndexError):
             return ()
         return tuple(text.splitlines())
+
+
+async def end_release(api: KubernetesApi, rollout: Rollout) -> None:
+    """Take the release command of a deployment away, and return when it does not run any more."""
+    namespace, name = names.namespace(rollout.app), names.release_job(rollout.deployment)
+    await api.delete(kinds.JOB, namespace, name, grace=0)
+    await end_pods(api, namespace, name)
+
+
+async def end_pods(api: KubernetesApi, namespace: str, job: str) -> None:
+    """End what runs of a Job: left to itself it would run on, for its own grace, beside the next release command."""
+    told: set[str] = set()
+    until = time.monotonic() + ENDING_SECONDS
+    while True:
+        pods, _ = await api.list(kinds.POD, namespace, labels={JOB_NAME: job})
+        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}]
+        if not running:
+            return
+        if time.monotonic() >= until:
+            _log.warning("%s of %s runs on: its node does not end it", job, namespace)
+            return
+        for pod in running:
+            if (name := pod["metadata"]["name"]) not in told:
+                told.add(name)
+                await api.delete(kinds.POD, namespace, name, grace=1)
+        await asyncio.sleep(0.2)
 
 
 def _is_late(job: Object, done: Mapping[str, Any], ended: Mapping[str, Any] | None) -> bool:

@@ -1,6 +1,7 @@
 """The roll: add, change the Deployment, see it live, lead the traffic there, prune. Every step may be found done."""
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,19 +9,33 @@ from datetime import UTC, datetime
 from loco_server.engines.base import Emit, EngineDownError, Guard, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
-from loco_server.engines.kubernetes.applying import Applier, deployment_of, live_of
+from loco_server.engines.kubernetes.applying import Applier, deployment_of, live_of, refuse_large
 from loco_server.engines.kubernetes.cluster import Cluster
-from loco_server.engines.kubernetes.judging import Failing, Live, Verdict, Waiting, is_ready, judge, late, own_pods
+from loco_server.engines.kubernetes.exposing import Exposing
+from loco_server.engines.kubernetes.judging import (
+    Failing,
+    Live,
+    Verdict,
+    Waiting,
+    is_ready,
+    is_settled,
+    judge,
+    late,
+    own_pods,
+)
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.mirror import Scene
+from loco_server.engines.kubernetes.releasing import end_release
 from loco_server.engines.kubernetes.render import Manifests, render
 from loco_spec.errors import Diagnosis
+
+_log = logging.getLogger("loco.engine")
 
 GUARD_SECONDS = 1.0
 LEAVING_SECONDS = 10.0
 """For which the cluster's controllers may take the instances of a failed deployment away before the call returns."""
-ROUTE_SECONDS = 10.0
-"""For which a gateway's word about the routes is waited for."""
+BACK_SECONDS = 60.0
+"""For which the one before may take to serve again, before what leads to it is made as narrow as it was."""
 
 
 @dataclass
@@ -31,12 +46,22 @@ class Roll:
     emit: Emit
     guard: Guard
     manifests: Manifests
+    found: Object | None
+    """The Deployment, before this call changed anything."""
+    exposing: Exposing
+    served: bool = False
+    """Whether visitors may have reached it."""
     started: float = field(default_factory=time.monotonic)
     told: set[str] = field(default_factory=set)
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
+
+    @property
+    def live(self) -> Object | None:
+        """The manifest that served when this call began."""
+        return None if self.found is None else live_of(self.found)
 
     @property
     def version(self) -> str:
@@ -57,14 +82,19 @@ class Roller:
 
     async def roll(self, rollout: Rollout, emit: Emit, guard: Guard) -> None:
         """As `Engine.roll` promises."""
-        roll = Roll(rollout, emit, guard, await self._manifests(rollout))
+        roll = await self._begun(rollout, emit, guard)
         try:
             await guard()
-            await self._applier.additive(roll.manifests, emit)
+            await self._applier.additive(roll.manifests, emit, before=roll.found)
+            if roll.live is not None:
+                await roll.exposing.widen(roll.live, roll.manifests.deployment, emit)
             await self._applier.deployment(rollout, roll.manifests.deployment, emit, guard)
             await self._seen_live(roll)
             await guard()
-            await self._expose(roll)
+            roll.served = True
+            await roll.exposing.lead(emit, guard, started=roll.started)
+            await guard()
+            await self._applier.set_live(rollout, roll.manifests.deployment)
         except StaleAttemptError:
             await guard()  # it knows better words for this
             raise
@@ -75,19 +105,26 @@ class Roller:
             await self._undo(roll)
             raise RolloutFailedError(diagnosis.refused(roll.version, error.message, roll.seconds)) from error
         await guard()
-        await self._applier.set_live(rollout, roll.manifests.deployment)
-        await self._applier.exact(roll.manifests, emit)
-        await self._applier.prune(rollout.app, roll.manifests.everything)
+        try:
+            await self._applier.exact(roll.manifests, emit)
+            await self._applier.prune(rollout.app, roll.manifests.everything)
+        except RefusedError as error:  # it serves: no reason to fail, and reconcile tries again
+            _log.warning("%s/%s: %s", rollout.app.team, rollout.app.app, error)
+            await emit(f"the cluster keeps something of the former deployments for now: {error.message[:200]}")
 
     async def withdraw(self, rollout: Rollout) -> None:
         """As `Engine.withdraw` promises."""
         await self._applier.restore(rollout)
-        await self._api.delete(kinds.JOB, names.namespace(rollout.app), names.release_job(rollout.deployment), grace=0)
+        await end_release(self._api, rollout)
 
-    async def _manifests(self, rollout: Rollout) -> Manifests:
+    async def _begun(self, rollout: Rollout, emit: Emit, guard: Guard) -> Roll:
         """What is rolled out already keeps the Secret that it was started with: another would start it anew."""
         found = await self._api.get(kinds.DEPLOYMENT, names.namespace(rollout.app), names.WORKLOAD)
-        return render(self._cluster, rollout, env_secret=env_secret_of(found, rollout))
+        manifests = render(self._cluster, rollout, env_secret=env_secret_of(found, rollout))
+        refuse_large(rollout, manifests.deployment)
+        exposing = Exposing(self._api, self._applier, rollout, manifests.exposure)
+        await exposing.read()
+        return Roll(rollout, emit, guard, manifests, found, exposing)
 
     async def _seen_live(self, roll: Roll) -> None:
         rollout, namespace = roll.rollout, names.namespace(roll.rollout.app)
@@ -141,42 +178,30 @@ class Roller:
             return verdict.diagnosis  # the cause is known all the same
         return verdict.diagnosis.model_copy(update={"lines": tuple(text.splitlines()[-diagnosis.LINES :])})
 
-    async def _expose(self, roll: Roll) -> None:
-        """Step 3."""
-        for manifest in roll.manifests.exposure:
-            await self._applier.apply(manifest, roll.emit)
-        if roll.rollout.unit.routes:
-            await self._routes_taken(roll)
-            await roll.emit(f"the traffic goes to {roll.version}")
-
-    async def _routes_taken(self, roll: Roll) -> None:
-        """Wait for the gateway's word. None at all, after a while, is told and is no failure: the routes stand."""
-        namespace, until = names.namespace(roll.rollout.app), time.monotonic() + ROUTE_SECONDS
-        hosts = {route.host for route in roll.rollout.unit.routes}
-        while hosts:
-            found, _ = await self._api.list(kinds.HTTP_ROUTE, namespace)
-            for route in found:
-                said = _route_status(route)
-                if said is True:
-                    hosts.discard(route["metadata"]["name"])
-                elif isinstance(said, str) and time.monotonic() >= until:
-                    raise RolloutFailedError(diagnosis.route_refused(route["metadata"]["name"], said, roll.seconds))
-            if not hosts:
-                return
-            if time.monotonic() >= until:
-                await roll.emit(f"no gateway has taken the route of {', '.join(sorted(hosts))} yet")
-                return
-            await roll.guard()
-            await asyncio.sleep(0.5)
-
     async def _undo(self, roll: Roll) -> None:
-        """The live template is applied again; what was added for this deployment goes when the next one is live."""
+        """The live template is applied again, and what led to it; what else was added goes with the next live one."""
         namespace = names.namespace(roll.rollout.app)
         pods, _ = await self._api.list(kinds.POD, namespace, labels={names.APP_ID: roll.rollout.app.app_id})
         await self._keeping.keep_now(roll.rollout.app, own_pods(pods, roll.rollout))
         await roll.guard()
+        if roll.served and roll.live is not None:
+            await roll.exposing.bridge(roll.live, roll.manifests.deployment)
+        await roll.exposing.lead_back()
         await self._applier.restore(roll.rollout)
-        await self._leave(roll.rollout)
+        if not roll.served:
+            await self._leave(roll.rollout)
+        if roll.exposing.widened:
+            await self._served_again(roll)
+            await roll.exposing.narrow()
+
+    async def _served_again(self, roll: Roll) -> None:
+        namespace, until = names.namespace(roll.rollout.app), time.monotonic() + BACK_SECONDS
+        while time.monotonic() < until:
+            found = await self._api.get(kinds.DEPLOYMENT, namespace, names.WORKLOAD)
+            if found is None or is_settled(found):
+                return
+            await roll.guard()
+            await asyncio.sleep(0.2)
 
     async def _leave(self, rollout: Rollout) -> None:
         """What never served is not drained: its memory and its place in the quota are free for the next try."""
@@ -189,7 +214,8 @@ class Roller:
                 return
             for pod in pods:
                 name = pod["metadata"]["name"]
-                if pod["metadata"].get("deletionTimestamp") and name not in hurried:
+                ends = pod["metadata"].get("deletionTimestamp")
+                if ends and not is_ready(pod) and name not in hurried:
                     hurried.add(name)
                     await self._api.delete(kinds.POD, namespace, name, grace=1)
             await asyncio.sleep(0.2)
@@ -209,17 +235,3 @@ def env_secret_of(found: Object | None, rollout: Rollout) -> str | None:
 def _rest(verdict: Failing) -> float:
     """A probe's patience is what is left of the grace: `judge` counts it from the container's start."""
     return 0.0 if verdict.patience <= 0 else float("inf")
-
-
-def _route_status(route: Object) -> bool | str | None:
-    """True: taken. A text: refused, and why. None: nobody has said anything about this generation."""
-    for parent in (route.get("status") or {}).get("parents") or []:
-        known = {each["type"]: each for each in parent.get("conditions") or []}
-        accepted = known.get("Accepted")
-        if accepted is None or int(accepted.get("observedGeneration", 0)) < int(route["metadata"]["generation"]):
-            continue
-        for kind in ("Accepted", "ResolvedRefs"):
-            if kind in known and known[kind]["status"] == "False":
-                return f"{known[kind].get('reason', '')}: {known[kind].get('message', '')}"
-        return True
-    return None

@@ -112,6 +112,8 @@ class Stub:
                 if (*key[:2], body["metadata"]["name"]) in self.store.objects:
                     raise RefusalError(409, "AlreadyExists", f"{body['metadata']['name']} already exists")
                 return self.store.write((*key[:2], body["metadata"]["name"]), body)
+            case "PUT", True, None if key in self.store.objects:
+                return self.store.write(key, body)
             case "GET", False, None if query.get("watch"):
                 return await self._watch(request, key)
             case "GET", False, None:
@@ -120,7 +122,7 @@ class Stub:
                 for found in self.store.of(collection, key[1], query.get("labelSelector", "")):
                     self.store.delete((collection, key[1], found["metadata"]["name"]))
                 return {"kind": "Status", "status": "Success"}
-            case "GET" | "DELETE", True, None:
+            case "GET" | "DELETE" | "PUT", True, None:
                 if key not in self.store.objects:
                     raise RefusalError(404, "NotFound", f'{key[0]} "{key[2]}" not found')
                 return self.store.delete(key) if request.method == "DELETE" else self.store.objects[key]

@@ -1,5 +1,8 @@
 """Frames to lines, lines behind a mark, and the text of a position."""
 
+import base64
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +39,12 @@ def test_a_line_beyond_the_limit_says_how_much_is_missing() -> None:
     line = reader.feed("stdout", frame(at(1), "yy"))
     assert line is not None
     assert line.line.text == "x" * LINE_MAX + " … (2 bytes more)"
+
+
+def test_bytes_that_were_left_out_before_are_counted_too() -> None:
+    line = LineReader("v1-1", 1).feed("stdout", frame(at(1), "x" * (LINE_MAX + 3)), 4)
+    assert line is not None
+    assert line.line.text == "x" * LINE_MAX + " … (7 bytes more)"
 
 
 def test_what_the_end_left_open_is_a_line_too() -> None:
@@ -93,6 +102,13 @@ def test_a_position_comes_back_as_it_went(counts: dict[str, int], data: st.DataO
     assert [mark.source for mark in back.marks.values()] == ["0123abcd"] * len(marks)
 
 
+def test_of_the_lines_before_a_mark_none_is_held() -> None:
+    gate = After(Mark(at(2), 1))
+    for line in marked(lines(*(at(1, nano) for nano in range(1000)))):
+        assert gate.feed(line) == []
+    assert len(gate) == 0
+
+
 def test_no_position_is_the_start() -> None:
     assert Position.decode(None) == Position()
 
@@ -101,6 +117,22 @@ def test_no_position_is_the_start() -> None:
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         Position.decode(text)
+
+
+VECTORS = [
+    {"v1-1": ["x" * 19 + "Z", 1, ""]},
+    {"v1-1": ["2026-13-24T04:00:01Z", 1, ""]},
+    {"v1-1": ["0001-01-01T00:00:00Z", 1, ""]},
+    {"v1-1": ["2026-11-24T04:00:01.0000000000Z", 1, ""]},
+    {"v1-1": [at(1), float("inf"), ""]},
+    {"v1-\ud800": [at(1), 1, ""]},
+]
+
+
+@pytest.mark.parametrize("text", [*map(json.dumps, VECTORS), "[" * 100_000])
+def test_positions_that_nobody_was_given_are_a_mistake_of_the_readers(text: str) -> None:
+    with pytest.raises(UsageError):
+        Position.decode(base64.urlsafe_b64encode(text.encode()).decode())
 
 
 def test_only_instances_not_read_to_their_end_are_told_as_lost() -> None:

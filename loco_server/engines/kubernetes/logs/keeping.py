@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -11,13 +10,14 @@ from loco_server.engines.base import AppRef, EngineDownError, LogKeeper
 from loco_server.engines.kubernetes import names
 from loco_server.engines.kubernetes.api import KubernetesApi, RefusedError
 from loco_server.engines.kubernetes.logs import pods
-from loco_spec.events import LogLine
+from loco_server.engines.kubernetes.logs.newest import LINE_COST, Newest
 
 _log = logging.getLogger("loco.engine")
 
 KEPT_BYTES = 1_000_000
-LINE_COST = 100
-"""Bytes that a line takes besides its text."""
+KEPT_LINES = KEPT_BYTES // LINE_COST
+"""Lines that fit even if each is empty: a pod's older ones are not read."""
+AT_ONCE = 4
 
 
 class Keeping:
@@ -36,17 +36,17 @@ class Keeping:
                 task.add_done_callback(lambda _, uid=uid: self._tasks.pop(uid, None))  # type: ignore[misc]
 
     async def keep_now(self, app: AppRef, found: Iterable[Mapping[str, Any]]) -> None:
-        """Keep what pods that failed have said, before they are taken away."""
-        for pod in found:
-            if pods.is_started(pod):
-                try:
-                    async with aclosing(pods.read(self._api, pod)) as read:
-                        last = Last()
-                        async for marked in read:
-                            last.add(marked.line)
-                    await self._keep(app, pod, last)
-                except (RefusedError, EngineDownError) as error:
-                    _log.info("the last words of %s are lost: %s", pod["metadata"]["name"], error)
+        """Keep what pods have said, before they are taken away."""
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def keep(pod: Mapping[str, Any]) -> None:
+            async with limit:
+                await self._as_they_are(app, pod)
+
+        ended = await asyncio.gather(*(keep(pod) for pod in found if pods.is_started(pod)), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
 
     async def close(self) -> None:
         for task in list(self._tasks.values()):
@@ -57,30 +57,27 @@ class Keeping:
         """Wait for those that are being read."""
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _to_the_end(self, app: AppRef, pod: Mapping[str, Any]) -> None:
-        last = Last()
+    async def _as_they_are(self, app: AppRef, pod: Mapping[str, Any]) -> None:
+        last = Newest(KEPT_LINES, KEPT_BYTES)
         try:
-            async with aclosing(pods.follow(self._api, pod, None)) as read:
+            async with aclosing(pods.read(self._api, pod, tail=KEPT_LINES)) as read:
                 async for marked in read:
-                    last.add(marked.line)
+                    last.add(marked)
+        except (RefusedError, EngineDownError) as error:
+            _log.info("the last words of %s are lost: %s", pod["metadata"]["name"], error)
+        else:
+            await self._keep(app, pod, last)
+
+    async def _to_the_end(self, app: AppRef, pod: Mapping[str, Any]) -> None:
+        last = Newest(KEPT_LINES, KEPT_BYTES)
+        try:
+            async with aclosing(pods.follow(self._api, pod, None, tail=KEPT_LINES)) as read:
+                async for marked in read:
+                    last.add(marked)
         finally:
             await self._keep(app, pod, last)
 
-    async def _keep(self, app: AppRef, pod: Mapping[str, Any], last: "Last") -> None:
+    async def _keep(self, app: AppRef, pod: Mapping[str, Any], last: Newest) -> None:
         name, deployment = names.instance(pod)
         if last.lines:
-            await self._keeper.keep(app.app_id, deployment, name, tuple(last.lines))
-
-
-class Last:
-    """The newest lines, up to a size."""
-
-    def __init__(self) -> None:
-        self.lines: deque[LogLine] = deque()
-        self._size = 0
-
-    def add(self, line: LogLine) -> None:
-        self.lines.append(line)
-        self._size += len(line.text) + LINE_COST
-        while self._size > KEPT_BYTES and len(self.lines) > 1:
-            self._size -= len(self.lines.popleft().text) + LINE_COST
+            await self._keeper.keep(app.app_id, deployment, name, tuple(marked.line for marked in last.lines))

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,14 +11,15 @@ import aiohttp
 
 from loco_server.engines.base import EngineDownError
 from loco_server.engines.kubernetes import kinds, names
-from loco_server.engines.kubernetes.api import KubernetesApi, RefusedError, lines
+from loco_server.engines.kubernetes.api import KubernetesApi, RefusedError
+from loco_server.engines.kubernetes.reading import lines
 from loco_server.engines.log_lines import After, LineReader, Mark, Marked, seconds_of
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
-_TIME = re.compile(rb"\d{4}-\d\d-\d\dT")
-"""Before each line of an app's. What the API or the kubelet says itself in the midst of a log (a Status, `unable to
-retrieve container logs`) has none."""
+_TIME = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)(?: |$)")
+"""Before each line of an app's, in the node's time zone. What the API or the kubelet says itself in the midst of a log
+(a Status, `unable to retrieve container logs`) has none."""
 
 
 def is_started(pod: Mapping[str, Any]) -> bool:
@@ -64,24 +66,27 @@ async def read(
             response = await api.log(meta["namespace"], meta["name"], _query(after, tail=tail, previous=former))
         except RefusedError:
             continue  # gone, or not yet started
-        async with response:
-            async for raw in lines(response):
-                for line in _fed(reader, raw, behind):
+        async with response, aclosing(lines(response)) as found:
+            async for raw, cut in found:
+                for line in _fed(reader, raw, cut, behind):
                     yield line
     for line in behind.rest():
         yield line
 
 
-async def follow(api: KubernetesApi, pod: Mapping[str, Any], after: Mark | None) -> AsyncGenerator[Marked, None]:
-    """Give what comes, until the container has ended or the pod is gone."""
+async def follow(
+    api: KubernetesApi, pod: Mapping[str, Any], after: Mark | None, *, tail: int | None = None
+) -> AsyncGenerator[Marked, None]:
+    """Give what comes, until the container has ended or the pod is gone; with `tail` no more than that of what was."""
     meta, last, pause = pod["metadata"], after, FIRST_PAUSE
     while True:
         reader, behind = _reader(pod), After(last)
         try:
-            response = await api.log(meta["namespace"], meta["name"], _query(last, follow=True))
-            async with response:
-                async for raw in lines(response):
-                    for line in _fed(reader, raw, behind):
+            query = _query(last, follow=True, tail=tail if last is after else None)
+            response = await api.log(meta["namespace"], meta["name"], query)
+            async with response, aclosing(lines(response)) as found:
+                async for raw, cut in found:
+                    for line in _fed(reader, raw, cut, behind):
                         last, pause = line.mark, FIRST_PAUSE
                         yield line
             for line in behind.rest():
@@ -102,10 +107,14 @@ async def follow(api: KubernetesApi, pod: Mapping[str, Any], after: Mark | None)
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def _fed(reader: LineReader, raw: bytes, behind: After) -> Iterable[Marked]:
-    if not _TIME.match(raw):
+def _fed(reader: LineReader, raw: bytes, cut: int, behind: After) -> Iterable[Marked]:
+    time = _TIME.match(raw)
+    if time is None:
         return ()
-    line = reader.feed("stdout", raw + b"\n")
+    if time[3] != b"Z":
+        utc = datetime.fromisoformat((time[1] + time[3]).decode()).astimezone(UTC)
+        raw = f"{utc:%Y-%m-%dT%H:%M:%S}".encode() + (time[2] or b"") + b"Z " + raw[time.end() :]
+    line = reader.feed("stdout", raw + b"\n", cut)
     return () if line is None else behind.feed(line)
 
 

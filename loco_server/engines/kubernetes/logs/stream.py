@@ -8,15 +8,17 @@ from contextlib import AsyncExitStack, aclosing
 from loco_server.engines.base import LogKeeper, LogQuery
 from loco_server.engines.kubernetes import kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object
-from loco_server.engines.kubernetes.logs import pods
+from loco_server.engines.kubernetes.logs import merging, pods
+from loco_server.engines.kubernetes.logs.merging import BATCH, BATCH_BYTES, Lines
+from loco_server.engines.kubernetes.logs.newest import cost
 from loco_server.engines.kubernetes.logs.watching import View, Watching
 from loco_server.engines.log_choice import chosen
 from loco_server.engines.log_lines import After, Mark, Marked, marked, text_of
 from loco_server.engines.log_position import Position
 from loco_spec.events import LogBatch
 
-BATCH = 500
 QUEUE = 2000
+QUEUE_BYTES = 4 << 20
 """Lines that wait for a slow reader; then its own pods' streams wait, and nobody else's."""
 GATHER_SECONDS = 0.05
 
@@ -49,9 +51,9 @@ async def _past(
     found, _ = await api.list(kinds.POD, names.namespace(query.app), labels=labels)
     there = {names.instance(pod)[0]: pod for pod in found}
     kept: dict[str, list[Marked]] = {}
-    lines = list(await keeper.kept(query.app.app_id))
-    for name in {line.instance for line in lines}:
-        kept[name] = list(marked(line for line in lines if line.instance == name))
+    last_words = await keeper.kept(query.app.app_id)
+    for name in {line.instance for line in last_words}:
+        kept[name] = list(marked(line for line in last_words if line.instance == name))
     known = frozenset(there) | frozenset(kept)
     wanted = chosen(query, known, position.marks)
     notes = position.forget(known)
@@ -60,30 +62,40 @@ async def _past(
             position.marks[name] = Mark(text_of(query.since), 0)
     if notes:
         yield LogBatch(position=position.encode(), note="; ".join(notes))
-    history = [
-        await _history(api, there.get(name), kept.get(name, []), position.marks.get(name), query)
-        for name in sorted(wanted)
+    sources = [
+        _source(api, there.get(name), kept.get(name, []), position.marks.get(name), query) for name in sorted(wanted)
     ]
-    merged = list(heapq.merge(*history, key=lambda line: line.mark.at))
-    if query.tail is not None:
-        for line in merged[: len(merged) - query.tail]:
-            position.marks[line.line.instance] = line.mark
-        merged = merged[max(0, len(merged) - query.tail) :]
-    for start in range(0, len(merged), BATCH):
-        yield _batch(position, merged[start : start + BATCH])
+    lines = merging.everything(sources) if query.tail is None else _tail(sources, position, query.tail)
+    async with aclosing(merging.batches(lines)) as batches:
+        async for batch in batches:
+            yield _batch(position, batch)
     position.ended |= (wanted - there.keys()) & position.marks.keys()
 
 
-async def _history(
+async def _tail(sources: Sequence[Lines], position: Position, count: int) -> Lines:
+    """The newest lines of all. What is older counts as given."""
+    newest = await merging.newest(sources, count)
+    position.marks.update(newest.dropped)
+    for line in newest.lines:
+        yield line
+
+
+async def _source(
     api: KubernetesApi, pod: Object | None, kept: Sequence[Marked], after: Mark | None, query: LogQuery
-) -> list[Marked]:
+) -> Lines:
+    """One instance's lines, as they are read."""
     if pod is None:
         behind = After(after)
-        found = [line for each in kept for line in behind.feed(each)]
-        found += behind.rest()
-    else:
-        found = [line async for line in pods.read(api, pod, after=after, tail=query.tail, previous=query.previous)]
-    return found if query.tail is None else found[max(0, len(found) - query.tail) :]
+        for each in kept:
+            for line in behind.feed(each):
+                yield line
+        for line in behind.rest():
+            yield line
+        return
+    tail = None if query.tail is None else max(1, query.tail)  # of a tail of none: where it goes on
+    async with aclosing(pods.read(api, pod, after=after, tail=tail, previous=query.previous)) as read:
+        async for line in read:
+            yield line
 
 
 def _batch(position: Position, lines: Sequence[Marked]) -> LogBatch:
@@ -96,7 +108,7 @@ def _batch(position: Position, lines: Sequence[Marked]) -> LogBatch:
 async def _follow(
     api: KubernetesApi, watching: Watching, query: LogQuery, position: Position
 ) -> AsyncGenerator[LogBatch, None]:
-    queue: asyncio.Queue[Marked | str] = asyncio.Queue(QUEUE)
+    queue = _Queue(QUEUE)
     readers: dict[str, asyncio.Task[None]] = {}
 
     async def read(pod: Object, after: Mark | None) -> None:
@@ -143,10 +155,29 @@ async def _follow(
                 position.ended |= ended & position.marks.keys()
 
 
+class _Queue(asyncio.Queue["Marked | str"]):
+    """Full too when what waits is large."""
+
+    _bytes = 0
+
+    def full(self) -> bool:
+        return super().full() or self._bytes >= QUEUE_BYTES
+
+    def _put(self, item: Marked | str) -> None:
+        self._bytes += 0 if isinstance(item, str) else cost(item)
+        super()._put(item)
+
+    def _get(self) -> Marked | str:
+        item: Marked | str = super()._get()
+        self._bytes -= 0 if isinstance(item, str) else cost(item)
+        return item
+
+
 async def _gathered(queue: asyncio.Queue[Marked | str]) -> tuple[list[Marked], set[str]]:
     """Wait for the first, then take what comes within a moment, at most a batch."""
     lines: list[Marked] = []
     ended: set[str] = set()
+    size = 0
     item: Marked | str | None = await queue.get()
     loop = asyncio.get_running_loop()
     until = loop.time() + GATHER_SECONDS
@@ -155,7 +186,8 @@ async def _gathered(queue: asyncio.Queue[Marked | str]) -> tuple[list[Marked], s
             ended.add(item)
         else:
             lines.append(item)
-        if len(lines) >= BATCH:
+            size += cost(item)
+        if len(lines) >= BATCH or size >= BATCH_BYTES:
             break
         try:
             async with asyncio.timeout_at(until):

@@ -30,14 +30,19 @@ def of_unit(cluster: Cluster, rollout: Rollout) -> tuple[dict[str, Any], ...]:
 
 
 def service(cluster: Cluster, app: AppRef, ports: Sequence[UnitPort]) -> dict[str, Any]:
-    """Named after the app: the team's other apps know it by that name. Each pod says which number a port's name has."""
+    """Named after the app: the team's other apps know it by that name. A pod says which number its port's name has."""
     listed = [_service_port(port) for port in ports]
     spec = {"type": "ClusterIP", "selector": names.selector(app), "ports": listed}
     return made(cluster, app, "v1", "Service", app.app, spec=spec)
 
 
 def _service_port(port: UnitPort) -> dict[str, Any]:
-    found = {"name": port.name, "port": port.port, "targetPort": port.name, "protocol": "TCP"}
+    found: dict[str, Any] = {
+        "name": names.service_port(port.port),
+        "port": port.port,
+        "targetPort": port.name,
+        "protocol": "TCP",
+    }
     if port.protocol in {"h2c", "grpc"}:
         found["appProtocol"] = "kubernetes.io/h2c"  # KEP-3726
     return found

@@ -13,6 +13,8 @@ from loco_server.units import Probe, Unit, UnitMetrics
 
 LEAVE_SECONDS = 5
 """Between a pod's end in the endpoints and its SIGTERM: until every proxy has heard of it."""
+RELEASE_LEAVE_SECONDS = 5
+"""For which a release command that is ended may tidy up. It serves nobody: nothing is to be drained."""
 SCRATCH_MIB = 256
 REVISIONS = 3
 ENDLESS = 86_400
@@ -55,6 +57,7 @@ def release(
     pod.pop("topologySpreadConstraints")
     container["args"] = _literal(command)
     pod["restartPolicy"] = "Never"
+    pod["terminationGracePeriodSeconds"] = RELEASE_LEAVE_SECONDS
     spec = {
         "backoffLimit": 0,
         "activeDeadlineSeconds": math.ceil(timeout_seconds),

@@ -1,17 +1,22 @@
 """The client of the Kubernetes API: what it asks again, what it tells, what it does not mix up."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from loco_server.engines.base import EngineDownError
 from loco_server.engines.kubernetes import api as client
-from loco_server.engines.kubernetes import kinds
-from loco_server.engines.kubernetes.api import KubernetesApi, RefusedError, lines
+from loco_server.engines.kubernetes import kinds, reading
+from loco_server.engines.kubernetes.api import KubernetesApi, RefusedError
+from loco_server.engines.kubernetes.reading import LOG_LINE, lines
 from tests.kube.stub import Plan, Stub
+from tests.kube.stub.server import begun
+from tests.kube.stub.store import Key
 from tests.loco_server.engines.kubernetes.stubbed import connected, object_of
 
 pytestmark = pytest.mark.anyio
@@ -161,6 +166,63 @@ async def test_a_stream_that_breaks_is_an_engine_that_is_down_and_no_error_of_th
             with pytest.raises(EngineDownError, match="the stream broke"):
                 async for _ in lines(response):
                     pass
+
+
+class Endless(Stub):
+    """Says in a log what has no end for many megabytes."""
+
+    async def _log(self, request: web.Request, key: Key) -> web.StreamResponse:  # noqa: ARG002
+        response = await begun(request)
+        for _ in range(MANY):
+            await response.write(b"x" * MIB)
+        await response.write(b"\nshort\n" + b"y" * (LOG_LINE + 1))
+        return response
+
+
+MIB, MANY = 1 << 20, 32
+
+
+async def test_of_an_endless_line_no_more_is_held_than_is_shown(tmp_path: Path) -> None:
+    async with connected(Endless(), tmp_path) as api, await api.log("n", "p", {}) as response:
+        tracemalloc.start()
+        try:
+            found = [(len(line), cut) async for line, cut in lines(response)]
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert found == [(LOG_LINE, MANY * MIB - LOG_LINE), (len("short"), 0), (LOG_LINE, 1)]
+        assert peak < 8 * MIB
+        text = await api.log_text("n", "p", {})
+        assert (
+            text == f"{'x' * LOG_LINE} … ({MANY * MIB - LOG_LINE} bytes more)\nshort\n{'y' * LOG_LINE} … (1 bytes more)"
+        )
+
+
+async def test_an_event_of_megabytes_is_whole_and_one_larger_than_any_object_breaks_the_watch(
+    stub: tuple[Stub, KubernetesApi], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, api = stub
+    key, large = (kinds.SERVICE.path(), "n", "shop"), "x" * 3 * MIB
+    found.store.write(key, {"metadata": {"annotations": {"large": large}}})
+    async with aclosing(api.watch(kinds.SERVICE, "n", "0")) as events:
+        assert (await anext(events))[1]["metadata"]["annotations"] == {"large": large}
+    monkeypatch.setattr(reading, "EVENT_LINE", 2 * MIB)
+    with pytest.raises(EngineDownError, match=r"of services broke: an event of \d+ bytes"):
+        async with aclosing(api.watch(kinds.SERVICE, "n", "0")) as events:
+            await anext(events)
+
+
+class Page(Stub):
+    """Answers as a proxy does, or a portal where one has to sign in."""
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
+        return web.Response(text="<html>sign in</html>", content_type="text/html")
+
+
+async def test_an_answer_that_is_no_json_is_an_engine_that_is_down(tmp_path: Path) -> None:
+    async with connected(Page(), tmp_path) as api:
+        with pytest.raises(EngineDownError, match="gave no JSON: '<html>sign in</html>'"):
+            await api.get(kinds.SERVICE, "n", "shop")
 
 
 async def test_what_the_stub_does_not_know_fails_the_test(tmp_path: Path) -> None:

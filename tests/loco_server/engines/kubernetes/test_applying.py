@@ -99,6 +99,34 @@ async def test_a_deployment_that_others_write_all_the_time_is_told_and_not_taken
                 await step
 
 
+async def test_secrets_are_made_and_replaced_and_never_patched(tmp_path: Path) -> None:
+    """A patch would be answered with what is there."""
+    async with connected(stub := Stub(), tmp_path) as api:
+        stub.store.write((NAMESPACES, "", SPACE), {})
+        applier, secrets = Applier(api, CLUSTER), kinds.SECRET.path(SPACE)
+        first = render(CLUSTER, rollout(SMALL))
+        for ticket in ("bmV3", "bmV3ZXI="):
+            pull = first.pull | {"data": {".dockerconfigjson": ticket}}
+            await applier.pull(pull)
+            await applier.ensure(first.env | {"data": {"A": ticket}})
+        kept = {each["metadata"]["name"]: each["data"] for each in stub.store.of(kinds.SECRET.path(), SPACE)}
+        assert kept == {
+            names.PULL_SECRET: {".dockerconfigjson": "bmV3ZXI="},
+            first.env["metadata"]["name"]: {"A": "bmV3"},
+        }
+        asked = {each.method for each in stub.requests if each.path.startswith(secrets)}
+        assert asked == {"PUT", "POST"}
+
+
+async def test_a_secret_whose_answer_was_lost_is_made_once(tmp_path: Path) -> None:
+    async with connected(stub := Stub(Plan(seed=3, lost=0.4)), tmp_path) as api:
+        stub.store.write((NAMESPACES, "", SPACE), {})
+        manifests, applier = render(CLUSTER, rollout(SMALL)), Applier(api, CLUSTER)
+        await applier.pull(manifests.pull)
+        await applier.ensure(manifests.env)
+        assert len(stub.store.of(kinds.SECRET.path(), SPACE)) == 2
+
+
 async def test_only_variables_of_deployments_that_nothing_runs_of_are_pruned(tmp_path: Path) -> None:
     async with connected(stub := Stub(), tmp_path) as api:
         stub.store.write((NAMESPACES, "", SPACE), {})

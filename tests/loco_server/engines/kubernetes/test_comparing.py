@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loco_server.engines.kubernetes.comparing import is_so, widened
+from loco_server.engines.kubernetes.comparing import bridged, is_so, widened
 from loco_server.engines.kubernetes.quantities import quantity
 from loco_server.engines.kubernetes.render import render
 from loco_server.units import UnitPort, UnitRoute
@@ -72,3 +72,27 @@ def test_nothing_is_widened_by_what_is_the_same() -> None:
     for each in (manifests.namespace, *manifests.fences):
         assert widened(each, each) == each
         assert widened(each, None) == each
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "led"),
+    [
+        ({"http": 8080}, {"http": 8080}, {8080: "http"}),
+        ({"http": 8080}, {"web": 8080}, {8080: 8080}),
+        ({"http": 8080}, {"http": 9090}, {8080: "http", 9090: "http"}),
+        ({"http": 8080}, {"web": 9090}, {8080: "http", 9090: "web"}),
+        ({"http": 8080, "rpc": 9000}, {"http": 8080}, {8080: "http", 9000: "rpc"}),
+        ({"http": 8080, "rpc": 9000}, {"rpc": 9001, "web": 8080}, {8080: 8080, 9000: "rpc", 9001: "rpc"}),
+        ({"a": 1000, "b": 1001}, {"b": 1000, "c": 1001}, {1000: 1000, 1001: "b"}),
+    ],
+)
+def test_the_service_of_two_versions_leads_each_pod_to_where_it_listens(
+    before: dict[str, int], after: dict[str, int], led: dict[int, Any]
+) -> None:
+    old, new = (
+        {"spec": {"ports": [{"name": f"p{n}", "port": n, "targetPort": name} for name, n in side.items()]}}
+        for side in (before, after)
+    )
+    wide = bridged(new, old, before, after)["spec"]["ports"]
+    assert {port["port"]: port["targetPort"] for port in wide} == led
+    assert {port["name"] for port in wide} == {f"p{n}" for n in led}

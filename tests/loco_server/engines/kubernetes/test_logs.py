@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from loco_server.engines.base import EngineDownError, LogQuery
-from loco_server.engines.kubernetes import kinds, names
+from loco_server.engines.kubernetes import kinds
 from loco_server.engines.kubernetes.api import KubernetesApi
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.logs.pods import runs
@@ -23,31 +23,11 @@ from tests.contract.engines import MemoryKeeper
 from tests.kube.samples import APP, CLUSTER
 from tests.kube.stub import Stub
 from tests.kube.stub.server import begun, broken
-from tests.kube.stub.store import NAMESPACES, PODS, Key, Log, Object
-from tests.loco_server.engines.kubernetes.stubbed import connected
+from tests.kube.stub.store import PODS, Key, Log, Object
+from tests.loco_server.engines.kubernetes.stubbed import SPACE, connected, pod, there
 from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio
-
-SPACE = names.namespace(APP)
-
-
-def pod(stub: Stub, name: str, *said: str, deployment: int = 1, restarts: int = 0, phase: str = "Running") -> Log:
-    """Put a pod there that runs; each line a second after the one before."""
-    marks = names.labels(CLUSTER.installation, APP) | {names.DEPLOYMENT: str(deployment), names.ROLE: "app"}
-    container = {"state": {"running": {}}, "restartCount": restarts}
-    status = {"phase": phase, "containerStatuses": [container]}
-    key = (PODS, SPACE, name)
-    stub.store.write((NAMESPACES, "", SPACE), {"metadata": {}})
-    stub.store.write(key, {"metadata": {"labels": marks}, "status": status})
-    log = stub.store.logs.setdefault(key, Log())
-    for number, text in enumerate(said):
-        log.say(text, f"2026-11-26T12:00:{number:02}.000000001Z")
-    return log
-
-
-def there(stub: Stub) -> list[Object]:
-    return stub.store.of(PODS, SPACE)
 
 
 async def texts(api: KubernetesApi, query: LogQuery, enough: int) -> list[str]:
@@ -191,6 +171,24 @@ async def test_a_shared_watch_that_expires_is_listed_again(stub: tuple[Stub, Kub
             return [each["metadata"]["name"] for each in view.pods] == ["web-b-00002"]
 
         await eventually_async(true)
+
+
+async def test_times_of_a_node_that_is_not_on_utc_are_brought_to_it(stub: tuple[Stub, KubernetesApi]) -> None:
+    found, api = stub
+    pod(found, "web-a-00001", "first", "third")
+    east = pod(found, "web-b-00002")
+    east.say("second", "2026-11-26T17:30:00.500000000+05:30")
+    east.say("", "2026-11-26T17:30:01.500000000+05:30")
+    watching = Watching(api, CLUSTER.installation)
+    async with aclosing(stream(api, MemoryKeeper(), watching, LogQuery(app=APP))) as batches:
+        (batch,) = [batch async for batch in batches]
+    assert [(line.text, line.at[11:21]) for line in batch.lines] == [
+        ("first", "12:00:00.0"),
+        ("second", "12:00:00.5"),
+        ("third", "12:00:01.0"),
+        ("", "12:00:01.5"),
+    ]
+    assert await texts(api, LogQuery(app=APP, position=batch.position), 1) == []
 
 
 async def test_what_the_cluster_says_itself_in_a_log_is_no_line_of_the_apps(stub: tuple[Stub, KubernetesApi]) -> None:

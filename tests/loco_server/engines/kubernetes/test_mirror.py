@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from loco_server.engines.kubernetes import mirror as mirrors
 from loco_server.engines.kubernetes.mirror import Mirror
 from tests.kube.stub import Plan, Stub
 from tests.kube.stub.server import begun
-from tests.kube.stub.store import Key
+from tests.kube.stub.store import Key, Object
 from tests.loco_server.engines.kubernetes.stubbed import connected
 from tests.waiting import eventually_async
 
@@ -96,3 +97,49 @@ async def test_a_server_that_ends_each_watch_at_once_is_not_stormed(tmp_path: Pa
         await eventually_async(again)
         at = [each.at for each in stub.requests if "watch" in each.query]
         assert at[2] - at[0] > 0.5
+
+
+class Strange(Stub):
+    """Tells on each of the first watches something else that no API tells, and lists once what is no list."""
+
+    told = (
+        b"[]\n",
+        b"{}\n",
+        b"1\n",
+        b'{"type": "ADDED", "object": {"metadata": 3}}\n',
+        b'{"type": "ERROR", "object": 1}\n',
+    )
+
+    async def _watch(self, request: web.Request, key: Key) -> web.StreamResponse:
+        nth = len([each for each in self.requests if "watch" in each.query])
+        if nth > len(self.told):
+            return await super()._watch(request, key)
+        response = await begun(request)
+        await response.write(self.told[nth - 1])
+        return response
+
+    def _list(self, key: Key, query: Mapping[str, str]) -> Object:
+        lists = len([each for each in self.requests if "watch" not in each.query])
+        return {"items": 7} if lists == 2 else super()._list(key, query)
+
+
+async def test_a_mirror_outlives_whatever_its_watches_and_lists_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(mirrors, "LONGEST_PAUSE", 0.2)
+    async with (
+        connected(stub := Strange(bookmark_seconds=0.1), tmp_path) as api,
+        Mirror(api, kinds.POD, "n", asyncio.Event()) as mirror,
+    ):
+
+        async def watched() -> bool:
+            return len([each for each in stub.requests if "watch" in each.query]) > len(stub.told)
+
+        await eventually_async(watched)
+        stub.store.write((kinds.POD.path(), "n", "p"), {})
+
+        async def seen() -> bool:
+            return "n/p" in mirror.objects
+
+        await eventually_async(seen)
+    assert "the watch of pods gave what is not understood" in caplog.text

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from loco_server.reading import Reading
+from loco_server.reading import Reading, secret_mode
 from loco_spec import references
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -181,8 +181,12 @@ def _url(environment: Mapping[str, str], name: str, default: str) -> str:
 
 def _checked(name: str, url: str) -> str:
     """Without TLS anybody on the way could be the one who says who people are."""
-    parts = urlsplit(url)
-    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:  # of an address in brackets
+        raise ValueError(f"{name} is not an https:// URL: {url!r}") from None
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)):
         raise ValueError(f"{name} is not an https:// URL: {url!r}")
     return url.rstrip("/")
 
@@ -194,10 +198,12 @@ def _secret(environment: Mapping[str, str], name: str, others: int) -> str:
     try:
         mode = path.stat().st_mode
         if mode & others:
-            raise ValueError(f"{name}: {path} can be read by others (mode {mode & 0o777:o}); chmod 600")
+            raise ValueError(f"{name}: {path} can be read by others (mode {mode & 0o777:o}); {secret_mode(others)}")
         text = path.read_text(encoding="utf-8").strip()
     except OSError as e:
         raise ValueError(f"{name}: {path} cannot be read: {e.strerror}") from e
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: {path} is not a text in UTF-8") from None  # the fault would show what stands there
     if not text:
         raise ValueError(f"{name}: {path} is empty")
     return text

@@ -13,6 +13,8 @@ _DAYS = {
 }
 VARIABLES = ("LOCO_LIFECYCLE", *_DAYS)
 _DAYS_MOST = 36_500
+_DIGITS_MOST = 100
+"""Python reads no number of thousands of digits, and says so in words of its own."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def lifecycle_settings(environment: Mapping[str, str]) -> LifecycleSettings:
 
 def _days(environment: Mapping[str, str], name: str) -> int:
     text = environment[name]
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _DAYS_MOST):
-        raise ValueError(f"{name} is {text!r}; it is a number of days, 1 to {_DAYS_MOST}")
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MOST and 1 <= int(text) <= _DAYS_MOST):
+        shown = text if len(text) <= _DIGITS_MOST else f"{text[:_DIGITS_MOST]}…"
+        raise ValueError(f"{name} is {shown!r}; it is a number of days, 1 to {_DAYS_MOST}")
     return int(text)

@@ -29,3 +29,8 @@ class Reading:
         if self.faults:
             lines = "".join(f"\n  {fault}" for fault in self.faults)
             raise ValueError(f"{len(self.faults)} settings do not work:{lines}")
+
+
+def secret_mode(others: int) -> str:
+    """Say what a secret's file is to be set to that has one of the permission bits `others`."""
+    return "chmod 600" if others & 0o040 else "chmod 600, or defaultMode: 0440 for a Secret"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from loco_server.reading import secret_mode
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PREFIX = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*", re.ASCII)
 _PREFIX_MAX = 120
@@ -68,10 +70,12 @@ def password(path: Path) -> str:
     try:
         mode = path.stat().st_mode
         if mode & 0o027:  # its group may read: so the volume of a Secret has it
-            raise ValueError(f"{name}: {path} can be read by others (mode {mode & 0o777:o}); chmod 600")
+            raise ValueError(f"{name}: {path} can be read by others (mode {mode & 0o777:o}); {secret_mode(0o027)}")
         text = path.read_text(encoding="utf-8").strip()
     except OSError as e:
         raise ValueError(f"{name}: {path} cannot be read: {e.strerror}") from e
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: {path} is not a text in UTF-8") from None  # the fault would show what stands there
     if not text:
         raise ValueError(f"{name}: {path} is empty")
     return text
@@ -107,11 +111,11 @@ def _authorities(path: Path) -> Path:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    plain = not (parts.query or parts.fragment or parts.username or parts.path.strip("/"))
     try:
+        parts = urlsplit(text)
+        plain = not (parts.query or parts.fragment or parts.username or parts.path.strip("/"))
         good = bool(parts.hostname) and parts.scheme in {"http", "https"} and (parts.port or 1) > 0 and plain
-    except ValueError:  # of the port
+    except ValueError:  # of the port, or of an address in brackets
         good = False
     if not good:
         raise ValueError("LOCO_REGISTRY_URL is not a URL of scheme, host and port alone: https://harbor.example.com")

@@ -32,6 +32,7 @@ NO_SECRET = {
     "loco_server.gateway.tickets.Grant.deployment_key": "names a deployment",
     "loco_server.gateway.tokens.Claims.deployment_key": "names a deployment",
     "loco_server.gateway.tokens.Claims.ticket": "the name of a ticket, never its password",
+    "loco_server.http.gateway.Busy.code": "the registry's word for an error",
     "loco_server.http.openapi.Problem.code": "the name of an error",
     "loco_server.identity.base.Prompt.user_code": "shown to the person who signs in",
     "loco_server.identity.device.DeviceCode.user_code": "shown to the person who signs in",

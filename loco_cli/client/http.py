@@ -51,7 +51,7 @@ class Http:
     """Requests to one server.
 
     Raises:
-        UsageError: its URL is none, or SSL_CERT_FILE names no certificates.
+        UsageError: its URL is none, or there are no certificates to trust, such as those that SSL_CERT_FILE names.
 
     Raises (every method):
         ServerUnreachable: no connection, or it was cut.
@@ -81,11 +81,7 @@ class Http:
         except httpx.InvalidURL as e:
             raise not_a_server(server.value, server.source) from e
         except OSError as e:  # also ssl.SSLError
-            named = os.environ.get("SSL_CERT_FILE", "")
-            raise UsageError(
-                f"SSL_CERT_FILE names no certificates: {named}: {e.strerror or e}",
-                hint="name a file of certificates in PEM, or unset it",
-            ) from e
+            raise _no_certificates(e) from e
 
     @property
     def server(self) -> str:
@@ -263,6 +259,20 @@ class Http:
             f"{self.server} (from {self._server.source}) cannot be reached: {str(error) or type(error).__name__}",
             hint=f"{hint}, or choose another server: loco login --server URL",
         )
+
+
+def _no_certificates(error: OSError) -> UsageError:
+    said = error.strerror or str(error)
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        named = os.environ.get(name)
+        if named:
+            hint = "name a file of certificates in PEM, or unset it" if name == "SSL_CERT_FILE" else "unset it"
+            return UsageError(f"{name} names no certificates: {named}: {said}", hint=hint)
+    at = f"{error.filename}: " if error.filename else ""
+    return UsageError(
+        f"the certificates to trust cannot be read: {at}{said}",
+        hint="install loco again, or name a file of certificates in PEM: SSL_CERT_FILE",
+    )
 
 
 def _certificates(url: str) -> ssl.SSLContext | bool:

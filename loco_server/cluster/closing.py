@@ -21,6 +21,8 @@ log = logging.getLogger("loco.closing")
 EVERY = 1.0
 LATE = 10.0
 """Seconds without a look at the records after which no push goes on: it may have been closed."""
+SEE_SECONDS = 3.0
+"""The gateway's proxies wait 5 s for an answer, and refuse for good without one."""
 
 
 class ClosedElsewhere:
@@ -72,7 +74,7 @@ class ClosedElsewhere:
         if key in self._open:
             return
         try:
-            async with asyncio.timeout(LATE / 2):
+            async with asyncio.timeout(SEE_SECONDS):
                 known = await self._openings.is_open(*parsed)
         except (SQLAlchemyError, OSError, TimeoutError) as e:
             raise RegistryDownError("the records do not tell whether the deployment is open") from e

@@ -128,5 +128,8 @@ async def _alive(request: Request) -> Response:
 
 async def _every(seconds: float, look: Callable[[], Awaitable[None]]) -> None:
     while True:
-        await look()
+        try:
+            await look()
+        except Exception:
+            log.exception("looking whether the server is ready stumbled; it goes on")
         await asyncio.sleep(seconds)

@@ -28,7 +28,7 @@ from loco_server.edge.stopped import StoppedEdge
 from loco_server.gateway.decision import Challenge
 from loco_server.gateway.tokens import RegistryTokens
 from loco_server.http.forwarded import behind_proxies
-from loco_server.http.gateway import gateway_route
+from loco_server.http.gateway import BUSY_UNCONFIGURED, gateway_route
 from loco_server.http.registry_token import SERVICE, TOKEN_PATH
 from loco_server.local import base_images, ports
 from loco_server.policy.base_images import BaseImage
@@ -111,7 +111,9 @@ class ClusterServer:
         settings = self._settings
         database = Database(settings.database_url)
         closing.push_async_callback(database.close)
-        in_background(working, self._readiness.watch_records(database))
+        watched = Database(settings.database_url)  # a connection that no requests compete for
+        closing.push_async_callback(watched.close)
+        in_background(working, self._readiness.watch_records(watched))
         parts = await self._answered(lambda: self._wire(database, bases))
         closing.push_async_callback(parts.engine.close)
         in_background(working, self._readiness.watch_cluster(parts.engine))
@@ -168,6 +170,7 @@ class ClusterServer:
             challenge=Challenge(realm=realm, service=SERVICE),
             path=AUTHORIZE_PATH,
             see=closed.see,
+            busy=BUSY_UNCONFIGURED,
         )
         return Starlette(routes=[route])
 

@@ -15,6 +15,7 @@ from loco_server.flows import spec as spec_of
 from loco_server.flows.gates import Gates
 from loco_server.flows.login import Caller
 from loco_server.flows.source import refuse_source
+from loco_server.flows.unchecked import Unchecked
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.policy import allowed, gates, hosts, quota, tokens
@@ -33,7 +34,6 @@ from loco_spec.errors import (
     Conflict,
     EngineUnavailable,
     ImageRefused,
-    LocoError,
     NotFound,
     Refused,
     RegistryUnreachable,
@@ -42,6 +42,7 @@ from loco_spec.events import ENDED
 from loco_spec.kinds.service import Service
 
 log = logging.getLogger("loco.deploy")
+
 
 CREATED_BY_MAX = 40
 """Characters that the records keep of who made a deployment."""
@@ -88,6 +89,7 @@ class Deploy:
         self._engine = engine
         self._gates = Gates(registry, scanner, host.platform, base_images)
         self._closed = closed
+        self.unchecked = Unchecked(apps, deployments, self.image, alone=settings.cluster is None)
         self._checks: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     @property
@@ -169,16 +171,8 @@ class Deploy:
             return await self._check(app, item, digest)
 
     async def resume(self) -> None:
-        """At the start: check again what was being checked when the server before ended. Nobody else would."""
-        for item in await self._deployments.in_state("checking"):
-            app = await self._apps.by_id(item.app_id)
-            if app is not None and item.digest is not None:
-                try:
-                    await self.image(app, item.number, item.digest)
-                except LocoError as e:
-                    log.info("v%d of %s/%s: %s", item.number, app.team, app.name, e.message)
-                except Exception:
-                    log.exception("v%d of %s/%s: checking its image stumbled", item.number, app.team, app.name)
+        """Check again, until cancelled, what was being checked by a server that has ended. Nobody else would."""
+        await self.unchecked.run()
 
     async def redeploy(self, app: AppRecord, by: Caller) -> Deployment:
         """Roll the newest image and spec again, as a new number, with the newest variables.

@@ -187,7 +187,7 @@ class Login:
         if found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= until):
             raise NotSignedIn("the token has ended", hint="loco login")
         refuse_suspended(found.user)
-        if found.used_at is None or now - found.used_at >= _NOTED_EVERY:
+        if not begun and (found.used_at is None or now - found.used_at >= _NOTED_EVERY):
             await self._people.used(found.id, address)
         expires_at = found.expires_at
         if found.kind == "session" and expires_at is not None and expires_at - now < SESSION - _SLIDE_AFTER:

@@ -1,7 +1,9 @@
 """What Envoy asks before each request to the registry. For the internal socket only: its answer holds a credential."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,6 +18,20 @@ from loco_server.registries.base import Registry, RegistryDownError
 
 log = logging.getLogger("loco.gateway")
 
+ANSWER_SECONDS = 4.5
+"""Envoy waits 5 s, and what it then says is no answer of a registry."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    status: int
+    code: str
+
+
+BUSY = Busy(503, "UNAVAILABLE")
+BUSY_UNCONFIGURED = Busy(429, "TOOMANYREQUESTS")
+"""Where an Envoy asks that takes a 5xx for a fault of who answers, and turns it into a 403; clients try again alike."""
+
 _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
 
@@ -28,14 +44,24 @@ def gateway_route(
     challenge: Challenge,
     path: str = AUTHORIZE_PATH,
     see: Callable[[str], Awaitable[None]] | None = None,
+    busy: Busy = BUSY,
 ) -> Mount:
     """Give the route of `/gateway/authorize/…`; the rest of the path is the request's own.
 
     `see` learns of a deployment, or of an app's pulls, before `is_closed` is asked; it raises a RegistryDownError where
-    nothing is to be learnt.
+    nothing is to be learnt. `busy` is what is answered where nothing can be decided now.
     """
 
     async def answer(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await decided(request)
+        except RegistryDownError as e:
+            return _down(str(e), busy)
+        except TimeoutError:
+            return _down("what it needs has not answered in time", busy)
+
+    async def decided(request: Request) -> Response:
         raw: bytes = request.scope["raw_path"]
         asked = decision.Request(
             method=request.method,
@@ -45,10 +71,7 @@ def gateway_route(
         kind, _, text = request.headers.get("authorization", "").partition(" ")
         claims = tokens.read(text) if kind.lower() == "bearer" else None
         if claims is not None and see is not None:
-            try:
-                await see(claims.deployment_key)
-            except RegistryDownError as e:
-                return _down(e)
+            await see(claims.deployment_key)
         found = decision.decide(
             asked,
             claims,
@@ -59,19 +82,16 @@ def gateway_route(
         if isinstance(found, Deny):
             return denied(found)
         # Envoy replaces the tenant's token by this one; one without actions opens `/v2/` alone.
-        try:
-            authorization = await registry.upstream_authorization(found.repository, found.actions)
-        except RegistryDownError as e:
-            return _down(e)
+        authorization = await registry.upstream_authorization(found.repository, found.actions)
         return Response(headers={"Authorization": authorization})
 
     return Mount(path, app=_every_method(answer))
 
 
-def _down(error: RegistryDownError) -> Response:
-    log.warning("a request to the registry is refused: %s", error)
+def _down(why: str, busy: Busy) -> Response:
+    log.warning("a request to the registry is refused: %s", why)
     retry = {"Retry-After": str(decision.RETRY_AFTER_SECONDS)}
-    return denied(Deny(503, "UNAVAILABLE", "the registry takes no requests now; try again", retry))
+    return denied(Deny(busy.status, busy.code, "the registry takes no requests now; try again", retry))
 
 
 def denied(found: Deny) -> Response:

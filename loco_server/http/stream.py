@@ -57,19 +57,27 @@ async def _bytes(messages: AsyncIterator[Message | None], check: Check) -> Async
     iterator, checked = messages.__aiter__(), time.monotonic()
     waiting = asyncio.ensure_future(anext(iterator, _END))
     checking: asyncio.Future[object] | None = None
-    early, begun = _early(), 0.0
+    early, begun, pinged = _early(), 0.0, checked
     try:
         while True:
-            done, _ = await asyncio.wait({waiting}, timeout=CHECK_EVERY)
-            lasted = time.monotonic() - checked
-            if checking is None and lasted >= early:
-                checking, begun = asyncio.ensure_future(check()), time.monotonic()
-            if checking is not None and (checking.done() or lasted >= CHECK_EVERY):
+            now = time.monotonic()
+            due = pinged + CHECK_EVERY
+            due = min(due, checked + (early if checking is None else CHECK_EVERY))
+            # No further than to what is next: also in silence a check begins in its own time.
+            both: list[asyncio.Future[Any]] = [waiting] if checking is None else [waiting, checking]
+            await asyncio.wait(both, timeout=max(0.0, due - now), return_when=asyncio.FIRST_COMPLETED)
+            now = time.monotonic()
+            if checking is None and now - checked >= early:
+                checking, begun = asyncio.ensure_future(check()), now
+            if checking is not None and (checking.done() or now - checked >= CHECK_EVERY):
                 await checking
                 checking, checked, early = None, begun, _early()
-            if not done:
-                yield encode(None)
+            if not waiting.done():
+                if now - pinged >= CHECK_EVERY:
+                    yield encode(None)
+                    pinged = now
                 continue
+            pinged = now
             item = waiting.result()
             if isinstance(item, _End):
                 return

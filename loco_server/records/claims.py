@@ -3,12 +3,14 @@
 A claim is a lease, by the database's clock: whoever does not renew it has ended, or cannot reach the records.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.apps import lock_app, take_routes
@@ -25,8 +27,26 @@ LEASE = timedelta(seconds=15)
 RENEW_EVERY = LEASE.total_seconds() / 3
 
 
+HOLD_SECONDS = 20.0
+"""After which PostgreSQL ends a hold that nobody keeps: its server's machine is gone, and rollouts begin again."""
+KEEP_EVERY = HOLD_SECONDS / 5
+PATIENCE_SECONDS = 30.0
+"""For so long a claim waits at once for a hold to end, and a hold for the claims that are being made."""
+HOLD_PATIENCE_SECONDS = 90.0
+"""For so long one hold waits for another."""
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
 class ClaimLostError(Exception):
     """Another attempt owns the rollout now; this one must not touch anything any more."""
+
+
+class HeldElsewhereError(Exception):
+    """Another server keeps rollouts from beginning."""
+
+
+class HoldLostError(Exception):
+    """Rollouts may begin again, though the block that was to keep them from it has not ended: it is cut short."""
 
 
 class CancelRequestedError(Exception):
@@ -41,11 +61,19 @@ class Claims:
     async def claim(self, owner: str) -> list[DeploymentRecord]:
         """Take the accepted deployments of all apps that have none rolling, and what others have let go of.
 
-        The caller owns them now, for as long as it renews them.
+        The caller owns them now, for as long as it renews them. Where a hold goes on and on: none.
         """
+        try:
+            newest = await self._claim(owner)
+        except HeldElsewhereError:
+            return []
+        return await self._read([this(app_id, number) for app_id, number in newest.items()])
+
+    async def _claim(self, owner: str) -> dict[str, int]:
+        """Give the number of what was claimed, by its app."""
         async with self._database.write() as db:
-            if not await _may_begin(db):
-                return []
+            # Waits in line: one that only tried would never get in between the holds of several servers.
+            await _lock(db, func.pg_advisory_xact_lock_shared(_BEGINNING))
             now = _now(db)
             free = or_(DEPLOYMENTS.c.leased_until.is_(None), DEPLOYMENTS.c.leased_until < now)
             busy = select(DEPLOYMENTS.c.app_id).where(DEPLOYMENTS.c.state.in_(ROLLING))
@@ -65,17 +93,29 @@ class Claims:
                     .where(this(app_id, number))
                     .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1, leased_until=now + LEASE)
                 )
-        return await self._read([this(app_id, number) for app_id, number in newest.items()])
+        return newest
 
     @asynccontextmanager
-    async def none_begin(self) -> AsyncIterator[None]:
+    async def none_begin(self, *, waits: bool = True) -> AsyncIterator[None]:
         """While the block runs no server claims anything: what is not claimed when it begins stays so.
 
-        Where several servers share the records; on SQLite there is one, and nothing is held up.
+        Where several servers share the records; on SQLite there is one, and nothing is held up. One server at a time:
+        `waits` for another's block to end. Claims that are asked for meanwhile come before the next block.
+
+        Raises:
+            HeldElsewhereError: another server's block goes on, or does not end in `HOLD_PATIENCE_SECONDS`.
+            HoldLostError: the database has let go, or may have, before the block's end.
         """
-        async with self._database.read() as db:
+        async with AsyncExitStack() as stack:
+            db = await stack.enter_async_context(self._database.read())
             if db.dialect.name == "postgresql":
-                await db.execute(select(func.pg_advisory_xact_lock(_BEGINNING)))
+                await db.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{HOLD_SECONDS:.0f}s'"))
+                if waits:
+                    await _lock(db, func.pg_advisory_xact_lock(_HOLDING), seconds=HOLD_PATIENCE_SECONDS)
+                elif not await db.scalar(select(func.pg_try_advisory_xact_lock(_HOLDING))):
+                    raise HeldElsewhereError
+                await _lock(db, func.pg_advisory_xact_lock(_BEGINNING))
+                await stack.enter_async_context(_kept(db))
             yield
 
     async def renew(self, owner: str, app_ids: Collection[str]) -> None:
@@ -172,13 +212,71 @@ class Claims:
 
 
 _BEGINNING = func.hashtext("rollouts begin")
+"""Shared by claims, and a hold's alone."""
+_HOLDING = func.hashtext("rollouts do not begin")
+"""Of holds among themselves: they do not queue for the other one, or claims would wait for all of them."""
 
 
-async def _may_begin(db: AsyncConnection) -> bool:
-    """Whether no server holds beginnings up; it cannot before this transaction has ended."""
+async def _lock(db: AsyncConnection, taken: ColumnElement[Any], *, seconds: float | None = None) -> None:
+    """Take a lock until the transaction's end, on PostgreSQL.
+
+    Raises:
+        HeldElsewhereError: it was not to be had in so long, by default `PATIENCE_SECONDS`.
+    """
     if db.dialect.name != "postgresql":
-        return True
-    return bool(await db.scalar(select(func.pg_try_advisory_xact_lock_shared(_BEGINNING))))
+        return
+    await db.execute(text(f"SET LOCAL lock_timeout = '{(seconds or PATIENCE_SECONDS) * 1000:.0f}ms'"))
+    try:
+        await db.execute(select(taken))
+    except DBAPIError as e:
+        if getattr(e.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            raise HeldElsewhereError from e
+        raise
+
+
+@asynccontextmanager
+async def _kept(db: AsyncConnection) -> AsyncIterator[None]:
+    """Keep the connection's transaction from ending while the block runs, and end the block when it has.
+
+    Raises:
+        HoldLostError: it has, or nobody can tell.
+    """
+    try:
+        async with asyncio.timeout(None) as block:
+            keeping = asyncio.create_task(_keep(db, block))
+            try:
+                yield
+            finally:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
+    except TimeoutError as e:
+        if block.expired():
+            raise HoldLostError("the database let go of it") from e
+        raise
+
+
+async def _keep(db: AsyncConnection, block: asyncio.Timeout) -> None:
+    """Ask for something now and then; where no answer comes in time, end the block, beside waiting on for one."""
+    while True:
+        await asyncio.sleep(KEEP_EVERY)
+        asking = asyncio.create_task(_ask(db))
+        try:
+            await asyncio.wait({asking}, timeout=KEEP_EVERY)
+            if not (asking.done() and asking.result()):
+                block.reschedule(asyncio.get_running_loop().time())
+                return
+        finally:
+            if not asking.done():
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+
+
+async def _ask(db: AsyncConnection) -> bool:
+    try:
+        await db.execute(select(1))
+    except (DBAPIError, OSError):
+        return False
+    return True
 
 
 def _of(owner: str) -> Any:

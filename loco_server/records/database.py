@@ -10,17 +10,41 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Table, event, func, select
+from sqlalchemy import Table, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from loco_server.records.change import one_event
 
 _CHANGED = "changed"
+_CONNECT = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+"""libpq's, the last in ms: a database whose machine is gone is noticed within half a minute."""
+_SESSION = (
+    "SET idle_in_transaction_session_timeout = '60s'",
+    "SET tcp_keepalives_idle = 10",
+    "SET tcp_keepalives_interval = 5",
+    "SET tcp_keepalives_count = 3",
+)
+"""The same the other way round: what a server's machine that is gone has locked is free again."""
 
 
 def is_sqlite(url: str) -> bool:
     return url.startswith("sqlite")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the records did not answer, or not now: the same again may do. Else the statement was wrong."""
+    if isinstance(error, OperationalError | InterfaceError | InternalError | PoolTimeoutError | OSError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 class Database:
@@ -83,9 +107,13 @@ async def insert_missing(db: AsyncConnection, table: Table, **values: Any) -> No
 
 
 def _engine(url: str) -> AsyncEngine:
-    engine = create_async_engine(url, pool_pre_ping=not is_sqlite(url))
+    shared = not is_sqlite(url)
+    given = make_url(url).query
+    connect = {name: value for name, value in _CONNECT.items() if shared and name not in given}
+    engine = create_async_engine(url, pool_pre_ping=shared, connect_args=connect)
     event.listen(engine.sync_engine, "after_cursor_execute", _note_change)
-    if not is_sqlite(url):
+    if shared:
+        event.listen(engine.sync_engine, "connect", _bound_silence)
         event.listen(engine.sync_engine, "before_cursor_execute", _without_zeros, retval=True)
         return engine
 
@@ -104,6 +132,14 @@ def _engine(url: str) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _bound_silence(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for statement in _SESSION:
+        cursor.execute(statement)
+    cursor.close()
+    connection.commit()
 
 
 def _note_change(connection: Any, cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:

@@ -11,7 +11,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +33,15 @@ _SECONDS = 60
 """Of a token that does not say for how long it is good, by the token specification."""
 _SECONDS_MOST = 3600
 _FIELD = re.compile(r'([a-z]+)="([^"]*)"')
+
+
+@dataclass(eq=False)
+class _Purchase:
+    """One that is under way, and what those who wait for it are told."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    failures: int = 0
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,29 +82,39 @@ class BoughtTokens(RegistryApi):
         self._clock = clock
         self._challenge: Challenge | None = None
         self._kept: OrderedDict[tuple[str, tuple[str, ...]], tuple[str, float]] = OrderedDict()
-        self._buying: WeakValueDictionary[tuple[str, tuple[str, ...]], asyncio.Lock] = WeakValueDictionary()
+        self._buying: WeakValueDictionary[tuple[str, tuple[str, ...]], _Purchase] = WeakValueDictionary()
         self._shop: httpx.AsyncClient | None = None
 
     async def authorization(self, repository: str, actions: tuple[str, ...]) -> str:
-        """Give one that is kept, or buy one; who wants the same meanwhile waits for it."""
+        """Give one that is kept, or buy one; who wants the same meanwhile waits for it, and fails where it fails."""
         key = (repository, actions) if actions else ("", ())
-        lock = self._buying.setdefault(key, asyncio.Lock())
-        async with lock:
+        purchase = self._buying.setdefault(key, _Purchase())
+        before = purchase.failures
+        async with purchase.lock:
             kept = self._kept.get(key)
             if kept is not None and self._clock() < kept[1]:
                 self._kept.move_to_end(key)
                 return kept[0]
+            if purchase.failures != before:  # while we waited; to wait as long again would be too long
+                raise RegistryDownError(purchase.fault)
             asked_at = self._clock()
             try:
-                async with asyncio.timeout(BUY_SECONDS):
-                    found, seconds = await self._buy(*key)
-            except (httpx.HTTPError, TimeoutError) as e:
-                raise RegistryDownError(f"the registry's token service does not answer: {e!r}") from e
+                found, seconds = await self._bought(*key)
+            except RegistryDownError as e:
+                purchase.failures, purchase.fault = purchase.failures + 1, str(e)
+                raise
             self._kept[key] = found, asked_at + seconds * USED_FOR
             self._kept.move_to_end(key)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
             return found
+
+    async def _bought(self, repository: str, actions: tuple[str, ...]) -> tuple[str, float]:
+        try:
+            async with asyncio.timeout(BUY_SECONDS):
+                return await self._buy(repository, actions)
+        except (httpx.HTTPError, TimeoutError) as e:
+            raise RegistryDownError(f"the registry's token service does not answer: {e!r}") from e
 
     def refused(self) -> None:
         """Keep nothing: the registry has other keys, or tells of another token service."""

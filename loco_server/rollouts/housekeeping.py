@@ -59,6 +59,7 @@ class Housekeeping:
         self._collect_garbage = collect_garbage
         self._lifecycle = lifecycle
         self._collected_at = time.monotonic()
+        self._untidy: set[str] = set()
 
     async def run(self) -> None:
         """Tidy up until cancelled."""
@@ -77,10 +78,21 @@ class Housekeeping:
         await self._audit.forget(datetime.now(UTC) - EVENTS_KEPT)
         for app in await self._apps.all():
             if not app.destroying:
-                await self.retain(app)
+                await self._tidy(app)
         await self._lifecycle.tick()
         if time.monotonic() - self._collected_at > COLLECT_EVERY and await self._facts.garbage() is not None:
             await self.collect()
+
+    async def _tidy(self, app: AppRecord) -> None:
+        """One app that cannot be tidied up holds up no other, and is told of once until it can."""
+        try:
+            await self.retain(app)
+            self._untidy.discard(app.id)
+        except Exception as e:
+            if app.id not in self._untidy:
+                known = isinstance(e, EngineDownError | RegistryDownError)
+                log.warning("tidying up %s/%s waits: %s", app.team, app.name, e, exc_info=not known)
+            self._untidy.add(app.id)
 
     async def expire(self) -> None:
         """End the deployments whose client never came back with an image, or died while it was checked."""

@@ -15,24 +15,33 @@ from loco_server.engines.base import (
     Engine,
     EngineDownError,
     Guard,
-    ReleaseResult,
     Rollout,
     RolloutFailedError,
     StaleAttemptError,
 )
-from loco_server.records.claims import RENEW_EVERY, CancelRequestedError, ClaimLostError, Claims
+from loco_server.records.claims import (
+    RENEW_EVERY,
+    CancelRequestedError,
+    ClaimLostError,
+    Claims,
+    HeldElsewhereError,
+    HoldLostError,
+)
+from loco_server.records.database import is_away
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.events import Events
 from loco_server.records.values import DeploymentRecord
+from loco_server.rollouts import failures
 from loco_server.rollouts.plan import NotWantedError, Planner
 from loco_server.sealing import UnreadableError
 from loco_spec import names
-from loco_spec.errors import Cause, Diagnosis
+from loco_spec.errors import Diagnosis
 from loco_spec.values import seconds
 
 log = logging.getLogger("loco.rollouts")
 
 ENGINE_DOWN_RETRY = 2.0
+"""Also for records that do not answer."""
 ENGINE_DOWN_LIMIT = 600.0
 """Seconds for which a rollout waits for an engine that does not answer."""
 RECONCILE_EVERY = 5.0
@@ -102,13 +111,16 @@ class Worker:
         """Reconcile at once and then every few seconds. Beside the claims: one that pulls an image takes its time."""
         while True:
             try:
-                await self.reconcile()
+                await self.reconcile(waits=False)
+            except HeldElsewhereError:
+                pass  # another server does the same just now
             except Exception:
                 log.exception("reconcile stumbled; it goes on")
             await asyncio.sleep(RECONCILE_EVERY)
 
     async def close(self) -> None:
         """Let go of the rollouts in hand; the next server, or another one, takes them over."""
+        self._waiting.clear()  # else the end of those in hand would begin them
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -118,29 +130,39 @@ class Worker:
         except Exception:
             log.exception("claims could not be let go of; they end by themselves")
 
-    async def reconcile(self) -> None:
-        """Let the engine repair what differs from the records."""
-        async with self._reconcile_lock, self._claims.none_begin() if self._shared else nullcontext():
-            busy = {item.app_id for item in await self._deployments.in_state(*ROLLING, "accepted")}
-            coming = {item.app_id for item in await self._deployments.in_state("created", "checking")}
-            truth = await self._planner.truth()
-            # Prepared, and nothing of it runs yet.
-            coming -= {each.app.app_id for each in truth.rollouts} | {each.app.app_id for each in truth.suspended}
-            try:
-                left = frozenset(busy | coming | truth.untouched | set(self._tasks))
-                async with asyncio.timeout(RECONCILE_SECONDS if self._shared else None):
-                    await self._engine.reconcile(truth.rollouts, left, truth.suspended)
-            except (EngineDownError, TimeoutError) as e:
-                if not self._engine_was_down:
-                    log.warning("the container engine does not answer: %s", str(e) or type(e).__name__)
-                self._engine_was_down = True
-            except CapacityError as e:
-                log.warning("reconcile: %s", e)
-            else:
-                if self._engine_was_down:
-                    log.warning("the container engine answers again")
-                self._engine_was_down = False
-                self.settled.set()
+    async def reconcile(self, *, waits: bool = True) -> None:
+        """Let the engine repair what differs from the records. One of several servers at a time; the others wait.
+
+        Raises:
+            HeldElsewhereError: another server is at it, for longer than anybody waits or, without `waits`, at all.
+        """
+        try:
+            async with self._reconcile_lock, self._claims.none_begin(waits=waits) if self._shared else nullcontext():
+                await self._reconcile()
+        except HoldLostError as e:
+            log.warning("reconcile was cut short, for rollouts may have begun beside it: %s", e)
+
+    async def _reconcile(self) -> None:
+        busy = {item.app_id for item in await self._deployments.in_state(*ROLLING, "accepted")}
+        coming = {item.app_id for item in await self._deployments.in_state("created", "checking")}
+        truth = await self._planner.truth()
+        # Prepared, and nothing of it runs yet.
+        coming -= {each.app.app_id for each in truth.rollouts} | {each.app.app_id for each in truth.suspended}
+        try:
+            left = frozenset(busy | coming | truth.untouched | set(self._tasks))
+            async with asyncio.timeout(RECONCILE_SECONDS if self._shared else None):
+                await self._engine.reconcile(truth.rollouts, left, truth.suspended)
+        except (EngineDownError, TimeoutError) as e:
+            if not self._engine_was_down:
+                log.warning("the container engine does not answer: %s", str(e) or type(e).__name__)
+            self._engine_was_down = True
+        except CapacityError as e:
+            log.warning("reconcile: %s", e)
+        else:
+            if self._engine_was_down:
+                log.warning("the container engine answers again")
+            self._engine_was_down = False
+            self.settled.set()
 
     def _begin(self, item: DeploymentRecord) -> None:
         if item.app_id in self._tasks:
@@ -158,48 +180,69 @@ class Worker:
         self._deployments.wake.all()
 
     async def _finish(self, item: DeploymentRecord) -> None:
-        """Take one deployment to its end, whatever happens on the way."""
-        waited_since: float | None = None
+        """Take one deployment to its end, whatever happens on the way.
+
+        While the engine is down, for so long; while the records are, until they answer: by then it may be another's.
+        """
+        down_since: float | None = None
+        were_away = False
         while True:
             try:
-                await self._claims.still_ours(item)
-                item = await self._deployments.get(item.app_id, item.number) or item
-                await self._roll(item)
-            except (ClaimLostError, StaleAttemptError):
-                return
-            except NotWantedError as e:
-                await self._end(item, "cancelled", str(e))
-                return
-            except CancelRequestedError:
-                await self._cancelled(item)
-                return
-            except RolloutFailedError as e:
-                await self._end(item, "failed", e.diagnosis.message, e.diagnosis)
-                return
-            except CapacityError as e:
-                await self._end(item, "failed", str(e), _diagnosis("no-room", str(e), "ask the operator"))
-                return
-            except UnreadableError as e:
-                hint = "set it again, or ask the operator for the key: loco variables set"
-                await self._end(item, "failed", str(e), _diagnosis("server-fault", str(e), hint))
-                return
-            except EngineDownError as e:
-                waited_since = waited_since or time.monotonic()
-                if time.monotonic() - waited_since > ENGINE_DOWN_LIMIT:
-                    text = f"the container engine did not answer for {ENGINE_DOWN_LIMIT:.0f} s: {e}"
-                    await self._end(
-                        item, "failed", text, _diagnosis("engine-down", text, "loco redeploy, once it is up")
-                    )
+                await self._attempt(item, down_since)
+            except EngineDownError:
+                down_since = down_since or time.monotonic()
+            except Exception as e:
+                if isinstance(e, OSError):  # perhaps not the records' fault
+                    down_since = down_since or time.monotonic()
+                if not is_away(e):
+                    log.exception("v%s of app %s cannot be ended", item.number, item.app_id)
                     return
-                await self._events.add(item.app_id, item.number, f"{e}; trying again", kind="note")
-                await asyncio.sleep(ENGINE_DOWN_RETRY)
-            except Exception:
-                log.exception("v%s of app %s: a defect", item.number, item.app_id)
-                text = "a defect of the server; its log has the trace"
-                await self._end(item, "failed", text, _diagnosis("server-fault", text, "loco deploy"))
-                return
+                if not were_away:
+                    log.warning("v%s of app %s waits for the records: %s", item.number, item.app_id, type(e).__name__)
+                were_away = True
             else:
                 return
+            await asyncio.sleep(ENGINE_DOWN_RETRY)
+
+    async def _attempt(self, item: DeploymentRecord, down_since: float | None) -> None:
+        """Take it to its end, once.
+
+        Raises:
+            EngineDownError: the engine does not answer, and has not for less than `ENGINE_DOWN_LIMIT`.
+            Exception: the records do not answer (`is_away`); how far it came is for the next attempt to see.
+        """
+        try:
+            await self._claims.still_ours(item)
+            item = await self._deployments.get(item.app_id, item.number) or item
+            await self._roll(item)
+        except (ClaimLostError, StaleAttemptError):
+            return
+        except NotWantedError as e:
+            await self._end(item, "cancelled", str(e))
+        except CancelRequestedError:
+            await self._cancelled(item)
+        except RolloutFailedError as e:
+            await self._end(item, "failed", e.diagnosis.message, e.diagnosis)
+        except CapacityError as e:
+            await self._end(item, "failed", str(e), failures.diagnosis("no-room", str(e), "ask the operator"))
+        except UnreadableError as e:
+            hint = "set it again, or ask the operator for the key: loco variables set"
+            await self._end(item, "failed", str(e), failures.diagnosis("server-fault", str(e), hint))
+        except EngineDownError as e:
+            if _too_long(down_since):
+                text = f"the container engine did not answer for {ENGINE_DOWN_LIMIT:.0f} s: {e}"
+                await self._end(
+                    item, "failed", text, failures.diagnosis("engine-down", text, "loco redeploy, once it is up")
+                )
+                return
+            await self._events.add(item.app_id, item.number, f"{e}; trying again", kind="note")
+            raise
+        except Exception as e:
+            if is_away(e) and not (isinstance(e, OSError) and _too_long(down_since)):
+                raise
+            log.exception("v%s of app %s: a defect", item.number, item.app_id)
+            text = "a defect of the server; its log has the trace"
+            await self._end(item, "failed", text, failures.diagnosis("server-fault", text, "loco deploy"))
 
     async def _roll(self, item: DeploymentRecord) -> None:
         rollout = await self._planner.rollout(item)
@@ -256,7 +299,7 @@ class Worker:
             guard=self._guard(item),
         )
         if result.exit_code != 0:
-            raise RolloutFailedError(_release_failed(command, result))
+            raise RolloutFailedError(failures.release_failed(command, result))
         await self._claims.set_released(item)
 
     async def _release_is_due(self, item: DeploymentRecord) -> bool:
@@ -293,20 +336,5 @@ class Worker:
         )
 
 
-def _diagnosis(cause: Cause, message: str, hint: str) -> Diagnosis:
-    return Diagnosis(phase="starting", seconds=0, cause=cause, message=message, hint=hint)
-
-
-def _release_failed(command: tuple[str, ...], result: ReleaseResult) -> Diagnosis:
-    if result.exit_code is None:
-        message = "the release command is gone without a recorded result; its outcome is unknown"
-    else:
-        message = f"the release command ended with exit code {result.exit_code}: {' '.join(command)}"
-    return Diagnosis(
-        phase="releasing",
-        seconds=0,
-        cause="release-failed",
-        message=message,
-        hint="correct it and deploy again: loco deploy",
-        lines=result.lines,
-    )
+def _too_long(down_since: float | None) -> bool:
+    return down_since is not None and time.monotonic() - down_since > ENGINE_DOWN_LIMIT

@@ -1,6 +1,7 @@
 """The parts of a serving process: its API, its sockets, what runs beside, and what ends it."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -20,6 +21,8 @@ from loco_server.http.registry_token import token_route
 from loco_server.serving.listener import Listener
 from loco_server.settings import Settings
 from loco_server.wiring import Parts
+
+log = logging.getLogger("loco.serving")
 
 
 def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> Starlette:
@@ -67,8 +70,9 @@ def listen_unix(path: Path) -> socket.socket:
 
 
 def in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    """Run until the stack ends."""
+    """Run until the stack ends. What ends by a fault before says so in the log."""
     task = asyncio.create_task(work)
+    task.add_done_callback(_told)
 
     async def end() -> None:
         task.cancel()
@@ -76,6 +80,11 @@ def in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> Non
             await task
 
     stack.push_async_callback(end)
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        log.error("%s has ended, and should not have", task.get_coro(), exc_info=fault)
 
 
 def signalled() -> asyncio.Event:

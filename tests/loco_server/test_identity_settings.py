@@ -53,11 +53,26 @@ def empty(path: Path) -> None:
     path.write_text(" \n")
 
 
-@pytest.mark.parametrize("spoil", [readable, empty, Path.unlink])
+def encoded(path: Path) -> None:
+    path.write_bytes(b"the s\xe9cret")
+
+
+@pytest.mark.parametrize("spoil", [readable, empty, encoded, Path.unlink])
 def test_a_secret_that_others_can_read_or_that_is_none_stops_the_start(secret: Path, spoil: object) -> None:
     spoil(secret)  # type: ignore[operator]
-    with pytest.raises(ValueError, match="LOCO_GOOGLE_CLIENT_SECRET_FILE"):
+    with pytest.raises(ValueError, match="LOCO_GOOGLE_CLIENT_SECRET_FILE") as found:
         identity_settings({"LOCO_GOOGLE_CLIENT_ID": "c", "LOCO_GOOGLE_CLIENT_SECRET_FILE": str(secret)})
+    assert "xe9" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"), [(0o077, "chmod 600$"), (0o007, "chmod 600, or defaultMode: 0440 for a Secret$")]
+)
+def test_what_a_secrets_mode_is_to_be_is_told_for_where_it_stands(secret: Path, others: int, said: str) -> None:
+    secret.chmod(0o644)
+    given = {"LOCO_GOOGLE_CLIENT_ID": "c", "LOCO_GOOGLE_CLIENT_SECRET_FILE": str(secret)}
+    with pytest.raises(ValueError, match=said):
+        identity_settings(given, others=others)
 
 
 def test_the_sign_up_policy_is_one_of_four_with_its_list() -> None:
@@ -83,6 +98,7 @@ def test_issuers_of_ones_own_stand_beside_the_public_ones() -> None:
         ("LOCO_OIDC_ISSUERS", "bitbucket=https://bitbucket.acme.com"),
         ("LOCO_OIDC_ISSUERS", "gitlab=http://gitlab.acme.com"),
         ("LOCO_OIDC_ISSUERS", "gitlab="),
+        ("LOCO_OIDC_ISSUERS", "gitlab=https://[gitlab"),
         ("LOCO_GITHUB_URL", "http://github.acme.com"),
         ("LOCO_GITHUB_API_URL", "github.acme.com"),
         ("LOCO_GOOGLE_CLIENT_SECRET_FILE", ""),

@@ -41,3 +41,8 @@ def test_what_it_cannot_be_is_refused_by_name(name: str, value: str, tmp_path_fa
 def test_a_misspelt_name_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(ValueError, match="there is no LOCO_LIFECYCLE_DAYS"):
         local_settings(tmp_path_factory.mktemp("data"), Ports(), {"LOCO_LIFECYCLE_DAYS": "7"})
+
+
+def test_a_number_longer_than_any_is_refused_by_name_and_not_shown_whole() -> None:
+    with pytest.raises(ValueError, match=r"LOCO_LIFECYCLE_UNUSED_DAYS is '9+…'; it is a number of days"):
+        lifecycle_settings({"LOCO_LIFECYCLE_UNUSED_DAYS": "9" * 5000})

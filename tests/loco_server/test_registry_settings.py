@@ -56,6 +56,7 @@ def test_an_account_elsewhere_is_read_whole(secret: Path) -> None:
         ({"_URL": "https://me:secret@harbor.example.com"}, "scheme, host and port alone"),
         ({"_URL": "https://example.com/harbor"}, "scheme, host and port alone"),
         ({"_URL": "https://harbor.example.com:port"}, "scheme, host and port alone"),
+        ({"_URL": "https://[harbor"}, "LOCO_REGISTRY_URL is not a URL of scheme, host and port alone"),
         ({"_URL": "harbor.example.com"}, "scheme, host and port alone"),
         ({"_PREFIX": "Platform"}, "LOCO_REGISTRY_PREFIX is 'Platform'"),
         ({"_PREFIX": "a/../b"}, "LOCO_REGISTRY_PREFIX is"),
@@ -103,3 +104,18 @@ def test_every_member_can_be_loaded_with_what_any_of_them_is_offered(member: str
         keys_dir=tmp_path / "keys",
     )
     assert found._url == "https://registry.example.com"
+
+
+def test_a_secret_in_another_encoding_is_refused_by_name_and_no_byte_of_it_is_shown(secret: Path) -> None:
+    secret.write_bytes(b"s3cr\xe9t\n")
+    with pytest.raises(ValueError, match=f"^LOCO_REGISTRY_PASSWORD_FILE: {secret} is not a text in UTF-8$") as found:
+        password(secret)
+    assert found.value.__cause__ is None
+
+
+def test_a_secret_that_others_can_read_is_told_with_what_to_set_for_a_file_and_for_a_secrets_volume(
+    secret: Path,
+) -> None:
+    secret.chmod(0o644)
+    with pytest.raises(ValueError, match=r"chmod 600, or defaultMode: 0440 for a Secret$"):
+        password(secret)

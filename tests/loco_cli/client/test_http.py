@@ -270,6 +270,27 @@ def test_a_file_of_certificates_that_is_none_is_named(
     client("http://127.0.0.1:7070")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/usr/lib/certs.pem"), "/usr/lib/certs.pem: No such file"),
+        (OSError("surprise"), "the certificates to trust cannot be read: surprise"),
+    ],
+)
+def test_certificates_that_nobody_has_named_are_not_said_to_be_the_variables(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    def fails(*_: object, **__: object) -> httpx.Client:
+        raise error
+
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(httpx, "Client", fails)
+    with pytest.raises(UsageError, match=said) as caught:
+        client("https://loco.example.com")
+    assert "SSL_CERT_FILE names" not in caught.value.message
+
+
 def test_a_failure_without_words_is_told_by_its_kind(server: Server, http: Http) -> None:
     server.is_away("GET /v1/me", httpx.ReadTimeout(""))
     with pytest.raises(ServerUnreachable, match="cannot be reached: ReadTimeout"):

@@ -1,15 +1,25 @@
 """The process: what it tells the cluster about itself, how it begins, and how it ends."""
 
 import asyncio
+import time
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
+from loco_server import keys
+from loco_server.gateway.tickets import Grant, deployment_key
+from loco_server.gateway.tokens import RegistryTokens
 from loco_server.records import schema
+from loco_server.settings import TokenTimes
 from loco_spec.kinds.service import Service
 from tests.kube.stub import Stub
 from tests.loco_server.cluster.conftest import Start
+from tests.loco_server.cluster.registry import asked
 from tests.loco_server.cluster.serving import DOMAIN, session
 from tests.loco_server.records.databases import Records
 from tests.waiting import eventually_async
@@ -88,6 +98,58 @@ async def test_it_lives_and_is_not_ready_while_the_database_does_not_answer(star
     assert await server.health() == 200
     assert "swordfish" not in server.said
     assert await server.ended(within=20) < 20
+
+
+async def test_requests_that_hold_every_connection_do_not_read_as_a_database_that_does_not_answer(
+    start: Start, database: str
+) -> None:
+    token = await session(database, "ann")
+    server = start()
+    await eventually_async(server.is_ready, within=30)
+    looking = await psycopg.AsyncConnection.connect(database.replace("+psycopg", ""), autocommit=True)
+    locking = await psycopg.AsyncConnection.connect(database.replace("+psycopg", ""))
+    async with looking, locking:
+        await locking.execute("LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE")
+        get = partial(server.client.get, "/v1/me", headers={"authorization": f"Bearer {token}"})
+        asking = [asyncio.create_task(get()) for _ in range(40)]
+
+        async def found(what: str) -> Any:
+            row = await (await looking.execute(f"SELECT {what}".encode())).fetchone()
+            return row and row[0]
+
+        waiting = "count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+        async def full() -> bool:
+            return bool(await found(waiting) >= 14)  # of 15: one may be another look's
+
+        await eventually_async(full, within=20)
+        since = await found("clock_timestamp()")
+
+        async def looked() -> bool:
+            last = await found("max(query_start) FROM pg_stat_activity WHERE query LIKE '%FROM alembic_version%'")
+            return last is not None and last - since > timedelta(seconds=4)
+
+        await eventually_async(looked, within=20)
+        assert await server.reasons() == []
+        await locking.rollback()
+        assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
+
+
+async def test_a_push_of_which_the_records_tell_nothing_is_to_come_again_before_the_gateway_gives_up(
+    start: Start, database: str
+) -> None:
+    server = start()
+    await eventually_async(server.is_ready, within=30)
+    key = keys.signing_key(Path(server.environment["LOCO_KEYS_DIR"]) / keys.GATEWAY_KEY)
+    grant = Grant("ann/shop-abcdefghij", ("push",), deployment_key("abcdefghij", 1))
+    bearer = RegistryTokens(key, TokenTimes()).make("ticket", grant, ("push",), issued_at=time.time())
+    async with await psycopg.AsyncConnection.connect(database.replace("+psycopg", "")) as locking:
+        await locking.execute("LOCK TABLE deployments IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        answer = await asked(server, "POST", "/v2/ann/shop-abcdefghij/blobs/uploads/", bearer)
+        assert time.monotonic() - began < 4.5
+    # Not 503: an Envoy that nobody has told better makes a 403 of it.
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
 
 
 async def test_sigterm_ends_it_in_time_with_requests_served_and_followers_sent_on(start: Start, database: str) -> None:

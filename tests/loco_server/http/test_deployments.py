@@ -1,13 +1,16 @@
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from loco_server.engines.base import CapacityError, EngineDownError, LogQuery
 from loco_server.engines.log_choice import chosen
+from loco_server.flows import unchecked as unchecked_module
 from loco_server.gateway.tickets import deployment_key
 from loco_server.identity_settings import IdentitySettings
 from loco_server.policy import tokens
@@ -32,6 +35,7 @@ from loco_spec.kinds.service import Service
 from loco_spec.quota import Quota
 from tests.loco_server.http.api import Api, create, created, live, push, refused, running
 from tests.loco_server.records.databases import DIGEST, Records, route
+from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio
 
@@ -159,8 +163,52 @@ async def test_a_server_that_starts_checks_again_what_the_one_before_was_checkin
     server: Api, ann: httpx.AsyncClient, image: dict[str, str], state: str
 ) -> None:
     await orphan(server, await created(ann), **image)
-    await server.services.deploy.resume()
+    await server.services.deploy.unchecked.take_up()
     assert (await ann.get("/v1/teams/ann/apps/shop/deployments/1")).json()["state"] == state
+
+
+async def test_among_several_servers_only_a_check_that_does_not_end_is_taken_up(
+    server: Api, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy = server.services.deploy
+    await deploy.unchecked.take_up()  # at the start: nothing to do
+    await orphan(server, await created(ann))  # since then it may be another's, or a request's of this one
+    state = partial(ann.get, "/v1/teams/ann/apps/shop/deployments/1")
+    for _ in range(2):
+        await deploy.unchecked.take_up()
+        assert (await state()).json()["state"] == "checking"
+    monkeypatch.setattr(unchecked_module, "CHECKER_GONE", 0.0)
+    await deploy.unchecked.take_up()
+    await deploy.unchecked.take_up()
+    assert (await state()).json()["state"] == "accepted"
+
+
+async def test_looking_for_lost_checks_goes_on_while_the_records_are_away(
+    server: Api, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unchecked_module, "LOOK_EVERY", 0.01)
+    await orphan(server, await created(ann))
+    works, cuts = server.records.deployments.in_state, 1
+
+    async def cut(*states: str) -> Any:
+        nonlocal cuts
+        if cuts:
+            cuts -= 1
+            raise OperationalError("SELECT", {}, Exception("the server closed the connection"))
+        return await works(*states)
+
+    monkeypatch.setattr(server.records.deployments, "in_state", cut)
+    resuming = asyncio.create_task(server.services.deploy.resume())
+
+    async def checked() -> bool:
+        shown = await ann.get("/v1/teams/ann/apps/shop/deployments/1")
+        return bool(shown.json()["state"] == "accepted")
+
+    try:
+        await eventually_async(checked)
+    finally:
+        resuming.cancel()
+        await asyncio.gather(resuming, return_exceptions=True)
 
 
 async def test_an_image_is_checked_once_however_many_ask_at_the_same_time(server: Api, ann: httpx.AsyncClient) -> None:
@@ -184,7 +232,7 @@ async def test_a_defect_in_the_check_is_the_deployments_end(server: Api, ann: ht
     server.registry.on_read = lambda: None
     await orphan(server, await created(ann))
     server.registry.on_read = stumble
-    await server.services.deploy.resume()
+    await server.services.deploy.unchecked.take_up()
     assert (await ann.get("/v1/teams/ann/apps/shop/deployments/2")).json()["state"] == "failed"
 
 
@@ -272,6 +320,20 @@ async def test_a_reserved_host_is_refused_written_out_too_and_leaves_no_app(
     assert isinstance(error, ConfigError)
     assert [fault.path for fault in error.fields] == ["routes[0].host"]
     assert (await ann.get("/v1/teams/ann/apps")).json() == {"apps": []}
+
+
+async def test_too_many_routes_at_one_host_are_refused_and_leave_no_app(server: Api, ann: httpx.AsyncClient) -> None:
+    routes = [{"host": ("shop", "shop.localhost")[n % 2], "path": f"/{n}"} for n in range(17)]
+    error = refused(await create(ann, spec={"routes": routes}))
+    assert isinstance(error, ConfigError)
+    assert [fault.path for fault in error.fields] == ["routes[16]"]
+    assert (await ann.get("/v1/teams/ann/apps")).json() == {"apps": []}
+
+
+async def test_a_limit_of_the_spec_holds_whoever_sends_it(server: Api, ann: httpx.AsyncClient) -> None:
+    body = {"spec": {"name": "shop", "deploy": {"drain": "24h"}}}
+    error = refused(await ann.post("/v1/teams/ann/apps/shop/deployments", json=body))
+    assert 'at most "10m"' in str([fault.message for fault in error.fields])
 
 
 async def test_a_reserved_host_from_before_it_was_reserved_gets_no_further_than_the_gates(

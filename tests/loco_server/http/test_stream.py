@@ -1,6 +1,7 @@
 """A stream of which nothing comes: it is no secret way around what has ended."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -39,6 +40,32 @@ async def test_a_silent_stream_is_pinged_and_ends_when_the_access_to_it_does(mon
     assert heard[-1].startswith(b"event: error\n")
     assert b"ann is suspended: mines coins" in heard[-1]
     assert asked == 3
+
+
+async def test_silent_streams_that_began_together_do_not_ask_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "CHECK_EVERY", 0.5)
+    early = iter([0.05, 0.45])
+    monkeypatch.setattr(stream, "_early", lambda: next(early, 0.45))
+    asked: list[float] = []
+    pings = [0, 0]
+
+    async def check() -> None:
+        asked.append(time.monotonic())
+
+    async def listen(number: int) -> None:
+        async for _ in stream.sse(silence(), check).body_iterator:
+            pings[number] += 1
+
+    async def both_asked_and_pinged() -> bool:
+        return len(asked) >= 2 and min(pings) >= 2  # the first byte, and then one for the silence
+
+    listening = [asyncio.create_task(listen(number)) for number in range(2)]
+    await eventually_async(both_asked_and_pinged)
+    assert max(pings) == 2  # a check that comes early breaks no silence
+    for each in listening:
+        each.cancel()
+    await asyncio.gather(*listening, return_exceptions=True)
+    assert asked[1] - asked[0] > 0.2
 
 
 async def test_messages_wait_for_an_answer_only_once_the_last_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,6 +149,19 @@ async def test_its_last_use_is_noted_once_a_minute_with_where_from(server: Api, 
     assert (await noted())[0] > first[0]
 
 
+async def test_a_stream_that_goes_on_is_no_use_of_its_token(server: Api, acme: httpx.AsyncClient) -> None:
+    made = await token(acme)
+    bot = await machine(server, made)
+    await bot.get("/v1/me")
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    async with server.records.database.write() as db:
+        await db.execute(update(TOKENS).where(TOKENS.c.id == made["access"]["id"]).values(used_at=long_ago))
+    await server.login.caller(made["token"], begun=True)
+    [found] = (await acme.get(f"{ACME}/tokens")).json()["tokens"]
+    assert datetime.fromisoformat(found["used_at"]) == long_ago
+    assert found["used_from"] == "127.0.0.1"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -4,13 +4,15 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
-from loco_server.records.claims import ClaimLostError
+from loco_server.records import claims
+from loco_server.records.claims import ClaimLostError, HeldElsewhereError, HoldLostError
 from loco_server.records.tables import DEPLOYMENTS
 from loco_server.records.values import DeploymentRecord
 from loco_spec.kinds.service import Service
 from tests.loco_server.records.databases import DIGEST, Records
+from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio
 
@@ -99,14 +101,132 @@ async def test_what_has_ended_is_taken_by_nobody(records: Records) -> None:
     assert await records.claims.claim("second") == []
 
 
-async def test_while_one_server_makes_the_engine_true_none_begins_anything(records: Records) -> None:
-    if records.database.url.startswith("sqlite"):
+async def test_while_one_server_makes_the_engine_true_none_begins_anything(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_sqlite(records):
         async with records.claims.none_begin():  # one server, which knows by itself what it does
             await accepted(records)
             assert len(await records.claims.claim("first")) == 1
         return
+    monkeypatch.setattr(claims, "PATIENCE_SECONDS", 0.05)
     await accepted(records)
     async with records.claims.none_begin():
         assert await records.claims.claim("first") == []
         assert await records.claims.claim("second") == []
     assert len(await records.claims.claim("second")) == 1
+
+
+async def test_of_several_servers_one_makes_the_engine_true_and_the_others_may_wait_for_it(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_sqlite(records):
+        return
+    monkeypatch.setattr(claims, "HOLD_PATIENCE_SECONDS", 0.05)
+    async with records.claims.none_begin():
+        for waits in (False, True):
+            with pytest.raises(HeldElsewhereError):
+                async with records.claims.none_begin(waits=waits):
+                    pytest.fail("two at once")
+    async with records.claims.none_begin(waits=False):
+        pass
+
+
+async def test_where_servers_make_the_engine_true_one_after_another_a_claim_waits_for_one_of_them(
+    records: Records,
+) -> None:
+    if on_sqlite(records):
+        return
+    await accepted(records)
+    ended = 0
+
+    async def holds(begun: asyncio.Event) -> None:
+        nonlocal ended
+        while True:
+            async with records.claims.none_begin():
+                begun.set()
+                await waiting(records, locks=4)  # the claim, and the other three
+            ended += 1
+
+    servers = [asyncio.Event() for _ in range(4)]
+    tasks = [asyncio.create_task(holds(each)) for each in servers]
+    try:
+        await asyncio.wait_for(servers[0].wait(), 10)
+        before = ended
+        async with asyncio.timeout(20):
+            assert len(await records.claims.claim("first")) == 1
+        assert ended - before <= 1
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_server_whose_machine_is_gone_holds_nobody_up_for_long(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_sqlite(records):
+        return
+    monkeypatch.setattr(claims, "HOLD_SECONDS", 1.0)  # and nobody keeps it within that
+    await accepted(records)
+    gone = asyncio.Event()
+
+    async def holds() -> None:
+        async with records.claims.none_begin():
+            gone.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(holds())
+    await asyncio.wait_for(gone.wait(), 10)
+    async with asyncio.timeout(10):
+        assert len(await records.claims.claim("second")) == 1
+    with pytest.raises(HoldLostError):
+        await asyncio.wait_for(task, 10)  # who was not gone hears of it
+
+
+async def test_who_keeps_a_hold_has_it_for_longer_than_one_that_is_not_kept(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_sqlite(records):
+        return
+    monkeypatch.setattr(claims, "HOLD_SECONDS", 1.0)
+    monkeypatch.setattr(claims, "KEEP_EVERY", 0.1)
+    monkeypatch.setattr(claims, "PATIENCE_SECONDS", 2.5)
+    await accepted(records)
+    async with records.claims.none_begin():
+        assert await records.claims.claim("second") == []
+
+
+async def test_a_hold_that_the_database_ended_cuts_its_block_short(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_sqlite(records):
+        return
+    monkeypatch.setattr(claims, "KEEP_EVERY", 0.05)
+
+    async def holds() -> None:
+        async with records.claims.none_begin(), asyncio.timeout(10):
+            async with records.database.write() as db:
+                await db.execute(text(f"SELECT pg_terminate_backend(pid) {_OF_OTHERS} AND state LIKE 'idle in%'"))
+            await asyncio.Event().wait()
+
+    with pytest.raises(HoldLostError):
+        await holds()
+
+
+_OF_OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid != pg_backend_pid()"
+
+
+def on_sqlite(records: Records) -> bool:
+    return records.database.url.startswith("sqlite")
+
+
+async def waiting(records: Records, *, locks: int) -> None:
+    """Return when so many wait for a lock."""
+
+    async def there() -> bool:
+        async with records.database.look() as db:
+            found = await db.scalar(text(f"SELECT count(*) {_OF_OTHERS} AND wait_event_type = 'Lock'"))
+        return int(found or 0) >= locks
+
+    await eventually_async(there)

@@ -207,3 +207,22 @@ async def test_a_secret_that_others_can_read_is_not_used(harbor: Harbor, httpx_m
     (tmp_path / "password").chmod(0o644)
     with pytest.raises(RegistryDownError, match="chmod 600"):
         await harbor.authorization("a", ("pull",))
+
+
+async def test_who_waited_for_a_silent_token_service_does_not_wait_for_it_again(
+    harbor: Harbor, httpx_mock: HTTPXMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bought, "BUY_SECONDS", 0.2)
+    challenges(httpx_mock)
+
+    async def silent(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    httpx_mock.add_callback(silent, url=SHOP)
+    async with asyncio.timeout(1):  # and not 20 times 0.2 s
+        found = await asyncio.gather(*(harbor.authorization("a", ("pull",)) for _ in range(20)), return_exceptions=True)
+    assert {type(each) for each in found} == {RegistryDownError}
+    assert len(httpx_mock.get_requests()) == 2
+    sells(httpx_mock, "t1", expires_in=300)
+    assert await harbor.authorization("a", ("pull",)) == "Bearer t1"  # who comes later asks anew

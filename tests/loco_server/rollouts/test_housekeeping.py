@@ -12,6 +12,7 @@ from loco_server.gateway.tickets import deployment_key
 from loco_server.lifecycle_settings import LifecycleSettings
 from loco_server.records.tables import DEPLOYMENTS
 from loco_server.records.values import AppRecord
+from loco_server.registries.base import RegistryDownError
 from loco_server.rollouts import housekeeping as housekeeping_module
 from loco_server.rollouts.housekeeping import Housekeeping
 from loco_server.rollouts.lifecycle import Lifecycle
@@ -88,7 +89,7 @@ class House:
         """Push an image and let its deployment end so; give the digest."""
         made = self.records.deployments
         item = await made.create(
-            app, Service(name=app.name), [route("shop.localhost")], action="deploy", created_by="ann"
+            app, Service(name=app.name), [route(f"{app.name}.localhost")], action="deploy", created_by="ann"
         )
         digest = f"sha256:{item.number:064}"
         self.registry.push(names.repository(app.team, app.name, app.id), digest)
@@ -273,3 +274,34 @@ async def test_tidying_up_looks_after_unused_apps_too(house: House, records: Rec
     await house.housekeeping.once()
     [use] = await records.uses.all()
     assert use.counted
+
+
+@pytest.mark.parametrize("fault", [RegistryDownError("the registry is down"), RuntimeError("surprise")])
+async def test_an_app_that_cannot_be_tidied_up_holds_up_no_other_and_is_told_of_once(
+    house: House,
+    records: Records,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
+) -> None:
+    stuck, fine = await records.app("shop"), await records.app("zoo")  # the later one
+    images = {app.id: [await house.deployed(app) for _ in range(3)] for app in (stuck, fine)}
+    house.requests = {stuck.id: 3}
+    works, broken = house.engine.in_use, True
+
+    async def in_use(app: AppRef) -> frozenset[str]:
+        if app.app_id == stuck.id and broken:
+            raise fault
+        return await works(app)
+
+    monkeypatch.setattr(house.engine, "in_use", in_use)
+    for _ in range(2):
+        await house.housekeeping.once()
+    assert await house.kept(fine) == set(images[fine.id][1:])
+    assert any(use.counted for use in await records.uses.all())
+    assert [each.getMessage() for each in caplog.records if "shop" in each.getMessage()] == [
+        f"tidying up ann/shop waits: {fault}"
+    ]
+    broken = False
+    await house.housekeeping.once()
+    assert await house.kept(stuck) == set(images[stuck.id][1:])

@@ -1,7 +1,11 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from loco_server.engines.base import ReleaseResult
 from loco_server.gateway.tickets import PullTickets
@@ -24,7 +28,7 @@ def engine() -> FakeEngine:
     return FakeEngine()
 
 
-def make(records: Records, engine: FakeEngine, settings: Settings) -> Worker:
+def make(records: Records, engine: FakeEngine, settings: Settings, *, shared: bool = False) -> Worker:
     planner = Planner(
         settings=settings,
         apps=records.apps,
@@ -39,6 +43,7 @@ def make(records: Records, engine: FakeEngine, settings: Settings) -> Worker:
         claims=records.claims,
         events=records.events,
         planner=planner,
+        shared=shared,
     )
 
 
@@ -322,3 +327,124 @@ async def test_a_cancelled_rollout_whose_variables_cannot_be_opened_is_cancelled
     engine.hold.set()
     await until(records, app, number, "cancelled")
     assert engine.rolled == []
+
+
+GONE = OperationalError("UPDATE", {}, Exception("server closed the connection unexpectedly"))
+
+
+@pytest.mark.parametrize("fault", [GONE, ConnectionResetError("reset")])
+@pytest.mark.parametrize("step", ["still_ours", "promote", "add", "move"])
+async def test_records_that_are_away_for_a_moment_fail_no_rollout(
+    records: Records,
+    engine: FakeEngine,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    fault: Exception,
+) -> None:
+    monkeypatch.setattr(worker_module, "ENGINE_DOWN_RETRY", 0.01)
+    app = await records.app()
+    number = await records.accepted(app)
+    owner = next(each for each in (records.claims, records.events, records.deployments) if hasattr(each, step))
+    works = getattr(owner, step)
+    asked = 0
+
+    async def cut(*args: object, **more: object) -> object:
+        nonlocal asked
+        asked += 1
+        if asked in {1, 2}:
+            raise fault
+        return await works(*args, **more)
+
+    monkeypatch.setattr(owner, step, cut)
+    await until(records, app, number, "live", "failed")
+    assert await state_of(records, app, number) == "live"
+    assert asked > 2
+
+
+async def test_a_failure_that_cannot_be_written_down_is_written_once_the_records_are_back(
+    records: Records, engine: FakeEngine, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "ENGINE_DOWN_RETRY", 0.01)
+    works = records.deployments.move
+    cuts = 3
+
+    async def cut(app_id: str, number: int, state: str, **more: Any) -> bool:
+        nonlocal cuts
+        if state == "failed" and cuts:
+            cuts -= 1
+            raise GONE
+        return await works(app_id, number, state, **more)
+
+    monkeypatch.setattr(records.deployments, "move", cut)
+    engine.fail = DIAGNOSIS
+    app = await records.app()
+    number = await records.accepted(app)
+    await until(records, app, number, "failed")
+    item = await records.deployments.get(app.id, number)
+    assert item is not None
+    assert (item.diagnosis, item.attempt, cuts) == (DIAGNOSIS, 1, 0)
+
+
+async def test_a_wrong_statement_is_a_defect_and_ends_the_deployment(
+    records: Records, engine: FakeEngine, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wrong(*_: object, **__: object) -> bool:
+        raise IntegrityError("UPDATE", {}, Exception("a constraint"))
+
+    monkeypatch.setattr(records.claims, "promote", wrong)
+    app = await records.app()
+    number = await records.accepted(app)
+    await until(records, app, number, "failed")
+
+
+async def test_among_servers_that_reconcile_all_the_time_a_deployment_is_claimed_within_one_reconcile(
+    records: Records, engine: FakeEngine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if records.database.url.startswith("sqlite"):
+        return
+    monkeypatch.setattr(worker_module, "RECONCILE_EVERY", 0.01)
+    holding, at_once, most, rounds = 0.5, 0, 0, 0
+
+    async def reconcile(*_: object) -> None:
+        nonlocal at_once, most, rounds
+        at_once, rounds = at_once + 1, rounds + 1
+        most = max(most, at_once)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(holding):
+                await asyncio.Event().wait()
+        at_once -= 1
+
+    engine.reconcile = reconcile  # type: ignore[method-assign,assignment]
+    servers = [make(records, engine, settings, shared=True) for _ in range(4)]
+    tasks = [asyncio.create_task(each.run()) for each in servers]
+    try:
+        app = await records.app()
+        waited = []
+        for _ in range(5):
+            number, began = await records.accepted(app), time.monotonic()
+            await until(records, app, number, "live")
+            waited.append(time.monotonic() - began)
+        assert max(waited) < 3  # one reconcile, a look every second, and this machine's own pace
+        assert most == 1
+        assert rounds > 1
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for each in servers:
+            await each.close()
+
+
+async def test_at_its_end_a_worker_begins_nothing_that_had_to_wait(
+    records: Records, engine: FakeEngine, settings: Settings
+) -> None:
+    found = make(records, engine, settings)
+    app = await records.app()
+    engine.hold = asyncio.Event()
+    await records.accepted(app)
+    [item] = await records.claims.claim(found.owner)
+    found._begin(item)
+    found._begin(item)
+    await found.close()
+    assert not found._tasks

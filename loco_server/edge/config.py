@@ -133,7 +133,7 @@ def _registry_manager(layout: Layout, authorize_path: str) -> Document:
     # A pull outlives the second in which the registry starts anew. Pushes are not held back for it: they stream.
     patience = {
         "retry_on": "connect-failure,refused-stream",
-        "num_retries": 8,
+        "num_retries": 16,
         "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
     }
     found: list[Document] = [

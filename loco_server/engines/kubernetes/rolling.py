@@ -32,6 +32,8 @@ from loco_spec.errors import Diagnosis
 _log = logging.getLogger("loco.engine")
 
 GUARD_SECONDS = 1.0
+LINES_TRIES = 5
+"""For an app's last words."""
 LEAVING_SECONDS = 10.0
 """For which the cluster's controllers may take the instances of a failed deployment away before the call returns."""
 BACK_SECONDS = 60.0
@@ -172,11 +174,15 @@ class Roller:
         if verdict.pod is None:
             return verdict.diagnosis
         query = {"tailLines": str(diagnosis.LINES)} | ({"previous": "true"} if verdict.previous else {})
-        try:
-            text = await self._api.log_text(namespace, verdict.pod, query)
-        except (RefusedError, EngineDownError):
-            return verdict.diagnosis  # the cause is known all the same
-        return verdict.diagnosis.model_copy(update={"lines": tuple(text.splitlines()[-diagnosis.LINES :])})
+        for _ in range(LINES_TRIES):
+            try:
+                text = await self._api.log_text(namespace, verdict.pod, query)
+            except EngineDownError:
+                continue  # it broke off in the middle
+            except RefusedError:
+                break
+            return verdict.diagnosis.model_copy(update={"lines": tuple(text.splitlines()[-diagnosis.LINES :])})
+        return verdict.diagnosis  # the cause is known all the same
 
     async def _undo(self, roll: Roll) -> None:
         """The live template is applied again, and what led to it; what else was added goes with the next live one."""

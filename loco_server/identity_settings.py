@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from loco_server.reading import Reading, secret_mode
+from loco_server.reading import Reading, secret
 from loco_spec import references
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -192,18 +192,7 @@ def _checked(name: str, url: str) -> str:
 
 
 def _secret(environment: Mapping[str, str], name: str, others: int) -> str:
-    path = Path(environment.get(name) or "")
-    if not environment.get(name):
+    path = environment.get(name)
+    if not path:
         raise ValueError(f"{name} is not set: Google asks for the client's secret, in a file of its own")
-    try:
-        mode = path.stat().st_mode
-        if mode & others:
-            raise ValueError(f"{name}: {path} can be read by others (mode {mode & 0o777:o}); {secret_mode(others)}")
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError as e:
-        raise ValueError(f"{name}: {path} cannot be read: {e.strerror}") from e
-    except UnicodeDecodeError:
-        raise ValueError(f"{name}: {path} is not a text in UTF-8") from None  # the fault would show what stands there
-    if not text:
-        raise ValueError(f"{name}: {path} is empty")
-    return text
+    return secret(name, Path(path), others=others)

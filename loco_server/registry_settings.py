@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from loco_server.reading import secret_mode
+from loco_server.reading import secret
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PREFIX = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*", re.ASCII)
@@ -66,19 +66,8 @@ def password(path: Path) -> str:
     Raises:
         ValueError: the file is not there, is empty, or others can read it.
     """
-    name = "LOCO_REGISTRY_PASSWORD_FILE"
-    try:
-        mode = path.stat().st_mode
-        if mode & 0o027:  # its group may read: so the volume of a Secret has it
-            raise ValueError(f"{name}: {path} can be read by others (mode {mode & 0o777:o}); {secret_mode(0o027)}")
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError as e:
-        raise ValueError(f"{name}: {path} cannot be read: {e.strerror}") from e
-    except UnicodeDecodeError:
-        raise ValueError(f"{name}: {path} is not a text in UTF-8") from None  # the fault would show what stands there
-    if not text:
-        raise ValueError(f"{name}: {path} is empty")
-    return text
+    # Its group may read: so the volume of a Secret has it.
+    return secret("LOCO_REGISTRY_PASSWORD_FILE", path, others=0o027)
 
 
 def _see_account(found: RegistrySettings) -> None:

@@ -24,9 +24,9 @@ from loco_server.engines.kubernetes.refusals import RefusedError, status_of
 __all__ = ["KubernetesApi", "Object", "RefusedError"]
 
 APPLY = "application/apply-patch+yaml"
-MERGE = "application/merge-patch+json"
 REQUEST_SECONDS = 30.0
 TRIES = 8
+LOG_TRIES = 5
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 LONGEST_ASKED = 15.0
@@ -196,17 +196,24 @@ class KubernetesApi:
         return await self._again("GET", path, dict(query), None, streaming=True)
 
     async def log_text(self, namespace: str, pod: str, query: Mapping[str, str]) -> str:
-        """Give the few lines that `tailLines` asks for.
+        """Give the few lines that `tailLines` asks for; what breaks off is asked for again.
 
         Raises:
             RefusedError: the pod is gone, or has no log.
-            EngineDownError: the API does not answer, or the log broke off.
+            EngineDownError: the API does not answer, or the log broke off each time.
         """
         try:
-            async with asyncio.timeout(REQUEST_SECONDS), await self.log(namespace, pod, query) as response:
-                return await reading.text(response)
+            async with asyncio.timeout(REQUEST_SECONDS):
+                for left in reversed(range(LOG_TRIES)):
+                    async with await self.log(namespace, pod, query) as response:
+                        try:
+                            return await reading.text(response)
+                        except EngineDownError:
+                            if not left:
+                                raise
         except TimeoutError as error:
             raise EngineDownError(f"the log of {pod} does not end") from error
+        raise AssertionError("unreachable")
 
     async def serves(self, kind: Kind) -> bool:
         """Whether the API knows the kind."""

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from loco_server.engines.base import (
     AppRef,
@@ -27,7 +27,9 @@ LIVE = f"{LABEL_PREFIX}live"
 LIVE_BYTES = 252 << 10
 """Kubernetes keeps 256 KiB of annotations on an object (apimachinery, TotalAnnotationSizeLimitB); others have some."""
 TRIES = 10
-WRITTEN = "the Deployment of {} is written by others all the time"
+
+Change: TypeAlias = tuple[Object, Object | None] | None
+"""What is to be, and onto what, as it was read. None: it is so already."""
 
 
 class Applier:
@@ -100,15 +102,14 @@ class Applier:
         manifest: Object,
         tell: Emit | None = None,
         guard: Callable[[], Awaitable[None]] | None = None,
-    ) -> Object:
-        """Step 2. Onto the Deployment as it was read: a later attempt that came between makes this one read again.
+    ) -> None:
+        """Step 2.
 
         Raises:
             StaleAttemptError: a later attempt has been here.
         """
-        for _ in range(TRIES):
-            found = await self._found(manifest)
-            refuse_stale(rollout, found)
+
+        async def rolled(found: Object | None) -> Change:
             wanted = _carrying(manifest, None if found is None else live_of(found))
             if rollout.unit.autoscale is not None:
                 if found is None:
@@ -120,13 +121,33 @@ class Applier:
                 wanted["spec"]["replicas"] = max(int(found["spec"].get("replicas", 1)), rollout.unit.replicas)
             if guard is not None:
                 await guard()
+            return wanted, found
+
+        await self._write(rollout, rolled, tell)
+
+    async def _write(
+        self, rollout: Rollout, change: Callable[[Object | None], Awaitable[Change]], tell: Emit | None = None
+    ) -> None:
+        """Write the Deployment onto what was read of it; what somebody wrote in between is read, and changed, again.
+
+        Raises:
+            StaleAttemptError: a later attempt has been here.
+        """
+        for _ in range(TRIES):
+            found = await self._api.get(kinds.DEPLOYMENT, names.namespace(rollout.app), names.WORKLOAD)
+            refuse_stale(rollout, found)
+            changed = await change(found)
+            if changed is None:
+                return
+            manifest, onto = changed
             try:
-                version = None if found is None else found["metadata"]["resourceVersion"]
-                return await self.apply(wanted, tell, version=version)
+                await self.apply(manifest, tell, version=None if onto is None else onto["metadata"]["resourceVersion"])
             except RefusedError as error:
                 if not error.conflict or error.managers:
-                    raise  # else somebody wrote between the read and here
-        raise EngineDownError(WRITTEN.format(rollout.app.app))
+                    raise
+            else:
+                return
+        raise EngineDownError(f"the Deployment of {rollout.app.app} is written by others all the time")
 
     async def _hand_over(self, rollout: Rollout, found: Object) -> Object:
         """Let the number of replicas stay what it is when it is left to the autoscaler: else it would become 1."""
@@ -144,20 +165,11 @@ class Applier:
 
     async def set_live(self, rollout: Rollout, manifest: Object) -> None:
         """From now on this is what a failed rollout is led back to."""
-        for _ in range(TRIES):
-            found = await self._found(manifest)
-            refuse_stale(rollout, found)
-            if found is None:
-                return
-            try:
-                version = found["metadata"]["resourceVersion"]
-                await self.apply(_carrying(manifest, manifest), version=version)
-            except RefusedError as error:
-                if not error.conflict or error.managers:
-                    raise
-            else:
-                return
-        raise EngineDownError(WRITTEN.format(rollout.app.app))
+
+        async def live(found: Object | None) -> Change:
+            return None if found is None else (_carrying(manifest, manifest), found)
+
+        await self._write(rollout, live)
 
     async def restore(self, rollout: Rollout) -> None:
         """Let what was live be applied again, or, where nothing was, take the Deployment away.
@@ -165,26 +177,17 @@ class Applier:
         Raises:
             StaleAttemptError: a later attempt has been here.
         """
-        namespace = names.namespace(rollout.app)
-        for _ in range(TRIES):
-            found = await self._api.get(kinds.DEPLOYMENT, namespace, names.WORKLOAD)
-            refuse_stale(rollout, found)
+
+        async def former(found: Object | None) -> Change:
             if found is None or deployment_of(found) != rollout.deployment:
-                return
+                return None
             live = live_of(found)
             if live is None:
-                await self._api.delete(kinds.DEPLOYMENT, namespace, names.WORKLOAD)
-                return
-            if deployment_of(live) == rollout.deployment:
-                return
-            try:
-                await self.apply(_carrying(live, live), version=found["metadata"]["resourceVersion"])
-            except RefusedError as error:
-                if not error.conflict or error.managers:
-                    raise
-            else:
-                return
-        raise EngineDownError(WRITTEN.format(rollout.app.app))
+                await self._api.delete(kinds.DEPLOYMENT, names.namespace(rollout.app), names.WORKLOAD)
+                return None
+            return None if deployment_of(live) == rollout.deployment else (_carrying(live, live), found)
+
+        await self._write(rollout, former)
 
     async def prune(self, app: AppRef, keep: Iterable[Object]) -> None:
         """Step 4, the second half: what the deployment no longer has."""

@@ -11,8 +11,10 @@ from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.applying import Applier, refuse_large
 from loco_server.engines.kubernetes.cluster import Cluster
+from loco_server.engines.kubernetes.ending import ended
 from loco_server.engines.kubernetes.judging import FINAL, moment
 from loco_server.engines.kubernetes.logs.keeping import Keeping
+from loco_server.engines.kubernetes.logs.pods import is_over
 from loco_server.engines.kubernetes.render import render
 from loco_server.engines.kubernetes.render.workload import release
 
@@ -72,13 +74,13 @@ class Releaser:
                 for each in (job.get("status") or {}).get("conditions") or []
                 if each["status"] == "True"
             }
-            ended = _ended(pods)
-            if _is_late(job, done, ended):
+            outcome = _ended(pods)
+            if _is_late(job, done, outcome):
                 await self._keeping.keep_now(rollout.app, pods)
                 await end_pods(self._api, namespace, name)
                 raise RolloutFailedError(diagnosis.release_late(limit, time.monotonic() - started))
-            if ended is not None:
-                code = int(ended.get("exitCode", 0))
+            if outcome is not None:
+                code = int(outcome.get("exitCode", 0))
                 lines = await self._lines(pods)
                 await self._keeping.keep_now(rollout.app, pods)
                 await emit(f"the release command ended with exit code {code} ({time.monotonic() - started:.1f} s)")
@@ -113,21 +115,8 @@ async def end_release(api: KubernetesApi, rollout: Rollout) -> None:
 
 async def end_pods(api: KubernetesApi, namespace: str, job: str) -> None:
     """End what runs of a Job: left to itself it would run on, for its own grace, beside the next release command."""
-    told: set[str] = set()
-    until = time.monotonic() + ENDING_SECONDS
-    while True:
-        pods, _ = await api.list(kinds.POD, namespace, labels={JOB_NAME: job})
-        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}]
-        if not running:
-            return
-        if time.monotonic() >= until:
-            _log.warning("%s of %s runs on: its node does not end it", job, namespace)
-            return
-        for pod in running:
-            if (name := pod["metadata"]["name"]) not in told:
-                told.add(name)
-                await api.delete(kinds.POD, namespace, name, grace=1)
-        await asyncio.sleep(0.2)
+    if not await ended(api, namespace, {JOB_NAME: job}, seconds=ENDING_SECONDS, there=lambda pod: not is_over(pod)):
+        _log.warning("%s of %s runs on: its node does not end it", job, namespace)
 
 
 def _is_late(job: Object, done: Mapping[str, Any], ended: Mapping[str, Any] | None) -> bool:

@@ -11,6 +11,7 @@ from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.applying import Applier, deployment_of, live_of, refuse_large
 from loco_server.engines.kubernetes.cluster import Cluster
+from loco_server.engines.kubernetes.ending import ended
 from loco_server.engines.kubernetes.exposing import Exposing
 from loco_server.engines.kubernetes.judging import (
     Failing,
@@ -32,8 +33,6 @@ from loco_spec.errors import Diagnosis
 _log = logging.getLogger("loco.engine")
 
 GUARD_SECONDS = 1.0
-LINES_TRIES = 5
-"""For an app's last words."""
 LEAVING_SECONDS = 10.0
 """For which the cluster's controllers may take the instances of a failed deployment away before the call returns."""
 BACK_SECONDS = 60.0
@@ -174,15 +173,11 @@ class Roller:
         if verdict.pod is None:
             return verdict.diagnosis
         query = {"tailLines": str(diagnosis.LINES)} | ({"previous": "true"} if verdict.previous else {})
-        for _ in range(LINES_TRIES):
-            try:
-                text = await self._api.log_text(namespace, verdict.pod, query)
-            except EngineDownError:
-                continue  # it broke off in the middle
-            except RefusedError:
-                break
-            return verdict.diagnosis.model_copy(update={"lines": tuple(text.splitlines()[-diagnosis.LINES :])})
-        return verdict.diagnosis  # the cause is known all the same
+        try:
+            text = await self._api.log_text(namespace, verdict.pod, query)
+        except (RefusedError, EngineDownError):
+            return verdict.diagnosis  # the cause is known all the same
+        return verdict.diagnosis.model_copy(update={"lines": tuple(text.splitlines()[-diagnosis.LINES :])})
 
     async def _undo(self, roll: Roll) -> None:
         """The live template is applied again, and what led to it; what else was added goes with the next live one."""
@@ -211,20 +206,14 @@ class Roller:
 
     async def _leave(self, rollout: Rollout) -> None:
         """What never served is not drained: its memory and its place in the quota are free for the next try."""
-        namespace, until = names.namespace(rollout.app), time.monotonic() + LEAVING_SECONDS
-        hurried: set[str] = set()
-        while time.monotonic() < until:
-            labels = names.selector(rollout.app) | {names.DEPLOYMENT: str(rollout.deployment)}
-            pods, _ = await self._api.list(kinds.POD, namespace, labels=labels)
-            if not pods:
-                return
-            for pod in pods:
-                name = pod["metadata"]["name"]
-                ends = pod["metadata"].get("deletionTimestamp")
-                if ends and not is_ready(pod) and name not in hurried:
-                    hurried.add(name)
-                    await self._api.delete(kinds.POD, namespace, name, grace=1)
-            await asyncio.sleep(0.2)
+        labels = names.selector(rollout.app) | {names.DEPLOYMENT: str(rollout.deployment)}
+        await ended(
+            self._api,
+            names.namespace(rollout.app),
+            labels,
+            seconds=LEAVING_SECONDS,
+            hurried=lambda pod: bool(pod["metadata"].get("deletionTimestamp")) and not is_ready(pod),
+        )
 
 
 def env_secret_of(found: Object | None, rollout: Rollout) -> str | None:

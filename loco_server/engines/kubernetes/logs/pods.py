@@ -7,8 +7,6 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
-
 from loco_server.engines.base import EngineDownError
 from loco_server.engines.kubernetes import kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, RefusedError
@@ -95,7 +93,7 @@ async def follow(
         except RefusedError as error:
             if error.missing:
                 return
-        except (EngineDownError, aiohttp.ClientError, TimeoutError, OSError):
+        except EngineDownError:
             pass  # the line broke: asked again, from the last mark on
         try:
             now = await api.get(kinds.POD, meta["namespace"], meta["name"])

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,12 @@ import docker
 from loco_server.engines.base import AppRef, Engine, LogQuery, Rollout, RolloutFailedError
 from loco_server.engines.docker.engine import DockerEngine
 from loco_server.engines.kubernetes import names
-from loco_server.engines.kubernetes.api import KubernetesApi
-from loco_server.engines.kubernetes.engine import KubernetesEngine
-from loco_server.settings import Kubernetes
 from loco_server.units import Unit, UnitRoute
 from loco_spec.errors import Diagnosis
 from loco_spec.names import new_id
 from tests.contract.engines import PROBE, MemoryKeeper, Told, new_app, owner, rollout, unit
 from tests.kube.cluster import Kube
-from tests.kube.gateway import Gateway
+from tests.kube.led import led
 from tests.loco_server.edge.real import RealEdge
 from tests.waiting import eventually_async
 
@@ -130,12 +127,7 @@ async def on_docker(client: docker.DockerClient, image: str, folder: Path) -> As
 @asynccontextmanager
 async def on_kubernetes(kube: Kube, kubeconfig: Path, image: str, folder: Path) -> AsyncIterator[Place]:
     """`kubeconfig`: with the rights of the server, and no more."""
-    installation, app = new_id(), new_app()
-    keeper, edge, admin = MemoryKeeper(), RealEdge(folder), KubernetesApi(str(kube.kubeconfig))
-    await edge.process.start()
-    engine = KubernetesEngine(
-        installation=installation, keeper=keeper, kubernetes=Kubernetes(kubeconfig=str(kubeconfig))
-    )
+    app = new_app()
     space = names.namespace(app)
 
     def pod(instance: str) -> str:
@@ -149,19 +141,5 @@ async def on_kubernetes(kube: Kube, kubeconfig: Path, image: str, folder: Path) 
     async def take_away(instance: str) -> None:
         await asyncio.to_thread(lambda: kube.run("delete", "pod", "-n", space, pod(instance), "--grace-period=0"))
 
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(edge.close)
-        stack.push_async_callback(admin.close)
-        stack.push_async_callback(engine.close)
-        stack.push_async_callback(engine.remove_all)
-        leading = asyncio.create_task(Gateway(admin, edge, installation).run())
-        stack.push_async_callback(_ended, leading)
-        yield Place(engine, keeper, edge, image, app, run_inside, take_away, grace=20)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    if task.done():
-        task.result()  # what broke it, if something did
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    async with led(kube, kubeconfig, folder) as found:
+        yield Place(found.engine, found.keeper, found.edge, image, app, run_inside, take_away, grace=20)

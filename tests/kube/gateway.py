@@ -11,7 +11,7 @@ from typing import Any
 
 from loco_server.edge.base import EdgeApp, EdgeCluster, EdgeRoute
 from loco_server.engines.kubernetes import kinds
-from loco_server.engines.kubernetes.api import MERGE, KubernetesApi, Object
+from loco_server.engines.kubernetes.api import KubernetesApi, Object
 from loco_server.engines.kubernetes.kinds import Kind
 from loco_spec.routes import Protocol
 from tests.loco_server.edge.real import RealEdge
@@ -74,7 +74,9 @@ class Gateway:
         }
         meta = route["metadata"]
         path = f"{kinds.HTTP_ROUTE.path(meta['namespace'], meta['name'])}/status"
-        await self._api._json("PATCH", path, None, {"status": {"parents": [parent]}}, content=MERGE)
+        await self._api._json(
+            "PATCH", path, None, {"status": {"parents": [parent]}}, content="application/merge-patch+json"
+        )
 
 
 def apps(routes: Sequence[Object], services: Sequence[Object], slices: Sequence[Object]) -> dict[str, EdgeApp]:

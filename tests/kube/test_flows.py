@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from loco_server.engines.base import AppRef, EngineDownError, LogQuery, Rollout,
 from loco_server.engines.kubernetes import names
 from loco_server.engines.kubernetes.api import KubernetesApi
 from loco_server.engines.kubernetes.engine import KubernetesEngine
-from loco_server.settings import Kubernetes
 from loco_server.units import Autoscale
 from loco_spec.errors import Diagnosis
 from loco_spec.names import new_id
@@ -24,7 +23,7 @@ from tests.contract.engines import MIB, MemoryKeeper, Told, owner
 from tests.kube import images
 from tests.kube.cluster import BASE, Kube
 from tests.kube.examples import Example, example
-from tests.kube.gateway import Gateway
+from tests.kube.led import led
 from tests.loco_server.edge.real import RealEdge
 from tests.waiting import eventually_async
 
@@ -104,21 +103,9 @@ class Cluster:
 async def cluster(
     kube: Kube, server_kubeconfig: Path, registry: str, docker_client: docker.DockerClient, tmp_path: Path
 ) -> AsyncIterator[Cluster]:
-    installation, keeper, admin = new_id(), MemoryKeeper(), KubernetesApi(str(kube.kubeconfig))
     (tmp_path / "edge").mkdir()
-    edge = RealEdge(tmp_path / "edge")
-    engine = KubernetesEngine(
-        installation=installation, keeper=keeper, kubernetes=Kubernetes(kubeconfig=str(server_kubeconfig))
-    )
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(edge.close)
-        stack.push_async_callback(admin.close)
-        stack.push_async_callback(engine.close)
-        stack.push_async_callback(engine.remove_all)
-        await edge.process.start()
-        leading = asyncio.create_task(Gateway(admin, edge, installation).run())
-        stack.callback(leading.cancel)
-        yield Cluster(kube, engine, keeper, edge, docker_client, registry)
+    async with led(kube, server_kubeconfig, tmp_path / "edge") as found:
+        yield Cluster(kube, found.engine, found.keeper, found.edge, docker_client, registry)
 
 
 async def test_hello_is_deployed_redeployed_failed_rolled_back_scaled_suspended_and_destroyed(cluster: Cluster) -> None:

@@ -83,19 +83,21 @@ async def _tail(sources: Sequence[Lines], position: Position, count: int) -> Lin
 async def _source(
     api: KubernetesApi, pod: Object | None, kept: Sequence[Marked], after: Mark | None, query: LogQuery
 ) -> Lines:
-    """One instance's lines, as they are read."""
-    if pod is None:
-        behind = After(after)
-        for each in kept:
-            for line in behind.feed(each):
+    """One instance's lines, as they are read; of a pod on its way out that has no log any more, what was kept of it."""
+    if pod is not None:
+        tail = None if query.tail is None else max(1, query.tail)  # of a tail of none: where it goes on
+        async with aclosing(pods.read(api, pod, after=after, tail=tail, previous=query.previous)) as read:
+            async for line in read:
+                kept = ()
                 yield line
-        for line in behind.rest():
+        if not (pod["metadata"].get("deletionTimestamp") and pods.is_over(pod)):
+            return
+    behind = After(after)
+    for each in kept:
+        for line in behind.feed(each):
             yield line
-        return
-    tail = None if query.tail is None else max(1, query.tail)  # of a tail of none: where it goes on
-    async with aclosing(pods.read(api, pod, after=after, tail=tail, previous=query.previous)) as read:
-        async for line in read:
-            yield line
+    for line in behind.rest():
+        yield line
 
 
 def _batch(position: Position, lines: Sequence[Marked]) -> LogBatch:

@@ -131,6 +131,28 @@ async def test_the_last_words_of_a_pod_that_ends_are_kept_to_its_very_end(stub: 
     assert [line.text for line in keeper.lines[APP.app_id]] == ["up", "bye"]
 
 
+@pytest.mark.parametrize(("phase", "shown"), [("Failed", ["migrating", "done"]), ("Running", [])])
+async def test_a_pod_that_ended_and_is_on_its_way_out_without_a_log_has_what_was_kept(
+    stub: tuple[Stub, KubernetesApi], phase: str, shown: list[str]
+) -> None:
+    found, api = stub
+    pod(found, "release-v1-00001", phase=phase)
+    there(found)[0]["metadata"]["deletionTimestamp"] = "2026-11-26T12:00:09Z"
+    keeper = MemoryKeeper()
+    said = [
+        LogLine(instance="v1-00001", deployment=1, at=f"2026-11-26T12:00:0{n}.000000001Z", text=text)
+        for n, text in enumerate(("migrating", "done"))
+    ]
+    await keeper.keep(APP.app_id, 1, "v1-00001", said)
+    watching = Watching(api, CLUSTER.installation)
+    async with aclosing(watching):
+        read = [batch async for batch in stream(api, keeper, watching, LogQuery(app=APP))]
+        assert [line.text for batch in read for line in batch.lines] == shown
+        if shown:
+            again = LogQuery(app=APP, position=read[-1].position)
+            assert [batch.lines async for batch in stream(api, keeper, watching, again)] == []
+
+
 async def test_all_who_follow_share_one_watch_and_each_sees_its_own_apps_pods(
     stub: tuple[Stub, KubernetesApi],
 ) -> None:

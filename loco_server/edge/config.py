@@ -131,8 +131,9 @@ def _registry_manager(layout: Layout, authorize_path: str) -> Document:
     way = {"cluster": "loco-registry", "timeout": "0s", "idle_timeout": IDLE}
     reads = {"prefix": "/v2", "headers": [{"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}]}
     # A pull outlives the second in which the registry starts anew. Pushes are not held back for it: they stream.
+    # `reset`: the registry is killed, and Envoy, which has not heard of it yet, asks over a connection that is over.
     patience = {
-        "retry_on": "connect-failure,refused-stream",
+        "retry_on": "connect-failure,refused-stream,reset",
         "num_retries": 16,
         "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
     }

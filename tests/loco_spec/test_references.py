@@ -111,3 +111,22 @@ def test_any_text_is_read_as_docker_would_or_refused(text: str) -> None:
         return
     assert references.parse(str(found)) == found
     assert not set(str(found)) & set(" \n@") or found.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("docker.io", "docker.io"),
+        ("docker.io/library", "docker.io/library"),
+        ("GHCR.io/acme", "ghcr.io/acme"),
+        ("registry.acme.com:5000/base", "registry.acme.com:5000/base"),
+    ],
+)
+def test_what_references_may_stand_under_has_one_form(text: str, normal: str) -> None:
+    assert references.prefix(text) == normal
+
+
+@pytest.mark.parametrize("text", ["", "python", "acme/shop", "ghcr.io/Acme", "ghcr.io/acme:1"])
+def test_what_could_be_meant_two_ways_is_no_prefix(text: str) -> None:
+    with pytest.raises(ValueError, match="a registry, or a whole path in one"):
+        references.prefix(text)

@@ -8,6 +8,7 @@ from loco_server.gateway.tickets import (
     deployment_key,
     parse_deployment_key,
     parse_pull_username,
+    pull_key,
 )
 
 GRANT = Grant("acme/shop-abcdefghij", ("push",), "abcdefghij-v1")
@@ -28,6 +29,10 @@ def test_usernames_are_told_apart() -> None:
     assert parse_deployment_key(deployment_key("abcdefghij", 12)) == ("abcdefghij", 12)
     for text in ("", "abcdefghij", "abcdefghij-v0", "abcdefghij-v01", "pull-abcdefghij", "abcdefghij-v1\n"):
         assert parse_deployment_key(text) is None
+
+
+def test_each_generation_of_pulls_has_a_name_of_its_own() -> None:
+    assert pull_key("abcdefghij", 1) != pull_key("abcdefghij", 2) != pull_key("bbcdefghij", 2)
     for text in ("", "pull-", "pull-abc", "abcdefghij-v1", "pull-abcdefghij\n"):
         assert parse_pull_username(text) is None
 

@@ -138,6 +138,11 @@ def test_with_an_account_go_its_own_team_and_those_that_nobody_else_is_in() -> N
     assert going == ["id-bob", "id-empty"]
 
 
+def test_an_account_does_not_end_with_a_suspended_team_of_its_own() -> None:
+    held = replace(holding("acme"), team=replace(ACME, suspended="mining"))
+    says_no(NotAllowed, "acme is suspended: mining", membership.end_account, [held])
+
+
 @pytest.mark.parametrize("more", [{"members": 2}, {"apps": ("shop",)}])
 def test_teams_that_would_lose_their_only_owner_are_named(more: dict[str, Any]) -> None:
     held = [holding("bob", personal=True), holding("acme", **more), holding("corp", **more)]

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Sequence
 
+from loco_cli.ui import errors
+from loco_cli.ui.render import human
 from loco_cli.ui.text import cells, safe
-from loco_spec.changes import Change
+from loco_spec.changes import Change, Plan
+from loco_spec.errors import from_problem
 
 WIDTH = 80
 _FIELD = 32
@@ -12,6 +15,24 @@ _FIELD = 32
 _DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]{52}")
 _BEFORE_IT = 12
 """Characters that are left of what two long values have in common."""
+
+
+@human.register
+def _(value: Plan) -> list[str]:
+    app = f"{safe(value.app)} (team {safe(value.team)})"
+    if value.unchanged:
+        found = [f"v{value.live} of {app} is live, nothing would change"]
+    elif value.live is None:
+        found = [f"nothing of {app} is live, all of it would be new:"]
+    else:
+        found = [f"what would change of {app}, against v{value.live}:"]
+    found += lines(value.changes)
+    found += [f"note: {safe(note)}" for note in value.notes]
+    found += [f"engine: {safe(said)}" for said in value.engine]
+    for problem in value.refused:
+        first, *rest = errors.lines(from_problem(problem, status=500))
+        found += [f"would be refused: {first.removeprefix('error: ')}", *(f"  {line}" for line in rest)]
+    return found
 
 
 def lines(changes: Sequence[Change]) -> list[str]:

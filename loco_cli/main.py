@@ -19,6 +19,7 @@ COMMANDS = {
     "validate": ("loco_cli.commands.validate", "Check loco.toml, every line of it."),
     "config": ("loco_cli.commands.config", "Show the whole configuration, and where each value comes from."),
     "deploy": ("loco_cli.commands.deploy", "Build the folder, push the image, roll it out."),
+    "diff": ("loco_cli.commands.diff", "Show what a deployment would change of what is live."),
     "redeploy": ("loco_cli.commands.redeploy", "Roll the live image again: new containers, nothing built."),
     "variables": ("loco_cli.commands.variables", "Set, list and unset environment variables and secrets."),
     "logs": ("loco_cli.commands.logs", "Show an app's log lines, and follow them."),

@@ -17,3 +17,7 @@ Server = Annotated[str | None, typer.Option("--server", help="The server's URL."
 WaitTimeout = Annotated[
     str, typer.Option("--wait-timeout", help="How long to follow; the deployment goes on after it.", metavar="DURATION")
 ]
+BuildArgs = Annotated[
+    list[str] | None, typer.Option("--build-arg", help="A build argument; may be repeated.", metavar="KEY=VALUE")
+]
+ExitCode = Annotated[bool, typer.Option("--exit-code", help="End with 10 where something would change.")]

@@ -14,6 +14,7 @@ from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
+from loco_server.flows.plans import Plans
 from loco_server.flows.quotas import ManageQuotas
 from loco_server.flows.rotation import Rotation
 from loco_server.flows.status import Status
@@ -75,6 +76,7 @@ class Parts:
     login: Login
     trust: Trust
     deploy: Deploy
+    plans: Plans
     destroy: Destroy
     status: Status
     build_logs: BuildLogs
@@ -221,6 +223,16 @@ async def wire(
             rules=TrustRules(database),
         ),
         deploy=deploy,
+        plans=Plans(
+            settings=settings,
+            apps=apps,
+            deployments=deployments,
+            variables=variables,
+            quotas=Quotas(database),
+            engine=engine,
+            deploy=deploy,
+            draft=planner.draft,
+        ),
         destroy=destroy,
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),

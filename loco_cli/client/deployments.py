@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import api, paths
+from loco_spec.changes import Plan
 from loco_spec.errors import ServerUnreachable, TooManyRequests
 from loco_spec.events import ENDED, DeploymentEvent
 
@@ -15,6 +16,10 @@ GIVE_UP_SECONDS = 120.0
 
 def create(http: Http, team: str, app: str, request: api.DeploymentCreate) -> api.DeploymentCreated:
     return http.post(paths.fill(paths.DEPLOYMENTS, team=team, app=app), api.DeploymentCreated, request)
+
+
+def plan(http: Http, team: str, app: str, request: api.DeploymentCreate) -> Plan:
+    return http.post(paths.fill(paths.PLAN, team=team, app=app), Plan, request)
 
 
 def image(http: Http, item: api.Deployment, digest: str) -> api.Deployment:

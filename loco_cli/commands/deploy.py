@@ -2,13 +2,13 @@
 
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from loco_cli import planning
 from loco_cli.build import engine as engines
 from loco_cli.build import gates, secret
 from loco_cli.build.existing import Existing
@@ -18,18 +18,15 @@ from loco_cli.build.push import push
 from loco_cli.client import account, apps, deployments
 from loco_cli.context import Context, Target, opened
 from loco_cli.following import Follower
-from loco_cli.options import App, Folder, Json, Team, WaitTimeout
+from loco_cli.options import App, BuildArgs, ExitCode, Folder, Json, Team, WaitTimeout
 from loco_cli.ui.results import Deployed, SentFile, SentFiles
 from loco_cli.ui.text import safe
-from loco_spec import toml
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
-from loco_spec.errors import ConfigError, FieldFault, Interrupted, LocoError, NotAllowed, PushFailed, UsageError
+from loco_spec.changes import Plan
+from loco_spec.errors import Interrupted, LocoError, NotAllowed, PushFailed, UsageError
 from loco_spec.events import NEVER_SERVED
 from loco_spec.kinds.service import Service
 
-BuildArgs = Annotated[
-    list[str] | None, typer.Option("--build-arg", help="A build argument; may be repeated.", metavar="KEY=VALUE")
-]
 BuildSecrets = Annotated[
     list[str] | None,
     typer.Option(
@@ -42,6 +39,9 @@ Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for th
 Force = Annotated[bool, typer.Option("--force", help="Roll out even where nothing changed.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")]
 Pull = Annotated[bool, typer.Option("--pull", help="Look for newer base images.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only show what would change, and what would be refused; build nothing.")
+]
 ListFiles = Annotated[bool, typer.Option("--list-files", help="Only show what would be sent to the builder.")]
 BuilderName = Annotated[str, typer.Option("--builder", help="auto, buildx, docker, engine, podman or classic.")]
 
@@ -69,20 +69,28 @@ def command(
     no_cache: NoCache = False,
     pull: Pull = False,
     list_files: ListFiles = False,
+    dry_run: DryRun = False,
+    exit_code: ExitCode = False,
     wait_timeout: WaitTimeout = "10m",
     json: Json = False,
 ) -> None:
     """Build the folder, push the image, roll it out, and follow it until it is live."""
     build = BuildOptions(
-        args=_arguments(build_arg or ()),
+        args=planning.arguments(build_arg or ()),
         builder=builder,
         no_cache=no_cache,
         pull=pull,
         secrets=secret.parse(build_secret or ()),
     )
+    if exit_code and not dry_run:
+        raise UsageError("--exit-code goes with --dry-run", hint="loco deploy --dry-run --exit-code")
     with opened(json=json) as context:
         options = Options(folder, app, team, build, detach, force, wait_timeout)
-        context.ui.result(_sent(options, context.ui.warn) if list_files else run(context, options))
+        if dry_run and not list_files:
+            found = planned(context, options)
+            context.ui.result(found)
+            raise typer.Exit(planning.code(found, exit_code=exit_code, deploying=True))
+        context.ui.result(_sent(context, options) if list_files else run(context, options))
 
 
 def run(context: Context, options: Options) -> Deployed:
@@ -94,9 +102,7 @@ def run(context: Context, options: Options) -> Deployed:
     ui = context.ui
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI job that is stopped cancels, as Ctrl-C does
     follower = Follower(context, wait_timeout=options.wait_timeout)
-    spec = _spec(options, ui.warn)
-    source = _source(context, options, spec)
-    target = Target(team=context.team(options.team or spec.team), app=spec.name)
+    spec, source, target = _read(context, options)
     engine = engines.connect()
     server = account.server(context.http)
     if isinstance(source, Existing):
@@ -104,22 +110,14 @@ def run(context: Context, options: Options) -> Deployed:
         source.resolve(engine, server.platform, ui.step)
     else:
         source.prepare(engine, ui.note)
-    where = f"{context.server.value} {target.team}/{target.app}"
-    size = None if isinstance(source, Existing) else source.size
-    request = DeploymentCreate(
-        spec=spec.model_copy(update={"team": None}),
-        digest=source.pushed(where),
-        force=options.force,
-        context_bytes=size,
-    )
-    made = _create(context, target, request)
+    made = _create(context, target, planning.request(context, target, spec, source, force=options.force))
     if made.unchanged:
         return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
     item = made.deployment
     try:
         image = _made(context, made, source, engine)
         gates.check(engine, image, spec, server)
-        item = _pushed(context, made, source, engine, image, where=where)
+        item = _pushed(context, made, source, engine, image, where=planning.where(context, target))
     except KeyboardInterrupt:
         raise _cancelled(context, made.deployment) from None
     except Exception:  # a defect, too, leaves no ticket behind
@@ -134,36 +132,32 @@ def run(context: Context, options: Options) -> Deployed:
     return follower.follow(item)
 
 
-def _source(context: Context, options: Options, spec: Service) -> BuildFolder | Existing:
-    """Give where the image comes from: `image` in loco.toml, else the folder."""
-    if spec.image is not None:
-        return Existing(spec.image, options.build)
-    context.ui.working("reading the folder")
-    folder = BuildFolder(options.folder, spec.build, options.build)
-    folder.check(context.ui.note)
-    return folder
+def planned(context: Context, options: Options) -> Plan:
+    """Do all that comes before a deployment is made, and hear what it would change.
+
+    Raises:
+        LocoError: the step that would fail says why.
+    """
+    spec, source, target = _read(context, options)
+    if isinstance(source, Existing):
+        source.resolve(engines.connect(), account.server(context.http).platform, context.ui.step)
+    return planning.plan(context, target, planning.request(context, target, spec, source, force=options.force))
 
 
-def _sent(options: Options, warn: Callable[[FieldFault], None]) -> SentFiles:
+def _read(context: Context, options: Options) -> tuple[Service, planning.Source, Target]:
+    spec = planning.read(context, options.folder, options.app)
+    source = planning.source(context, options.folder, spec, options.build)
+    if isinstance(source, BuildFolder):
+        source.check(context.ui.note)
+    return spec, source, Target(team=context.team(options.team or spec.team), app=spec.name)
+
+
+def _sent(context: Context, options: Options) -> SentFiles:
     """Tell what would be sent; neither a server nor an engine is asked."""
-    found = BuildFolder(options.folder, _spec(options, warn).build, options.build).files
+    build = planning.read(context, options.folder, options.app).build
+    found = BuildFolder(options.folder, build, options.build).files
     files = [SentFile(path=safe(entry.path), kind=entry.kind, size=entry.size) for entry in found]
     return SentFiles(files=files, total=sum(entry.size for entry in found))
-
-
-def _spec(options: Options, warn: Callable[[FieldFault], None]) -> Service:
-    if not options.folder.is_dir():
-        raise UsageError(f"{options.folder} is not a folder", hint="loco deploy FOLDER")
-    found = toml.read(options.folder)
-    for fault in found.warnings:
-        warn(fault)
-    spec = found.app
-    if options.app is not None:
-        try:
-            return Service.model_validate({**spec.model_dump(exclude_unset=True), "name": options.app})
-        except ValueError as e:
-            raise ConfigError(f'"{options.app}" cannot be the name of an app', hint="--app NAME: a-z, 0-9, -") from e
-    return spec
 
 
 def _create(context: Context, target: Target, request: DeploymentCreate) -> DeploymentCreated:
@@ -264,13 +258,3 @@ def _give_up(context: Context, item: Deployment) -> None:
         deployments.cancel(context.http, item)
     except (LocoError, KeyboardInterrupt):
         return
-
-
-def _arguments(given: list[str] | tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--build-arg {name!r} has no value", hint="--build-arg KEY=VALUE")
-        found[name] = value
-    return found

@@ -165,6 +165,17 @@ class Engine(Protocol):
         """
         ...
 
+    async def dry_run(self, rollout: Rollout) -> tuple[str, ...]:
+        """What it says to a rollout that is only thought of; nothing is made, and nothing of it is left.
+
+        The rollout has no values of variables. The answers are for people: what would be refused, taken back from
+        others, warned of, or cannot be tried before it is done.
+
+        Raises:
+            CapacityError: as `prepare` would.
+        """
+        ...
+
     async def release(
         self, rollout: Rollout, command: tuple[str, ...], *, timeout_seconds: float, emit: Emit, guard: Guard
     ) -> ReleaseResult:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -55,6 +56,17 @@ def draft(team: TeamRecord, name: str) -> AppRecord:
 
 def app_ref(app: AppRecord) -> AppRef:
     return AppRef(team=app.team, team_id=app.team_id, app=app.name, app_id=app.id)
+
+
+@contextmanager
+def asked() -> Iterator[None]:
+    """What the engine says no with, as the person is told it."""
+    try:
+        yield
+    except CapacityError as e:
+        raise Refused(str(e), hint="ask the operator of this server") from e
+    except EngineDownError as e:
+        raise EngineUnavailable(str(e), hint="ask the operator of this server to start it, then: loco deploy") from e
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,8 @@ class Deploy:
             return DeploymentCreated(deployment=self._view(app, live), unchanged=True, notes=notes)
         judge = self.judge(team.name, name, spec, number=True, context=request.context_bytes or 0)
         judge(await self._quotas.usage(team.id, name))  # before anything is made for it
-        await self._prepare(app)
+        with asked():
+            await self._engine.prepare(app_ref(app))
         app = await self._apps.create(app, judge)
         password = secrets.token_urlsafe(32)
         expires_at = datetime.now(UTC) + timedelta(seconds=self._settings.limits.ticket_seconds)
@@ -319,16 +332,6 @@ class Deploy:
         self.room()
         if await self._deployments.newest_ahead(app.id) is not None:
             self.judge(app.team, app.name, number=True)(await self._quotas.usage(app.team_id, app.name))
-
-    async def _prepare(self, app: AppRecord) -> None:
-        try:
-            await self._engine.prepare(app_ref(app))
-        except CapacityError as e:
-            raise Refused(str(e), hint="ask the operator of this server") from e
-        except EngineDownError as e:
-            raise EngineUnavailable(
-                str(e), hint="ask the operator of this server to start it, then: loco deploy"
-            ) from e
 
     async def _get(self, app: AppRecord, number: int) -> DeploymentRecord:
         item = await self._deployments.get(app.id, number)

@@ -41,10 +41,7 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services, *,
     token = caller.token
     if token.team_id not in {None, team.id}:
         raise NotFound(f"there is no team {team_name}, or you are not in it", hint="loco whoami")
-    if not token_allows(token.can, endpoint.permission):
-        raise NotAllowed(f"this token can {token.can}, and may not do this ({endpoint.permission})", hint="loco login")
-    if not allows(role, endpoint.permission):
-        raise NotAllowed(f"a {role} of team {team.name} may not do this ({endpoint.permission})", hint="loco whoami")
+    refuse_without(endpoint.permission, token.can, role, team.name)
     if team.suspended is not None and endpoint.changes:
         raise NotAllowed(f"team {team.name} is suspended: {team.suspended}", hint="ask the operator")
     app_name = request.path_params.get("app")
@@ -58,6 +55,18 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services, *,
     if app is not None and app.suspended is not None and not app.unused and endpoint.changes:
         raise NotAllowed(app.suspended, hint="ask the operator")
     return Call(request=request, services=services, caller=caller, team=team, role=role, app=app)
+
+
+def refuse_without(permission: Permission, can: str | None, role: str, team: str) -> None:
+    """Refuse what neither the token (`can`) nor the role in the team lets anybody do.
+
+    Raises:
+        NotAllowed: with the permission that is missing.
+    """
+    if not token_allows(can, permission):
+        raise NotAllowed(f"this token can {can}, and may not do this ({permission})", hint="loco login")
+    if not allows(role, permission):
+        raise NotAllowed(f"a {role} of team {team} may not do this ({permission})", hint="loco whoami")
 
 
 def check_version(text: str | None) -> None:

@@ -4,15 +4,30 @@ from collections.abc import AsyncIterator
 
 from starlette.responses import Response
 
+from loco_server.http.auth import refuse_without
 from loco_server.http.call import Call
 from loco_server.http.stream import Message, sse
+from loco_server.policy.permissions import Permission
 from loco_server.records.change import tell
 from loco_spec import api
+from loco_spec.changes import Plan
+from loco_spec.errors import NotAllowed
 
 
 async def create(call: Call) -> api.DeploymentCreated:
     name = call.request.path_params["app"]
     return await call.services.deploy.create(call.of_team, name, call.who, call.body)
+
+
+async def plan(call: Call) -> Plan:
+    """Whoever may look may see what would change; what would keep them from deploying is among what is told."""
+    denied = None
+    try:
+        refuse_without(Permission.APP_DEPLOY, call.who.token.can, call.role, call.of_team.name)
+    except NotAllowed as e:
+        denied = e
+    name = call.request.path_params["app"]
+    return await call.services.plans.plan(call.of_team, name, call.app, call.who, call.body, denied=denied)
 
 
 async def image(call: Call) -> api.Deployment:

@@ -27,6 +27,8 @@ class Endpoint:
     """What the event is called that a change leaves: `app.destroy`. What changes anything has one."""
     makes_app: bool = False
     """The app in the path need not be there yet."""
+    looks: bool = False
+    """It only looks, although it is no GET: what it is asked about does not fit into a query."""
     query: type[BaseModel] | None = None
     """What may stand behind the `?`."""
     takes: str = ""
@@ -38,5 +40,5 @@ class Endpoint:
 
     @property
     def changes(self) -> bool:
-        """Whether it changes anything; what only looks is a GET."""
-        return self.method != "GET"
+        """Whether it changes anything."""
+        return self.method != "GET" and not self.looks

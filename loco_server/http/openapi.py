@@ -173,7 +173,7 @@ def _errors(endpoint: Endpoint) -> Iterator[type[LocoError]]:
         yield errors.NotFound
     if endpoint.request is not None or endpoint.query is not None or endpoint.takes:
         yield from (errors.UsageError, errors.InvalidRequest)
-    if endpoint.method != "GET" and endpoint.permission is not Permission.PUBLIC:
+    if endpoint.changes and endpoint.permission is not Permission.PUBLIC:
         yield from (errors.Conflict, errors.Refused, errors.EngineUnavailable, errors.StillGoing)
     yield from endpoint.errors
 

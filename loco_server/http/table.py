@@ -9,6 +9,7 @@ from loco_spec import teams as teams_wire
 from loco_spec import tokens as tokens_wire
 from loco_spec import trust as trust_api
 from loco_spec import variables as wire
+from loco_spec.changes import Plan
 from loco_spec.errors import (
     ConfigError,
     ImageRefused,
@@ -86,6 +87,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         action="deployment.create",
         makes_app=True,
         errors=(ConfigError, ImageRefused),
+    ),
+    Endpoint(
+        "POST",
+        paths.PLAN,
+        _READ,
+        deployments.plan,
+        api.DeploymentCreate,
+        Plan,
+        makes_app=True,
+        looks=True,
+        errors=(ConfigError,),
     ),
     Endpoint("GET", paths.DEPLOYMENT, _READ, deployments.deployment, response=api.Deployment),
     Endpoint(

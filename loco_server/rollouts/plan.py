@@ -78,6 +78,11 @@ class Planner:
         others = await self._deployments.live_of_team(app.team_id)
         return self._rollout(app, item, others, await self._variables.values(app.id, item.variables))
 
+    async def draft(self, app: AppRecord, item: DeploymentRecord) -> Rollout:
+        """Give what the engine would be given for a deployment that nobody has made; no variable is opened for it."""
+        others = await self._deployments.live_of_team(app.team_id)
+        return self._rollout(app, item, others, dict.fromkeys(item.variables, ""))
+
     async def truth(self) -> Truth:
         """Give what is to be true now."""
         found, unreadable = [], set()

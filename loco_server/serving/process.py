@@ -33,6 +33,7 @@ def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> Sta
         people=parts.people,
         apps=parts.apps,
         deploy=parts.deploy,
+        plans=parts.plans,
         destroy=parts.destroy,
         status=parts.status,
         build_logs=parts.build_logs,

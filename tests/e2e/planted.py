@@ -194,7 +194,7 @@ class Planted(Stack):
     def ask_everything(self) -> set[str]:
         """Ask each GET of the endpoint table about each deployment, and listen to streams; give which never answer."""
         endpoints = {
-            endpoint.path: "text/event-stream" in endpoint.media for endpoint in ENDPOINTS if not endpoint.changes
+            endpoint.path: "text/event-stream" in endpoint.media for endpoint in ENDPOINTS if endpoint.method == "GET"
         }
         asked: dict[str, str] = {}
         with self.client() as client:

@@ -68,6 +68,7 @@ FORMS: tuple[list[str], ...] = ([], ["--json"], [])
 """How a command is asked to tell; in the short run each in one of two ways, by turns."""
 LOOKING = (
     "status",
+    "diff",
     "logs",
     "logs --build",
     "config",
@@ -80,7 +81,7 @@ LOOKING = (
     "whoami",
     "account sessions",
 )
-"""In the short run the first eight: the others tell no more than the API, all of which is asked."""
+"""In the short run the first nine: the others tell no more than the API, all of which is asked."""
 OF_TESTS = ("loco-e2e-*", "loco-pg-*", "loco-engine-*", "loco-private-*", "pytest-of-*")
 """Folders that tests make for themselves, this one's included: it is searched whole."""
 
@@ -161,7 +162,7 @@ def deployed(planted: Planted, size: int) -> None:
     assert all(f"{name}={planted.planted[name]}" in answer for name in VARIABLES)
     planted.deploy(planted.sealed(), LOCO_TOKEN=planted.planted["access token 0"])
     planted.loco("variables", "set", "BY_STDIN", "--stdin", "--app", APP, given=planted.planted["BY_STDIN"] + "2")
-    for count, command in enumerate(LOOKING[: 8 * size]):
+    for count, command in enumerate(LOOKING[: 9 * size]):
         for form in FORMS[count % 2 :][:size]:
             planted.loco(*command.split(), *form, cwd=folder)
 

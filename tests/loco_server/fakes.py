@@ -42,6 +42,8 @@ class FakeEngine:
         self.fail: Diagnosis | None = None
         self.down = 0
         self.capacity: Exception | None = None
+        self.tried: list[Rollout] = []
+        self.says: tuple[str, ...] = ()
 
     def host(self, app: AppRef) -> str:
         return app.app
@@ -52,6 +54,14 @@ class FakeEngine:
         del app
         if self.capacity is not None:
             raise self.capacity
+
+    async def dry_run(self, rollout: Rollout) -> tuple[str, ...]:
+        self.tried.append(rollout)
+        if self.down:
+            raise EngineDownError("the engine is down")
+        if self.capacity is not None:
+            raise self.capacity
+        return self.says
 
     async def release(
         self, rollout: Rollout, command: tuple[str, ...], *, timeout_seconds: float, emit: Emit, guard: Guard

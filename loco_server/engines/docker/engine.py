@@ -95,6 +95,12 @@ class DockerEngine:
         with _told():
             await self._networks.ensure(app)
 
+    async def dry_run(self, rollout: Rollout) -> tuple[str, ...]:
+        """What can be told without doing it: whether the team has a network, or could have one."""
+        with _told():
+            await self._networks.room(rollout.app)
+        return ()
+
     async def release(
         self, rollout: Rollout, command: tuple[str, ...], *, timeout_seconds: float, emit: Emit, guard: Guard
     ) -> ReleaseResult:

@@ -125,11 +125,24 @@ class Networks:
                     f"team {app.team} cannot be kept apart from the teams that are here already: {error}"
                 ) from error
 
-    async def _make(self, app: AppRef) -> IPv4Network:
+    async def room(self, app: AppRef) -> None:
+        """Say whether the app's team has a subnet, or could have one; nothing is made.
+
+        Raises:
+            CapacityError: no subnet is free.
+        """
+        mine = {network["Name"] for network in await self.all()}
+        if names.team_network(app.team_id) not in mine and next(await self._free(), None) is None:
+            raise self._full(app)
+
+    async def _free(self) -> Iterator[IPv4Network]:
         taken = [_subnet(network) for network in await self._docker.call("networks") if _configs(network)]
         taken += host_routes(ROUTES.read_text()) if ROUTES.is_file() else ()
+        return free_subnets(self._pool, taken)
+
+    async def _make(self, app: AppRef) -> IPv4Network:
         name = names.team_network(app.team_id)
-        for subnet in free_subnets(self._pool, taken):
+        for subnet in await self._free():
             try:
                 await self._docker.call(
                     "create_network",
@@ -149,7 +162,10 @@ class Networks:
                     continue
                 raise CapacityError(f"the engine made no network for team {app.team}: {error.message}") from error
             return subnet
-        raise CapacityError(
+        raise self._full(app)
+
+    def _full(self, app: AppRef) -> CapacityError:
+        return CapacityError(
             f"no subnet is left for team {app.team}: every /24 of {self._pool} clashes with a route of this machine"
             " or a network of the engine; set LOCO_SUBNETS to a range that is free"
         )

@@ -8,7 +8,7 @@ import asyncio
 import json
 import random
 from asyncio.sslproto import SSLProtocol
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, MutableSequence
 from contextlib import aclosing
 from typing import Any
 
@@ -19,7 +19,7 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 from loco_server.engines.base import EngineDownError
 from loco_server.engines.kubernetes import kinds, names, reading
 from loco_server.engines.kubernetes.kinds import Kind
-from loco_server.engines.kubernetes.refusals import RefusedError, status_of
+from loco_server.engines.kubernetes.refusals import RefusedError, crossed, status_of, warned
 
 __all__ = ["KubernetesApi", "Object", "RefusedError"]
 
@@ -81,8 +81,9 @@ class KubernetesApi:
         manager: str = names.MANAGER,
         force: bool = False,
         version: str | None = None,
+        dry: MutableSequence[str] | None = None,
     ) -> Object:
-        """Apply server-side; `version`: only onto the object as it was read.
+        """Apply server-side; `version`: only onto the object as it was read. `dry`: nothing is kept; takes warnings.
 
         Raises:
             RefusedError: among them a conflict, with the other managers' names.
@@ -93,7 +94,8 @@ class KubernetesApi:
         meta = body["metadata"]
         query = {"fieldManager": manager, "force": str(force).lower(), "fieldValidation": "Strict"}
         path = kinds.of(manifest).path(meta.get("namespace"), meta["name"])
-        return await self._json("PATCH", path, query, body, content=APPLY)
+        query |= {} if dry is None else {"dryRun": "All"}
+        return await self._json("PATCH", path, query, body, content=APPLY, warnings=dry)
 
     async def make(self, manifest: Mapping[str, Any], *, replace: bool) -> None:
         """Make an object; one that is there is replaced as a whole, or stays as it is.
@@ -243,8 +245,11 @@ class KubernetesApi:
         body: Any = None,
         *,
         content: str = "application/json",
+        warnings: MutableSequence[str] | None = None,
     ) -> Object:
         response = await self._again(method, path, dict(query or {}), body, content=content)
+        if warnings is not None:
+            warnings += warned(response.headers.getall("Warning", ()))
         async with response:
             try:
                 found = await response.json(content_type=None)
@@ -275,7 +280,7 @@ class KubernetesApi:
             try:
                 return await self._once(method, path, query, body, content=content, streaming=streaming)
             except RefusedError as error:
-                if error.status not in _AGAIN and (method == "POST" or not _crossed(error, body)):
+                if error.status not in _AGAIN and (method == "POST" or not crossed(error, body)):
                     raise
                 if not left:
                     raise EngineDownError(f"the Kubernetes API is busy: {error.message[:200]}") from error
@@ -334,12 +339,6 @@ class KubernetesApi:
             raise EngineDownError(
                 f"the Kubernetes API does not answer: {str(error) or type(error).__name__}"
             ) from error
-
-
-def _crossed(error: RefusedError, body: Any) -> bool:
-    """Whether somebody wrote at the same time (or made the object), and nobody asked to be told so."""
-    versioned = "resourceVersion" in ((body or {}).get("metadata") or {})
-    return error.conflict and not error.managers and not versioned
 
 
 def _selected(labels: Mapping[str, str] | None) -> dict[str, str]:

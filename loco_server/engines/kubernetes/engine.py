@@ -32,6 +32,7 @@ from loco_server.engines.kubernetes.quantities import quantity
 from loco_server.engines.kubernetes.reconciling import Reconciler
 from loco_server.engines.kubernetes.releasing import Releaser
 from loco_server.engines.kubernetes.rolling import Roller
+from loco_server.engines.kubernetes.trying import Trier
 from loco_server.settings import Kubernetes
 from loco_spec.events import LogBatch
 
@@ -61,6 +62,7 @@ class KubernetesEngine:
         self._roller = Roller(self._api, cluster, self._applier, self._keeping)
         self._releaser = Releaser(self._api, cluster, self._applier, self._keeping)
         self._reconciler = Reconciler(self._api, cluster, self._applier, self._keeping, worked_on=self._worked_on)
+        self._trier = Trier(self._api, cluster)
         self._reconciling = asyncio.Lock()
         self._at_work: Counter[str] = Counter()
         self._done_at: dict[str, float] = {}
@@ -80,6 +82,10 @@ class KubernetesEngine:
     async def prepare(self, app: AppRef) -> None:
         with _told(), self._working(app):
             await self._applier.prepare(app)
+
+    async def dry_run(self, rollout: Rollout) -> tuple[str, ...]:
+        with _told():
+            return await self._trier.dry_run(rollout)
 
     async def release(
         self, rollout: Rollout, command: tuple[str, ...], *, timeout_seconds: float, emit: Emit, guard: Guard

@@ -1,7 +1,8 @@
-"""What the Kubernetes API refuses, as it says it."""
+"""What the Kubernetes API refuses, or warns of, as it says it."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -43,3 +44,15 @@ def status_of(data: bytes) -> Mapping[str, Any]:
     except ValueError:
         found = None
     return found if isinstance(found, dict) else {"message": data.decode(errors="replace")[:300]}
+
+
+def crossed(error: RefusedError, body: Any) -> bool:
+    """Whether somebody wrote at the same time (or made the object), and nobody asked to be told so."""
+    versioned = "resourceVersion" in ((body or {}).get("metadata") or {})
+    return error.conflict and not error.managers and not versioned
+
+
+def warned(headers: Iterable[str]) -> list[str]:
+    """Give the texts of `Warning: 299 - "text"`: what it takes, and has doubts about (Pod Security among it)."""
+    found = (text for header in headers for text in re.findall(r'299 \S+ "((?:[^"\\]|\\.)*)"', header))
+    return [re.sub(r"\\(.)", r"\1", text) for text in found]

@@ -20,7 +20,7 @@ GATEWAY: Object = {"resources": [{"name": "httproutes"}]}
 FIXED = {"/version": {"gitVersion": "v1.36.0"}, "/apis/gateway.networking.k8s.io/v1": GATEWAY}
 QUERY = re.compile(
     r"fieldManager|force|fieldValidation|labelSelector|limit|continue|watch|allowWatchBookmarks|resourceVersion"
-    r"|timeoutSeconds|follow|timestamps|sinceTime|tailLines|previous"
+    r"|timeoutSeconds|dryRun|follow|timestamps|sinceTime|tailLines|previous"
 )
 
 
@@ -41,6 +41,8 @@ class Stub:
         self.plan, self.store = plan or Plan(), Store()
         self.requests: list[Asked] = []
         self.unknown: list[str] = []
+        self.warnings: dict[str, str] = {}
+        """By path: the header that it answers with."""
         self._bookmark_seconds, self._tls, self._port = bookmark_seconds, tls, 0
 
     async def __aenter__(self) -> Self:
@@ -89,10 +91,11 @@ class Stub:
             return broken(request)
         if isinstance(found, web.StreamResponse):
             return found
+        warning = self.warnings.get(request.path)
         if fault == "torn":
             await (response := await begun(request)).write(json.dumps(found).encode()[:-1])
             return broken(request, response)
-        return web.json_response(found)
+        return web.json_response(found, headers=None if warning is None else {"Warning": warning})
 
     async def _found(self, request: web.Request) -> Object | web.StreamResponse:
         match, query = PATH.fullmatch(request.path), request.query
@@ -103,15 +106,16 @@ class Stub:
             return self._unknown(request)
         key = (collection, match[2] or "", match[4] or "")
         body = json.loads(await request.read() or b"{}")
+        store = self.store.dry() if query.get("dryRun") else self.store
         match request.method, bool(key[2]), match[5]:
             case "GET", True, "log" if collection == PODS:
                 return await self._log(request, key)
             case "PATCH", True, None if request.content_type == "application/apply-patch+yaml":
-                return self.store.apply(key, body, force=query.get("force") == "true")
+                return store.apply(key, body, force=query.get("force") == "true")
             case "POST", False, None:
                 if (*key[:2], body["metadata"]["name"]) in self.store.objects:
                     raise RefusalError(409, "AlreadyExists", f"{body['metadata']['name']} already exists")
-                return self.store.write((*key[:2], body["metadata"]["name"]), body)
+                return store.write((*key[:2], body["metadata"]["name"]), body)
             case "PUT", True, None if key in self.store.objects:
                 return self.store.write(key, body)
             case "GET", False, None if query.get("watch"):

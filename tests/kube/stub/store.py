@@ -62,6 +62,12 @@ class Store:
         found = _Watcher(collection, namespace, labels)
         return [each for key, each in self.objects.items() if found.sees(key, each)]
 
+    def dry(self) -> "Store":
+        """A store like this one, of which nobody sees what changes in it."""
+        found = Store()
+        found.version, found.objects, found.held = self.version, dict(self.objects), dict(self.held)
+        return found
+
     def write(self, key: Key, wanted: Object) -> Object:
         """Put an object; what is as it was keeps its version."""
         found = self.objects.get(key)

@@ -13,12 +13,14 @@ from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Invitations, Login
+from loco_server.flows.plans import Plans
 from loco_server.flows.status import Status
 from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tokens import ManageTokens
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
 from loco_server.gateway.closed import ClosedDeployments
+from loco_server.gateway.tickets import PullTickets
 from loco_server.http.app import api_app
 from loco_server.http.call import Services
 from loco_server.http.rates import Rates
@@ -29,6 +31,7 @@ from loco_server.policy.base_images import BaseImage
 from loco_server.records import build_logs
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.records.trust import TrustRules
+from loco_server.rollouts.plan import Planner
 from loco_server.scanners.none import NoScanner
 from loco_server.settings import Settings
 from loco_spec import api
@@ -103,6 +106,23 @@ class Api:
             people=records.people,
             apps=records.apps,
             deploy=deploy,
+            plans=Plans(
+                settings=settings,
+                apps=records.apps,
+                deployments=records.deployments,
+                variables=records.variables,
+                quotas=records.quotas,
+                engine=self.engine,
+                deploy=deploy,
+                draft=Planner(
+                    settings=settings,
+                    apps=records.apps,
+                    deployments=records.deployments,
+                    variables=records.variables,
+                    pull_tickets=PullTickets(b"k" * 32),
+                    host=self.engine.host,
+                ).draft,
+            ),
             destroy=self.destroy,
             status=Status(
                 settings=settings,

@@ -58,7 +58,9 @@ class World:
                 for name, value in scope["headers"]
             ],
         }
-        stream = _Stream(_named(receive) if path.endswith("/apps/shop/deployments") else receive, send)
+        stream = _Stream(
+            _named(receive) if path.endswith(("/apps/shop/deployments", "/apps/shop/plan")) else receive, send
+        )
         await self.api.app(scope, stream.receive, stream.send)
         await stream.end()
         self._harmed = scope["method"] != "GET" and stream.status < 400

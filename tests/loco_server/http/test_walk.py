@@ -104,7 +104,7 @@ def expected(endpoint: Endpoint, actor: Actor) -> int | None:
         return 404
     if permission not in ROLES[actor.role] or (actor.can is not None and permission not in CAN[actor.can]):
         return 403
-    if actor.frozen and endpoint.method != "GET":
+    if actor.frozen and endpoint.changes:
         return 403
     if actor.app is not None and "{app}" not in endpoint.path:
         return 403

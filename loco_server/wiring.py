@@ -15,7 +15,9 @@ from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
 from loco_server.flows.quotas import ManageQuotas
+from loco_server.flows.rollback import Rollback
 from loco_server.flows.rotation import Rotation
+from loco_server.flows.scale import Scaling
 from loco_server.flows.status import Status
 from loco_server.flows.suspend import Suspend
 from loco_server.flows.teams import ManageTeams
@@ -75,6 +77,8 @@ class Parts:
     login: Login
     trust: Trust
     deploy: Deploy
+    rollback: Rollback
+    scaling: Scaling
     destroy: Destroy
     status: Status
     build_logs: BuildLogs
@@ -221,6 +225,10 @@ async def wire(
             rules=TrustRules(database),
         ),
         deploy=deploy,
+        rollback=Rollback(
+            apps=apps, deployments=deployments, variables=variables, registry=registry, numbers=deploy.numbers
+        ),
+        scaling=Scaling(settings=settings, deployments=deployments, numbers=deploy.numbers),
         destroy=destroy,
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),

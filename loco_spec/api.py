@@ -132,7 +132,9 @@ class Deployment(Response):
     reason: str | None = None
     """Why it ended, where it did not end live."""
     action: str = "deploy"
-    """`deploy`, `redeploy`, later `rollback`, `scale`, `variables`."""
+    """`deploy`, `redeploy`, `rollback`, `scale` or `variables`."""
+    base: int | None = None
+    """The number that it was made from: what a rollback restored, what the others but `deploy` rolled once more."""
     digest: str | None = None
     created_by: str
     created_at: datetime

@@ -19,7 +19,7 @@ async def routes(
     """
     first, second = hosts.default_hosts(app.name, app.team)
     host = first
-    if any(route.host is None for route in spec.routes) and not await _free(
+    if any(route.host is None for route in spec.routes) and not await free(
         apps, app, hosts.full_host(first, domain), "/"
     ):
         host = second
@@ -27,7 +27,7 @@ async def routes(
     hosts.refuse_reserved(found, domain=domain)
     hosts.refuse_crowded(found)
     for route in found:
-        if not await _free(apps, app, route.host, route.path):
+        if not await free(apps, app, route.host, route.path):
             raise Conflict(
                 f"{route.host}{route.path} belongs to another app",
                 hint="choose another host or path under [[routes]] in loco.toml",
@@ -36,7 +36,7 @@ async def routes(
     return found, notes if any(route.host is None for route in spec.routes) else ()
 
 
-async def _free(apps: Apps, app: AppRecord, host: str, path: str) -> bool:
+async def free(apps: Apps, app: AppRecord, host: str, path: str) -> bool:
     team = await apps.host_owner(host)
     owner = await apps.route_owner(host, path)
     return team in {None, app.team_id} and owner in {None, app.id}

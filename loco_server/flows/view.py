@@ -13,6 +13,7 @@ def deployment(app: AppRecord, item: DeploymentRecord, *, edge_url: str) -> Depl
         state=item.state,
         reason=item.reason,
         action=item.action,
+        base=item.base,
         digest=item.digest,
         created_by=item.created_by,
         created_at=item.created_at,

@@ -14,6 +14,8 @@ from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Caller, Login
+from loco_server.flows.rollback import Rollback
+from loco_server.flows.scale import Scaling
 from loco_server.flows.status import Status
 from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tokens import ManageTokens
@@ -42,6 +44,8 @@ class Services:
     people: People
     apps: Apps
     deploy: Deploy
+    rollback: Rollback
+    scaling: Scaling
     destroy: Destroy
     status: Status
     build_logs: BuildLogs

@@ -33,6 +33,8 @@ def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> Sta
         people=parts.people,
         apps=parts.apps,
         deploy=parts.deploy,
+        rollback=parts.rollback,
+        scaling=parts.scaling,
         destroy=parts.destroy,
         status=parts.status,
         build_logs=parts.build_logs,

@@ -20,6 +20,8 @@ COMMANDS = {
     "config": ("loco_cli.commands.config", "Show the whole configuration, and where each value comes from."),
     "deploy": ("loco_cli.commands.deploy", "Build the folder, push the image, roll it out."),
     "redeploy": ("loco_cli.commands.redeploy", "Roll the live image again: new containers, nothing built."),
+    "rollback": ("loco_cli.commands.rollback", "Roll out what served before, as a new deployment."),
+    "scale": ("loco_cli.commands.scale", "Run more or fewer replicas of what is live."),
     "variables": ("loco_cli.commands.variables", "Set, list and unset environment variables and secrets."),
     "logs": ("loco_cli.commands.logs", "Show an app's log lines, and follow them."),
     "status": ("loco_cli.commands.status", "Show what runs of an app, and its newest deployment."),

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from loco_spec import api
+from loco_spec import again, api
 from loco_spec.errors import FieldFault
 from loco_spec.variables import VariablePurged, VariablesChanged
 
@@ -50,6 +50,21 @@ class Opened(_Result):
 class Deployed(_Result):
     deployment: api.Deployment
     unchanged: bool
+    seconds: float
+
+
+class RolledBack(_Result):
+    rollback: again.Rollback
+    deployment: api.Deployment | None = None
+    """As it ended, or as it was when nobody waited any more; None: nothing changed."""
+    undo: str | None = None
+    """The command."""
+    seconds: float
+
+
+class ScaleDone(_Result):
+    scaled: again.Scaled
+    deployment: api.Deployment
     seconds: float
 
 

@@ -9,6 +9,7 @@ from loco_server.flows.numbers import Numbers
 from loco_server.policy import rollback as policy
 from loco_server.policy.changes import Pin, State, changes
 from loco_server.records.apps import Apps
+from loco_server.records.change import tell
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.records.variables import VariableRecord, Variables
@@ -66,6 +67,7 @@ class Rollback:
                 )
             if found.shown.unchanged and not asked.release:
                 return found.shown
+            tell(to=target.number, release=asked.release)
             made = await self._numbers.roll(
                 app,
                 by,

@@ -72,5 +72,5 @@ def _real(name: str, module: str) -> Any:
         made.name = name
         return made
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name)(found.command)
+    app.command(name, context_settings=getattr(found, "SETTINGS", None))(found.command)
     return get_command(app)

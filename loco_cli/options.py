@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from loco_spec.errors import UsageError
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 App = Annotated[
     str | None, typer.Option("--app", "-a", help="The app; default: the one of this folder.", metavar="NAME")
@@ -14,6 +16,7 @@ Folder = Annotated[
     Path, typer.Argument(help="The folder with loco.toml or a Dockerfile.", show_default="this one", metavar="[FOLDER]")
 ]
 Server = Annotated[str | None, typer.Option("--server", help="The server's URL.", metavar="URL")]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
 WaitTimeout = Annotated[
     str, typer.Option("--wait-timeout", help="How long to follow; the deployment goes on after it.", metavar="DURATION")
 ]
@@ -21,3 +24,15 @@ BuildArgs = Annotated[
     list[str] | None, typer.Option("--build-arg", help="A build argument; may be repeated.", metavar="KEY=VALUE")
 ]
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="End with 10 where something would change.")]
+
+
+def deployment_number(text: str, *, hint: str, option: str = "") -> int:
+    """Read `v12` or `12`.
+
+    Raises:
+        UsageError: it is no number of a deployment.
+    """
+    digits = text.removeprefix("v")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
+        raise UsageError(f"{option}{text!r} is not a deployment such as v12", hint=hint)
+    return int(digits)

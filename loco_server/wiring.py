@@ -16,7 +16,9 @@ from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
 from loco_server.flows.plans import Plans
 from loco_server.flows.quotas import ManageQuotas
+from loco_server.flows.rollback import Rollback
 from loco_server.flows.rotation import Rotation
+from loco_server.flows.scale import Scaling
 from loco_server.flows.status import Status
 from loco_server.flows.suspend import Suspend
 from loco_server.flows.teams import ManageTeams
@@ -39,6 +41,7 @@ from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
 from loco_server.records.events import Events
 from loco_server.records.facts import Facts
+from loco_server.records.images import Images
 from loco_server.records.invitations import Invitations
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.records.load import Load
@@ -77,6 +80,8 @@ class Parts:
     trust: Trust
     deploy: Deploy
     plans: Plans
+    rollback: Rollback
+    scaling: Scaling
     destroy: Destroy
     status: Status
     build_logs: BuildLogs
@@ -233,6 +238,10 @@ async def wire(
             deploy=deploy,
             draft=planner.draft,
         ),
+        rollback=Rollback(
+            apps=apps, deployments=deployments, variables=variables, registry=registry, numbers=deploy.numbers
+        ),
+        scaling=Scaling(settings=settings, deployments=deployments, numbers=deploy.numbers),
         destroy=destroy,
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),
@@ -270,6 +279,7 @@ async def wire(
             audit=audit,
             apps=apps,
             deployments=deployments,
+            images=Images(database),
             facts=facts,
             engine=engine,
             registry=registry,

@@ -132,7 +132,9 @@ class Deployment(Response):
     reason: str | None = None
     """Why it ended, where it did not end live."""
     action: str = "deploy"
-    """`deploy`, `redeploy`, later `rollback`, `scale`, `variables`."""
+    """`deploy`, `redeploy`, `rollback`, `scale` or `variables`."""
+    base: int | None = None
+    """The number that it was made from: what a rollback restored, what the others but `deploy` rolled once more."""
     digest: str | None = None
     created_by: str
     created_at: datetime
@@ -140,6 +142,18 @@ class Deployment(Response):
     ended_at: datetime | None = None
     urls: tuple[str, ...] = ()
     diagnosis: Diagnosis | None = None
+
+
+class DeploymentShown(Deployment):
+    """One deployment with what it stands on."""
+
+    variables: dict[str, int] = Field(default_factory=dict)
+    """The version of each variable that it has; none before it is accepted."""
+    replicas: int = 1
+    replicas_most: int = 1
+    release_command: tuple[str, ...] | None = None
+    image_kept: bool = True
+    """Whether retention has left its image in the registry."""
 
 
 class DeploymentCreated(Response):
@@ -204,6 +218,11 @@ class Apps(Response):
 
 class Deployments(Response):
     deployments: tuple[Deployment, ...]
+
+
+class DeploymentsQuery(Request):
+    limit: int = Field(default=50, ge=1, le=500)
+    """At most so many of the newest."""
 
 
 class DeploymentEvents(Response):

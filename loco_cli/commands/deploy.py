@@ -18,7 +18,7 @@ from loco_cli.build.push import push
 from loco_cli.client import account, apps, deployments
 from loco_cli.context import Context, Target, opened
 from loco_cli.following import Follower
-from loco_cli.options import App, BuildArgs, ExitCode, Folder, Json, Team, WaitTimeout
+from loco_cli.options import App, BuildArgs, Detach, ExitCode, Folder, Json, Team, WaitTimeout
 from loco_cli.ui.results import Deployed, SentFile, SentFiles
 from loco_cli.ui.text import safe
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
@@ -35,7 +35,6 @@ BuildSecrets = Annotated[
         metavar="id=NAME,src=FILE|env=VAR",
     ),
 ]
-Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
 Force = Annotated[bool, typer.Option("--force", help="Roll out even where nothing changed.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")]
 Pull = Annotated[bool, typer.Option("--pull", help="Look for newer base images.")]

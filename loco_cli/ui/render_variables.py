@@ -30,7 +30,7 @@ def _(value: VariablesDone) -> list[str]:
         )
         if item.deployments:
             numbers = ", ".join(f"v{number}" for number in item.deployments)
-            found.append(f"  a rollback to {numbers} comes back without it")
+            found.append(f"  {numbers} cannot be rolled back to any more")
     return found
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from loco_spec import api
+from loco_spec import again, api
 from loco_spec.errors import FieldFault
+from loco_spec.events import DeploymentEvent, LogLine
 from loco_spec.variables import VariablePurged, VariablesChanged
 
 
@@ -50,6 +51,34 @@ class Opened(_Result):
 class Deployed(_Result):
     deployment: api.Deployment
     unchanged: bool
+    seconds: float
+
+
+class DeploymentHistory(_Result):
+    deployment: api.DeploymentShown
+    events: tuple[DeploymentEvent, ...]
+
+
+class ReleaseLog(_Result):
+    team: str
+    app: str
+    deployment: int
+    lines: tuple[LogLine, ...]
+    notes: tuple[str, ...] = ()
+
+
+class RolledBack(_Result):
+    rollback: again.Rollback
+    deployment: api.Deployment | None = None
+    """As it ended, or as it was when nobody waited any more; None: nothing changed."""
+    undo: str | None = None
+    """The command."""
+    seconds: float
+
+
+class ScaleDone(_Result):
+    scaled: again.Scaled
+    deployment: api.Deployment
     seconds: float
 
 

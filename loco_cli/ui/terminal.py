@@ -7,7 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from loco_cli.ui import render_changes, render_events, render_people, render_trust, render_variables  # noqa: F401  they register their nouns
+from loco_cli.ui import (  # noqa: F401  they register their nouns
+    render_changes,
+    render_deployments,
+    render_events,
+    render_people,
+    render_trust,
+    render_variables,
+)
 from loco_cli.ui.errors import pointed
 from loco_cli.ui.render import human
 from loco_cli.ui.results import Page

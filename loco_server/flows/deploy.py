@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from weakref import WeakValueDictionary
 
 from loco_server.engines.base import AppRef, CapacityError, Engine, EngineDownError
-from loco_server.flows import routing, view
+from loco_server.flows import routing
 from loco_server.flows import spec as spec_of
 from loco_server.flows.gates import Gates
 from loco_server.flows.login import Caller
+from loco_server.flows.numbers import CREATED_BY_MAX, Numbers
 from loco_server.flows.source import refuse_source
 from loco_server.flows.unchecked import Unchecked
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
-from loco_server.policy import allowed, gates, hosts, quota, tokens
+from loco_server.policy import allowed, quota, tokens
 from loco_server.policy.base_images import BaseImage
-from loco_server.records.apps import Apps, RouteTakenError
+from loco_server.records.apps import Apps
 from loco_server.records.deployments import ROLLING, Deployments
-from loco_server.records.quotas import Judge, Quotas
+from loco_server.records.quotas import Quotas
 from loco_server.records.values import AppRecord, DeploymentRecord, TeamRecord
 from loco_server.registries.base import Registry, RegistryDownError
 from loco_server.scanners.base import Scanner
@@ -31,22 +31,15 @@ from loco_server.settings import Settings
 from loco_spec import names
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
 from loco_spec.errors import (
-    ConfigError,
     Conflict,
     EngineUnavailable,
     ImageRefused,
-    NotFound,
     Refused,
     RegistryUnreachable,
 )
 from loco_spec.events import ENDED
-from loco_spec.kinds.service import Service
 
 log = logging.getLogger("loco.deploy")
-
-
-CREATED_BY_MAX = 40
-"""Characters that the records keep of who made a deployment."""
 
 
 def draft(team: TeamRecord, name: str) -> AppRecord:
@@ -98,6 +91,7 @@ class Deploy:
         self._apps = apps
         self._deployments = deployments
         self._quotas = quotas
+        self.numbers = Numbers(settings=settings, free_bytes=host.free_bytes, deployments=deployments, quotas=quotas)
         self._engine = engine
         self._gates = Gates(registry, scanner, host.platform, base_images)
         self._closed = closed
@@ -116,7 +110,7 @@ class Deploy:
         """
         spec = spec_of.checked(request.spec, team.name, name)
         allowed.image(self._settings.identity.allowed_images, spec.image)
-        self.room()
+        self.numbers.room()
         app = await self._apps.find(team.id, name) or draft(team, name)
         refuse_source(app, by)
         if app.destroying:
@@ -129,8 +123,8 @@ class Deploy:
             and request.digest is not None
             and spec_of.same(live, spec, routes, request.digest, await self._deployments.pins(app.id))
         ):
-            return DeploymentCreated(deployment=self._view(app, live), unchanged=True, notes=notes)
-        judge = self.judge(team.name, name, spec, number=True, context=request.context_bytes or 0)
+            return DeploymentCreated(deployment=self.numbers.view(app, live), unchanged=True, notes=notes)
+        judge = self.numbers.judge(team.name, name, spec, number=True, context=request.context_bytes or 0)
         judge(await self._quotas.usage(team.id, name))  # before anything is made for it
         with asked():
             await self._engine.prepare(app_ref(app))
@@ -158,7 +152,7 @@ class Deploy:
             password=password,
             expires_at=expires_at,
         )
-        return DeploymentCreated(deployment=self._view(app, item), ticket=ticket, notes=notes)
+        return DeploymentCreated(deployment=self.numbers.view(app, item), ticket=ticket, notes=notes)
 
     async def image(self, app: AppRecord, number: int, digest: str, *, by: Caller | None = None) -> Deployment:
         """Take the pushed image through the gates to the worker.
@@ -178,7 +172,7 @@ class Deploy:
             self._closed.close(deployment_key(app.id, number))
         lock = self._checks.setdefault((app.id, number), asyncio.Lock())
         async with lock:  # who asks again while the first answer is under way gets the same one
-            item = await self._get(app, number)
+            item = await self.numbers.get(app, number)
             if item.state != "checking" or item.digest != digest:
                 return self._again(app, item, digest)
             return await self._check(app, item, digest)
@@ -193,36 +187,7 @@ class Deploy:
         Raises:
             NotFound: nothing is live.
         """
-        return await self.again(app, by, action="redeploy")
-
-    async def again(self, app: AppRecord, by: Caller, *, action: str) -> Deployment:
-        """A new number without an image of its own: it has that of what is live, or about to be.
-
-        Raises:
-            NotFound: nothing is.
-        """
-        await self.may_again(app, by)
-        while True:
-            base = await self._deployments.newest_ahead(app.id)
-            if base is None or base.digest is None:
-                raise NotFound(f"{app.name} has no live deployment to roll again", hint="loco deploy")
-            item = await self._deployments.create(
-                app,
-                base.spec,
-                base.routes,
-                action=action,
-                created_by=by.name[:CREATED_BY_MAX],
-                creator_id=by.user.id,
-                digest=base.digest,
-                user_id=base.user_id,
-                group_id=base.group_id,
-                ticket_expires_at=datetime.now(UTC) + timedelta(seconds=60),
-                judge=self.judge(app.team, app.name, base.spec, number=True),
-            )
-            runs_as = (base.user_id, base.group_id)
-            state = await self._accept(app, item.number, base.digest, runs_as, of="created", base=base.number)
-            if state != "cancelled":  # else another came in between: once more, on that one
-                return self._view(app, await self._get(app, item.number))
+        return await self.numbers.again(app, by, action="redeploy")
 
     async def cancel(self, app: AppRecord, number: int) -> Deployment:
         """Stop a deployment that is not live yet; the worker undoes what a rollout has begun.
@@ -236,10 +201,10 @@ class Deploy:
         ):
             self._closed.close(deployment_key(app.id, number))
         elif not await self._deployments.request_cancel(app.id, number):
-            item = await self._get(app, number)
+            item = await self.numbers.get(app, number)
             if item.state in ENDED and item.state != "cancelled":
                 raise Conflict(f"v{number} is {item.state}; there is nothing to cancel", hint="loco status")
-        return self._view(app, await self._get(app, number))
+        return self.numbers.view(app, await self.numbers.get(app, number))
 
     async def _check(self, app: AppRecord, item: DeploymentRecord, digest: str) -> Deployment:
         """Take a deployment that is `checking` out of that state, whatever happens."""
@@ -249,7 +214,7 @@ class Deploy:
         if live is not None and not item.force and spec_of.same(live, item.spec, item.routes, digest, pins):
             message = f"v{live.number} is live, nothing changed"
             await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
-            return self._view(app, live)
+            return self.numbers.view(app, live)
         try:
             limits = quota.effective(self._settings.limits.team, await self._quotas.get(app.team_id))
             runs_as = await self._gates.passed(app, item.spec, digest, image_bytes=limits.image)
@@ -263,81 +228,14 @@ class Deploy:
             message = "a defect of the server; its log has the trace"
             await self._deployments.move(app.id, number, "failed", of=("checking",), message=message)
             raise
-        await self._accept(app, number, digest, runs_as)
-        return self._view(app, await self._get(app, number))
+        await self.numbers.accept(app, number, digest, runs_as)
+        return self.numbers.view(app, await self.numbers.get(app, number))
 
     def _again(self, app: AppRecord, item: DeploymentRecord, digest: str) -> Deployment:
         """The same request a second time (its first answer was lost) gets the same answer."""
         if item.digest == digest and item.state in {"accepted", *ROLLING, "live", "superseded"}:
-            return self._view(app, item)
+            return self.numbers.view(app, item)
         raise Conflict(
             f"v{item.number} is {item.state}{f': {item.reason}' if item.reason else ''}; it takes no image any more",
             hint="loco deploy",
         )
-
-    async def _accept(
-        self,
-        app: AppRecord,
-        number: int,
-        digest: str,
-        runs_as: tuple[int | None, int | None],
-        *,
-        of: str = "checking",
-        base: int | None = None,
-    ) -> str:
-        user_id, group_id = runs_as
-        try:
-            item = await self._get(app, number)
-            hosts.refuse_reserved(item.routes, domain=self._settings.domain)
-            return await self._deployments.accept(
-                app,
-                number,
-                digest=digest,
-                user_id=user_id,
-                group_id=group_id,
-                of=of,
-                base=base,
-                judge=self.judge(app.team, app.name, item.spec),
-            )
-        except RouteTakenError as e:
-            message = f"{e.host}{e.path} belongs to another app by now"
-            await self._deployments.move(app.id, number, "failed", of=(of,), message=message)
-            raise Conflict(message, hint="choose another host under [[routes]] in loco.toml") from e
-        except (ConfigError, Refused) as e:
-            await self._deployments.move(app.id, number, "failed", of=(of,), message=e.message)
-            raise
-
-    def room(self) -> None:
-        """Refuse where the disk is all but full.
-
-        Raises:
-            Refused: it is.
-        """
-        gates.room(self._host.free_bytes(), self._settings.limits.free_space_bytes, where="the server")
-
-    def judge(
-        self, team: str, app: str, spec: Service | None = None, *, number: bool = False, context: int = 0
-    ) -> Judge:
-        """Give what refuses to let a team have more than its quotas; the records call it where they write."""
-        default = self._settings.limits.team
-        return partial(quota.refuse, default, team, app, spec, number=number, context=context)
-
-    async def may_again(self, app: AppRecord, by: Caller) -> None:
-        """Refuse early what `again` would refuse, where there is something to roll.
-
-        Raises:
-            LocoError: who asks may not deploy the app, no room, or too many deployments within the hour.
-        """
-        refuse_source(app, by)
-        self.room()
-        if await self._deployments.newest_ahead(app.id) is not None:
-            self.judge(app.team, app.name, number=True)(await self._quotas.usage(app.team_id, app.name))
-
-    async def _get(self, app: AppRecord, number: int) -> DeploymentRecord:
-        item = await self._deployments.get(app.id, number)
-        if item is None:
-            raise NotFound(f"{app.name} has no deployment v{number}", hint="loco status")
-        return item
-
-    def _view(self, app: AppRecord, item: DeploymentRecord) -> Deployment:
-        return view.deployment(app, item, edge_url=self._settings.edge_url)

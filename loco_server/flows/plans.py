@@ -80,7 +80,7 @@ class Plans:
         with _told(refused):
             allowed.image(self._settings.identity.allowed_images, spec.image)
         with _told(refused):
-            self._deploy.room()
+            self._deploy.numbers.room()
         with _told(refused):
             refuse_source(of, by)
         if of.destroying:
@@ -95,7 +95,7 @@ class Plans:
         found = changes(before, after)
         said: tuple[str, ...] = ()
         if found or request.force:
-            judge = self._deploy.judge(team.name, name, spec, number=True, context=request.context_bytes or 0)
+            judge = self._deploy.numbers.judge(team.name, name, spec, number=True, context=request.context_bytes or 0)
             with _told(refused):
                 judge(await self._quotas.usage(team.id, name))
             if not refused:

@@ -30,7 +30,7 @@ async def resolved(
     """Give the same of what is asked for, whether or not the app may have it."""
     first, second = hosts.default_hosts(app.name, app.team)
     host = first
-    if any(route.host is None for route in spec.routes) and not await _free(
+    if any(route.host is None for route in spec.routes) and not await free(
         apps, app, hosts.full_host(first, domain), "/"
     ):
         host = second
@@ -44,14 +44,14 @@ async def refuse(apps: Apps, app: AppRecord, found: Sequence[UnitRoute], *, doma
     hosts.refuse_reserved(found, domain=domain)
     hosts.refuse_crowded(found)
     for route in found:
-        if not await _free(apps, app, route.host, route.path):
+        if not await free(apps, app, route.host, route.path):
             raise Conflict(
                 f"{route.host}{route.path} belongs to another app",
                 hint="choose another host or path under [[routes]] in loco.toml",
             )
 
 
-async def _free(apps: Apps, app: AppRecord, host: str, path: str) -> bool:
+async def free(apps: Apps, app: AppRecord, host: str, path: str) -> bool:
     team = await apps.host_owner(host)
     owner = await apps.route_owner(host, path)
     return team in {None, app.team_id} and owner in {None, app.id}

@@ -20,7 +20,7 @@ class VariablesFlow:
         self._apps = apps
         self._deployments = deployments
         self._variables = variables
-        self._deploy = deploy
+        self._numbers = deploy.numbers
 
     async def change(
         self, team: TeamRecord, name: str, app: AppRecord | None, change: wire.VariablesChange, *, by: Caller
@@ -38,9 +38,9 @@ class VariablesFlow:
             LocoError: no room, too much, or no app can be made. Nothing was set.
         """
         if not change.stage:
-            self._deploy.room()  # before anything is written: what is set should be rolled
+            self._numbers.room()  # before anything is written: what is set should be rolled
             if app is not None:
-                await self._deploy.may_again(app, by)
+                await self._numbers.may_again(app, by)
         made = app is None
         if app is None:
             app = await self._made(team, name, change)
@@ -50,7 +50,7 @@ class VariablesFlow:
         tell(set=list(done.set), unset=list(done.unset))
         waits, deployment = await self._waits(app), None
         if waits and not change.stage and await self._deployments.newest_ahead(app.id) is not None:
-            deployment, waits = await self._deploy.again(app, by, action="variables"), False
+            deployment, waits = await self._numbers.again(app, by, action="variables"), False
         return wire.VariablesChanged(
             set=done.set,
             unset=done.unset,
@@ -115,7 +115,7 @@ class VariablesFlow:
                 f'"{name[:60]}" cannot be the name of an app', hint=f"a-z, 0-9, -, at most {names.APP_NAME_MAX}"
             )
         _fits(name, sum(len(key) + len(value.encode()) for key, value in change.set.items()))
-        return await self._apps.create(draft(team, name), self._deploy.judge(team.name, name))
+        return await self._apps.create(draft(team, name), self._numbers.judge(team.name, name))
 
     async def _waits(self, app: AppRecord) -> bool:
         """Whether the newest deployment has other variables than the next one would have."""

@@ -15,6 +15,8 @@ from loco_server.flows.deploy import Deploy
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Caller, Login
 from loco_server.flows.plans import Plans
+from loco_server.flows.rollback import Rollback
+from loco_server.flows.scale import Scaling
 from loco_server.flows.status import Status
 from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tokens import ManageTokens
@@ -44,6 +46,8 @@ class Services:
     apps: Apps
     deploy: Deploy
     plans: Plans
+    rollback: Rollback
+    scaling: Scaling
     destroy: Destroy
     status: Status
     build_logs: BuildLogs

@@ -1,9 +1,22 @@
 """Every endpoint, with who may call it. What does not stand here does not exist."""
 
-from loco_server.http import account, apps, build_logs, deployments, documents, events, teams, tokens, trust, variables
+from loco_server.http import (
+    account,
+    again,
+    apps,
+    build_logs,
+    deployments,
+    documents,
+    events,
+    teams,
+    tokens,
+    trust,
+    variables,
+)
 from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
 from loco_spec import account as account_wire
+from loco_spec import again as again_wire
 from loco_spec import api, audit, paths
 from loco_spec import teams as teams_wire
 from loco_spec import tokens as tokens_wire
@@ -75,7 +88,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.APP, _READ, apps.app, response=api.AppStatus),
     Endpoint("DELETE", paths.APP, _DESTROY, apps.destroy, response=api.Destroyed, action="app.destroy"),
     Endpoint("GET", paths.LOGS, _READ, apps.logs, query=api.LogsQuery, media=_SSE),
-    Endpoint("GET", paths.DEPLOYMENTS, _READ, deployments.deployments, response=api.Deployments),
+    Endpoint(
+        "GET",
+        paths.DEPLOYMENTS,
+        _READ,
+        deployments.deployments,
+        response=api.Deployments,
+        query=api.DeploymentsQuery,
+    ),
     Endpoint(
         "POST",
         paths.DEPLOYMENTS,
@@ -99,7 +119,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         looks=True,
         errors=(ConfigError,),
     ),
-    Endpoint("GET", paths.DEPLOYMENT, _READ, deployments.deployment, response=api.Deployment),
+    Endpoint("GET", paths.DEPLOYMENT, _READ, deployments.deployment, response=api.DeploymentShown),
     Endpoint(
         "POST",
         paths.IMAGE,
@@ -119,6 +139,27 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.NEWEST_BUILD_LOG, _READ, build_logs.newest, response=api.BuildLog),
     Endpoint(
         "POST", paths.REDEPLOY, _DEPLOY, deployments.redeploy, None, api.Deployment, 201, action="deployment.redeploy"
+    ),
+    Endpoint("GET", paths.ROLLBACK, _DEPLOY, again.look, response=again_wire.Rollback, query=again_wire.RollbackQuery),
+    Endpoint(
+        "POST",
+        paths.ROLLBACK,
+        _DEPLOY,
+        again.rollback,
+        again_wire.RollbackStart,
+        again_wire.Rollback,
+        action="deployment.rollback",
+        errors=(ConfigError, RegistryUnreachable),
+    ),
+    Endpoint(
+        "POST",
+        paths.SCALE,
+        _DEPLOY,
+        again.scale,
+        again_wire.ScaleChange,
+        again_wire.Scaled,
+        action="deployment.scale",
+        errors=(ConfigError,),
     ),
     Endpoint("GET", paths.VARIABLES, Permission.VARIABLES_READ, variables.current, response=wire.Variables),
     Endpoint(

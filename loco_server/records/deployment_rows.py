@@ -40,4 +40,6 @@ def record(row: Row[Any]) -> DeploymentRecord:
         creator_id=row.creator_id,
         ticket_sha256=row.ticket_sha256,
         ticket_expires_at=row.ticket_expires_at,
+        base=row.base,
+        image_deleted=row.image_deleted_at is not None,
     )

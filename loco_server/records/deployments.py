@@ -1,6 +1,6 @@
 """Deployments: numbered attempts and their states. Every change of state writes its event in the same transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,8 @@ from loco_server.records.change import tell
 from loco_server.records.database import Database
 from loco_server.records.deployment_rows import AHEAD, record
 from loco_server.records.events import append_event
-from loco_server.records.pins import newest_pins
+from loco_server.records.images import hold
+from loco_server.records.pins import newest_pins, pinned
 from loco_server.records.quotas import Judge, judged, lock_team
 from loco_server.records.tables import APPS, DEPLOYMENTS, TEAMS
 from loco_server.records.values import AppRecord, DeploymentRecord
@@ -52,6 +53,7 @@ class Deployments:
         digest: str | None = None,
         user_id: int | None = None,
         group_id: int | None = None,
+        base: int | None = None,
         judge: Judge | None = None,
     ) -> DeploymentRecord:
         """Give out the app's next number, unless `judge` raises. With an image (digest) it is still `created`.
@@ -94,13 +96,15 @@ class Deployments:
                     owner=None,
                     attempt=0,
                     last_event=0,
+                    base=base,
                     created_at=datetime.now(UTC),
                     live_at=None,
                     ended_at=None,
                 )
             )
             tell(subject=f"{app.name} v{number}")
-            await append_event(db, app.id, number, "state", f"v{number} created by {created_by}", {"state": "created"})
+            text = f"v{number} created by {created_by}{f', to go back to v{base}' if action == 'rollback' else ''}"
+            await append_event(db, app.id, number, "state", text, {"state": "created"})
         self.wake.all()
         found = await self.get(app.id, number)
         if found is None:
@@ -238,17 +242,19 @@ class Deployments:
         user_id: int | None,
         group_id: int | None = None,
         of: str = "checking",
-        base: int | None = None,
+        ahead: int | None = None,
+        variables: Mapping[str, int] | None = None,
         judge: Judge | None = None,
     ) -> str:
-        """Let the image through to the worker, with the newest variables; give the new state.
+        """Let the image through to the worker, with the newest variables or these versions; give the new state.
 
-        Superseded when a newer deployment is ahead. Where it stands on another one (`base`) that is not the newest
-        ahead any more, it ends as `cancelled`: what came in between would be undone. What `judge` raises leaves the
+        Superseded when a newer deployment is ahead. Where what it stands on (`ahead`) is not the newest ahead any
+        more, it ends as `cancelled`: what came in between would be undone. What `judge` raises leaves the
         state as it was: nobody else adds to what the team has meanwhile.
 
         Raises:
             RouteTakenError: one of its routes is somebody else's by now; the state is as it was.
+            Conflict: likewise, where its image was deleted or the value of a variable purged.
         """
         async with self._database.write() as db:
             await lock_team(db, app.team_id)
@@ -258,10 +264,10 @@ class Deployments:
             if row is None or row.state != of:
                 return "" if row is None else str(row.state)
             mine = record(row)
-            if base is not None:
-                ahead = (await db.execute(_newest_ahead(app.id))).first()
-                if ahead is None or ahead.number != base:
-                    await end(db, app.id, number, "cancelled", f"v{base} is not the newest any more")
+            if ahead is not None:
+                found = (await db.execute(_newest_ahead(app.id))).first()
+                if found is None or found.number != ahead:
+                    await end(db, app.id, number, "cancelled", f"v{ahead} is not the newest any more")
                     return "cancelled"
             newer = (
                 await db.execute(
@@ -293,6 +299,7 @@ class Deployments:
                     text = f"v{number} by {mine.created_by} is newer; nothing was changed"
                     await end(db, app.id, waiting, "superseded", text)
                 await claim_routes(db, app.id, app.team_id, mine.routes)
+                await hold(db, app.id, digest, seen=of == "checking")
                 await db.execute(
                     update(DEPLOYMENTS)
                     .where(this(app.id, number))
@@ -301,7 +308,7 @@ class Deployments:
                         digest=digest,
                         user_id=user_id,
                         group_id=group_id,
-                        variables=await newest_pins(db, app.id),
+                        variables=await pinned(db, app.id, variables),
                     )
                 )
                 await append_event(db, app.id, number, "state", "the image was accepted", {"state": "accepted"})

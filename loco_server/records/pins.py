@@ -1,11 +1,13 @@
-"""Which version of each variable a deployment would have: the newest that is set."""
+"""Which version of each variable a deployment has: the newest that is set, or those of one before it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.tables_access import VARIABLES
+from loco_spec.errors import Conflict
 
 
 def newest(app_id: str) -> Any:
@@ -28,3 +30,24 @@ async def newest_pins(db: AsyncConnection, app_id: str) -> dict[str, int]:
     """Give the version of each variable that is set now."""
     rows = await db.execute(newest(app_id))
     return {row.name: row.version for row in rows if row.value is not None}
+
+
+async def pinned(db: AsyncConnection, app_id: str, pins: Mapping[str, int] | None) -> dict[str, int]:
+    """Give the versions that a deployment has: these, where all of them still have values; None: the newest.
+
+    Within a transaction that has the app's lock, which a purge takes too.
+
+    Raises:
+        Conflict: a value was purged.
+    """
+    if pins is None:
+        return await newest_pins(db, app_id)
+    kept = await db.execute(
+        select(VARIABLES.c.name, VARIABLES.c.version).where(
+            VARIABLES.c.app_id == app_id, VARIABLES.c.name.in_(pins), VARIABLES.c.value.is_not(None)
+        )
+    )
+    gone = pins.items() - {(row.name, row.version) for row in kept}
+    if gone:
+        raise Conflict(f"the value of {', '.join(sorted(name for name, _ in gone))} was purged; nothing was changed")
+    return dict(pins)

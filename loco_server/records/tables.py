@@ -187,15 +187,18 @@ DEPLOYMENTS = Table(
     _at("leased_until", nullable=True),
     Column("attempt", Integer, nullable=False),
     Column("last_event", Integer, nullable=False),
+    Column("base", Integer, nullable=True),
     _at("created_at"),
     _at("live_at", nullable=True),
     _at("ended_at", nullable=True),
+    _at("image_deleted_at", nullable=True),
     Index("ix_deployments_state", "state"),
 )
 """`user_id` and `group_id` are the numbers inside the container, as the gate resolved them
 (no group: the user's own); `routes` the full hosts; `variables` the version of each variable that it has;
 `creator_id` the user who made it, whose name is in `created_by`: no key, since a user may be gone before it is;
-`owner` the worker that rolls it out, unless it is past `leased_until`."""
+`owner` the worker that rolls it out, unless it is past `leased_until`; `base` the number that it was made from;
+`image_deleted_at` when retention decided to delete its image."""
 
 EVENTS = Table(
     "events",

@@ -79,6 +79,10 @@ class DeploymentRecord:
     """The user who made it; None: before the records knew, or the user is gone."""
     ticket_sha256: str | None = field(default=None, repr=False)
     ticket_expires_at: datetime | None = None
+    base: int | None = None
+    """The number that it was made from: what a rollback restores, what a redeploy or a scale rolls once more."""
+    image_deleted: bool = False
+    """Retention has taken its image away, or is about to."""
 
 
 Wanted = str | Sequence[str]

@@ -31,7 +31,7 @@ from loco_server.records.database import is_away
 from loco_server.records.deployments import ROLLING, Deployments
 from loco_server.records.events import Events
 from loco_server.records.values import DeploymentRecord
-from loco_server.rollouts import failures
+from loco_server.rollouts import failures, releases
 from loco_server.rollouts.plan import NotWantedError, Planner
 from loco_server.sealing import UnreadableError
 from loco_spec import names
@@ -280,7 +280,9 @@ class Worker:
 
     async def _release(self, item: DeploymentRecord, rollout: Rollout) -> None:
         command = item.spec.deploy.release_command
-        if command is None or item.released or item.state == "rolling" or not await self._release_is_due(item):
+        if command is None or item.released or item.state == "rolling":
+            return
+        if not await releases.is_due(self._deployments, item):
             return
         await self._deployments.move(
             item.app_id,
@@ -301,15 +303,6 @@ class Worker:
         if result.exit_code != 0:
             raise RolloutFailedError(failures.release_failed(command, result))
         await self._claims.set_released(item)
-
-    async def _release_is_due(self, item: DeploymentRecord) -> bool:
-        live = await self._deployments.live(item.app_id)
-        return (
-            item.release
-            or live is None
-            or live.digest != item.digest
-            or live.spec.deploy.release_command != item.spec.deploy.release_command
-        )
 
     def _emit(self, item: DeploymentRecord) -> Emit:
         async def emit(message: str) -> None:

@@ -34,6 +34,8 @@ def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> Sta
         apps=parts.apps,
         deploy=parts.deploy,
         plans=parts.plans,
+        rollback=parts.rollback,
+        scaling=parts.scaling,
         destroy=parts.destroy,
         status=parts.status,
         build_logs=parts.build_logs,

@@ -202,7 +202,7 @@ def test_what_is_unset_is_rolled_out_and_then_purged(server: Server, loco: Loco)
         "unset A",
         "v4 is live after 0.0 s",
         "purged A: 2 values gone for good",
-        "  a rollback to v2, v3 comes back without it",
+        "  v2, v3 cannot be rolled back to any more",
     ]
     assert server.asked[-1] == f"POST {PATH}/A/purge"
 

@@ -14,6 +14,8 @@ from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Invitations, Login
 from loco_server.flows.plans import Plans
+from loco_server.flows.rollback import Rollback
+from loco_server.flows.scale import Scaling
 from loco_server.flows.status import Status
 from loco_server.flows.teams import ManageTeams
 from loco_server.flows.tokens import ManageTokens
@@ -123,6 +125,14 @@ class Api:
                     host=self.engine.host,
                 ).draft,
             ),
+            rollback=Rollback(
+                apps=records.apps,
+                deployments=records.deployments,
+                variables=records.variables,
+                registry=self.registry,
+                numbers=deploy.numbers,
+            ),
+            scaling=Scaling(settings=settings, deployments=records.deployments, numbers=deploy.numbers),
             destroy=self.destroy,
             status=Status(
                 settings=settings,

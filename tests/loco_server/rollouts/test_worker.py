@@ -196,6 +196,65 @@ async def test_the_release_command_runs_where_image_or_command_changed_and_not_a
     assert engine.released == [("migrate",), ("migrate-more",)]
 
 
+async def of(records: Records, app: AppRecord, base: int, action: str, *, release: bool = False) -> int:
+    """Give the number of a deployment that rolls another one again, or back to it."""
+    before, ahead = await records.deployments.get(app.id, base), await records.deployments.newest_ahead(app.id)
+    assert before is not None
+    assert ahead is not None
+    item = await records.deployments.create(
+        app, before.spec, before.routes, action=action, created_by="ann", base=base, release=release
+    )
+    digest = before.digest or ""
+    await records.deployments.accept(app, item.number, digest=digest, user_id=1, of="created", ahead=ahead.number)
+    return item.number
+
+
+async def test_going_back_runs_no_release_command_unless_it_is_asked_for(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    for command in ("one", "two"):
+        number = await records.accepted(app, spec=with_release(command))
+        await until(records, app, number, "live")
+    assert engine.released == [("one",), ("two",)]
+    for base, action in ((1, "rollback"), (3, "scale"), (4, "variables"), (5, "redeploy")):
+        await until(records, app, await of(records, app, base, action), "live")
+    assert engine.released == [("one",), ("two",)]
+    await until(records, app, await of(records, app, 2, "rollback", release=True), "live")
+    assert engine.released == [("one",), ("two",), ("two",)]
+
+
+async def test_a_scale_that_overtakes_a_rollback_runs_no_release_command_either(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    for command in ("one", "two"):
+        number = await records.accepted(app, spec=with_release(command))
+        await until(records, app, number, "live")
+    engine.hold = asyncio.Event()
+    await until(records, app, await of(records, app, 2, "redeploy"), "rolling")
+    rollback = await of(records, app, 1, "rollback")
+    scale = await of(records, app, rollback, "scale")
+    engine.hold.set()
+    await until(records, app, scale, "live")
+    assert await state_of(records, app, rollback) == "superseded"
+    assert engine.released == [("one",), ("two",)]
+
+
+async def test_a_scale_of_an_image_that_never_was_live_runs_its_release_command(
+    records: Records, engine: FakeEngine, worker: Worker
+) -> None:
+    app = await records.app()
+    await until(records, app, await records.accepted(app), "live")
+    engine.hold = asyncio.Event()
+    await until(records, app, await of(records, app, 1, "redeploy"), "rolling")
+    deploy = await records.accepted(app, spec=with_release("migrate"))
+    scale = await of(records, app, deploy, "scale")
+    engine.hold.set()
+    await until(records, app, scale, "live")
+    assert engine.released == [("migrate",)]
+
+
 @pytest.mark.parametrize(("exit_code", "said"), [(3, "exit code 3"), (None, "outcome is unknown")])
 async def test_a_failed_release_command_ends_the_deployment_before_any_traffic(
     records: Records, engine: FakeEngine, worker: Worker, exit_code: int | None, said: str

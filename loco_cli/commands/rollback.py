@@ -1,0 +1,80 @@
+"""`loco rollback`: what served before, once more: image, configuration, versions of variables and routes together."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loco_cli.client import again as client
+from loco_cli.context import Context, opened
+from loco_cli.following import Follower
+from loco_cli.options import App, Detach, Json, Team, WaitTimeout, deployment_number
+from loco_cli.ui import render_changes
+from loco_cli.ui.results import RolledBack
+from loco_spec import again
+from loco_spec.errors import Interrupted
+
+To = Annotated[
+    str | None,
+    typer.Argument(help="v12; default: the last other one that served.", metavar="[NUMBER]", show_default=False),
+]
+Release = Annotated[bool, typer.Option("--release", help="Run the release command of that deployment, too.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def command(
+    number: To = None,
+    release: Release = False,
+    detach: Detach = False,
+    wait_timeout: WaitTimeout = "10m",
+    yes: Yes = False,
+    app: App = None,
+    team: Team = None,
+    json: Json = False,
+) -> None:
+    """Roll out what served before, as a new deployment; loco rollback undoes it, too."""
+    with opened(json=json) as context:
+        wanted = None if number is None else deployment_number(number, hint="loco rollback v12")
+        context.ui.result(run(context, wanted, app, team, release, detach, wait_timeout, yes=yes))
+
+
+def run(
+    context: Context,
+    number: int | None,
+    app: str | None,
+    team: str | None,
+    release: bool,
+    detach: bool,
+    wait_timeout: str,
+    *,
+    yes: bool,
+) -> RolledBack:
+    """Show what changes, ask where somebody can be asked, and follow it.
+
+    Raises:
+        Interrupted: the answer was no.
+    """
+    target = context.target(Path(), app=app, team=team)
+    follower = Follower(context, wait_timeout=wait_timeout)
+    looked = client.look(context.http, target.team, target.app, number)
+    if looked.unchanged and not release:
+        return RolledBack(rollback=looked, seconds=follower.seconds)
+    if not context.ui.json:
+        _shown(context, looked, release=release)
+        if not yes and context.ui.can_ask and context.ui.ask("Roll it out? [y]es or [n]o:").lower()[:1] != "y":
+            raise Interrupted(f"nothing was changed; v{looked.live.number} serves on")
+    request = again.RollbackStart(number=looked.to.number, release=release, live=looked.live.number)
+    done = client.rollback(context.http, target.team, target.app, request)
+    if done.deployment is None:
+        return RolledBack(rollback=done, seconds=follower.seconds)
+    item, undo = done.deployment, f"loco rollback v{done.live.number}"
+    item = item if detach else follower.follow(item).deployment
+    return RolledBack(rollback=done, deployment=item, undo=undo, seconds=follower.seconds)
+
+
+def _shown(context: Context, looked: again.Rollback, *, release: bool) -> None:
+    ui = context.ui
+    ui.step(f"{looked.to.app}: v{looked.live.number} -> v{looked.to.number}, which {looked.to.created_by} made")
+    for line in render_changes.lines(looked.changes):
+        ui.step(f"  {line}")
+    ui.step(f"  the release command runs{'' if release else ' not: what it did to data stays (--release)'}")

@@ -1,7 +1,7 @@
 """What a deployment would change, and what would refuse it. Nothing is written, nothing is made on the engine."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
 from loco_server.records.quotas import Quotas
 from loco_server.records.values import AppRecord, DeploymentRecord, TeamRecord
-from loco_server.records.variables import VariableRecord, Variables
+from loco_server.records.variables import Variables
 from loco_server.settings import Settings
 from loco_spec.api import DeploymentCreate
 from loco_spec.changes import Plan
@@ -89,7 +89,7 @@ class Plans:
         with _told(refused):
             await routing.refuse(self._apps, of, routes, domain=domain)
         live, pins = await self._deployments.live(of.id), await self._deployments.pins(of.id)
-        digests = _digests(await self._variables.history(of.id))
+        digests = await self._variables.digests(of.id)
         before = None if live is None else State(live.spec, live.routes, live.digest, _pinned(live.variables, digests))
         after = State(spec, routes, request.digest, _pinned(pins, digests))
         found = changes(before, after)
@@ -169,10 +169,6 @@ def _told(refused: list[LocoError]) -> Iterator[None]:
         yield
     except LocoError as e:
         refused.append(e)
-
-
-def _digests(history: Sequence[VariableRecord]) -> dict[tuple[str, int], str | None]:
-    return {(each.name, each.version): each.digest for each in history}
 
 
 def _pinned(pins: Mapping[str, int], digests: Mapping[tuple[str, int], str | None]) -> dict[str, Pin]:

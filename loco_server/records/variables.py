@@ -123,6 +123,12 @@ class Variables:
             )
             return [_record(row) for row in rows]
 
+    async def digests(self, app_id: str) -> dict[tuple[str, int], str | None]:
+        """Give the digest of each version of each variable; None where there is no value, or none any more."""
+        wanted = select(VARIABLES.c.name, VARIABLES.c.version, VARIABLES.c.digest).where(VARIABLES.c.app_id == app_id)
+        async with self._database.read() as db:
+            return {(row.name, row.version): row.digest for row in await db.execute(wanted)}
+
     async def values(self, app_id: str, pins: Mapping[str, int]) -> dict[str, str]:
         """Open the values of a deployment, for its containers. Nobody else asks for them.
 

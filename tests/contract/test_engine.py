@@ -127,6 +127,19 @@ def get(address: str, port: int = 8080, path: str = "/") -> str:
 # ---- rolling
 
 
+async def test_a_dry_run_makes_nothing_whether_or_not_the_team_is_there(world: World) -> None:
+    def networks() -> list[str]:
+        listed = world.client.networks.list(filters={"label": f"loco/installation={world.installation}"})
+        return [str(network.id) for network in listed]
+
+    assert await world.engine.dry_run(world.rollout(1)) == ()
+    assert (world.containers(), networks()) == ([], [])
+    await world.engine.prepare(world.app)
+    before = networks()
+    assert await world.engine.dry_run(world.rollout(1)) == ()
+    assert (world.containers(), networks(), world.edge.history) == ([], before, [])
+
+
 async def test_a_first_roll_serves_every_replica_at_its_own_address(world: World) -> None:
     lines = await world.roll(world.rollout(1, replicas=2))
     (cluster,) = world.served.clusters

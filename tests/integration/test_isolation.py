@@ -272,6 +272,8 @@ async def test_a_subnet_that_is_taken_is_passed_over_and_none_left_is_a_clear_er
         await second.prepare(new_app())
         with pytest.raises(CapacityError, match="LOCO_SUBNETS"):
             await first.prepare(new_app())
+        with pytest.raises(CapacityError, match="LOCO_SUBNETS"):
+            await first.dry_run(rollout(new_app(), 1, unit("none")))
     finally:
         for engine in (first, second):
             await engine.remove_all()

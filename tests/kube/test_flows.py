@@ -329,6 +329,7 @@ async def test_the_role_has_exactly_the_verbs_that_are_used(cluster: Cluster, mo
     await engine.release(first, ("sh", "-c", "exit 0"), timeout_seconds=60, emit=Told(), guard=owner)
     await cluster.roll(first)
     grown = hello.next(scale={"replicas": 2})
+    await engine.dry_run(grown)  # by the verbs of the rollout itself
     routes = (
         *grown.unit.routes,
         dataclasses.replace(grown.unit.routes[0], host=f"other.{cluster.team_id}.example.com"),

@@ -12,6 +12,7 @@ from loco_server.engines.base import CapacityError
 from loco_server.flows import plans
 from loco_server.flows.quotas import ManageQuotas
 from loco_server.identity_settings import IdentitySettings
+from loco_server.policy.permissions import CAN, ROLES, Permission
 from loco_server.records.suspensions import Suspensions
 from loco_spec.changes import Plan
 from loco_spec.errors import ConfigError, LocoError, NotAllowed, UsageError, from_problem
@@ -249,6 +250,11 @@ async def test_a_spec_for_another_address_is_no_plan(server: Api, ann: httpx.Asy
     del server
     answer = await ann.post("/v1/teams/ann/apps/shop/plan", json={"spec": {"name": "other"}})
     assert isinstance(refused(answer), UsageError)
+
+
+def test_whoever_may_look_at_an_app_may_see_the_digests_that_a_plan_has() -> None:
+    for may in (*ROLES.values(), *CAN.values()):
+        assert (Permission.APP_READ in may) <= (Permission.VARIABLES_READ in may)
 
 
 @pytest.mark.parametrize("actor", ["vic", "can-read"])

@@ -29,6 +29,7 @@ CALLERS: dict[str, dict[str, Any]] = {
 REFUSED_ALL_THE_SAME = {
     f"POST {paths.LOGIN}": 400,  # a provider that this server does not have
     f"POST {paths.DEPLOYMENTS}": 422,  # what must hold between the keys of a spec, and how quantities are written
+    f"POST {paths.PLAN}": 422,  # the same
     f"POST {paths.IMAGE}": 422,  # an image that the registry does not have, or that a gate refuses
     f"POST {paths.LOGIN_FINISH}": 410,  # a sign-in that was never begun
     f"POST {paths.ACCOUNT_DELETE}": 400,  # another login than one's own

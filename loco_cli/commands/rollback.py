@@ -34,7 +34,7 @@ def command(
 ) -> None:
     """Roll out what served before, as a new deployment; loco rollback undoes it, too."""
     with opened(json=json) as context:
-        wanted = None if number is None else deployment_number(number, hint="loco rollback v12")
+        wanted = None if number is None else deployment_number(number, "the number")
         context.ui.result(run(context, wanted, app, team, release, detach, wait_timeout, yes=yes))
 
 

@@ -111,5 +111,5 @@ def test_a_refusal_says_what_can_come_back(server: Server, loco: Loco) -> None:
 
 def test_what_is_no_number_asks_the_server_nothing(server: Server, loco: Loco) -> None:
     said = loco("rollback", "last", *SHOP)
-    assert (said.code, said.err) == (2, "error: 'last' is not a deployment such as v12\nnext: loco rollback v12\n")
+    assert (said.code, said.err) == (2, "error: the number 'last' is not a deployment such as v12\nnext: loco status\n")
     assert server.asked == []

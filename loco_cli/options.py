@@ -16,7 +16,6 @@ Folder = Annotated[
     Path, typer.Argument(help="The folder with loco.toml or a Dockerfile.", show_default="this one", metavar="[FOLDER]")
 ]
 Server = Annotated[str | None, typer.Option("--server", help="The server's URL.", metavar="URL")]
-Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
 WaitTimeout = Annotated[
     str, typer.Option("--wait-timeout", help="How long to follow; the deployment goes on after it.", metavar="DURATION")
 ]
@@ -24,9 +23,10 @@ BuildArgs = Annotated[
     list[str] | None, typer.Option("--build-arg", help="A build argument; may be repeated.", metavar="KEY=VALUE")
 ]
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="End with 10 where something would change.")]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
 
 
-def deployment_number(text: str, *, hint: str, option: str = "") -> int:
+def deployment_number(text: str, option: str) -> int:
     """Read `v12` or `12`.
 
     Raises:
@@ -34,5 +34,5 @@ def deployment_number(text: str, *, hint: str, option: str = "") -> int:
     """
     digits = text.removeprefix("v")
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
-        raise UsageError(f"{option}{text!r} is not a deployment such as v12", hint=hint)
+        raise UsageError(f"{option} {text!r} is not a deployment such as v12", hint="loco status")
     return int(digits)

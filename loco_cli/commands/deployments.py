@@ -47,11 +47,12 @@ def show(
     json: Json = False,
 ) -> None:
     """Show all of one: what it stands on, each step with its seconds, and why it failed."""
-    hint = "loco deployments"
     if build_log and release_log:
-        raise UsageError("expected one of --build-log and --release-log", hint=f"{hint} show {number} --build-log")
+        raise UsageError(
+            "expected one of --build-log and --release-log", hint=f"loco deployments show {number} --build-log"
+        )
     with opened(json=json, server=server) as context:
-        wanted = deployment_number(number, hint=hint)
+        wanted = deployment_number(number, "the number")
         target = context.target(Path(), app=app, team=team)
         if build_log:
             context.ui.result(deployments.build_log(context.http, target.team, target.app, wanted))

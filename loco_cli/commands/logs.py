@@ -113,9 +113,7 @@ def run_build(
     context: Context, folder: Path, *, app: str | None, team: str | None, lines: int | None, deployment: str | None
 ) -> None:
     """Show what a build said: the newest one that is kept, or a deployment's."""
-    number = None
-    if deployment is not None:
-        number = deployment_number(deployment, option="--deployment ", hint="loco deployments")
+    number = None if deployment is None else deployment_number(deployment, "--deployment")
     target = context.target(folder, app=app, team=team)
     found = deployments.build_log(context.http, target.team, target.app, number)
     if lines is not None:

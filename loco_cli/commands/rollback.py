@@ -34,7 +34,7 @@ def command(
 ) -> None:
     """Roll out what served before, as a new deployment; loco rollback undoes it, too."""
     with opened(json=json) as context:
-        wanted = None if number is None else deployment_number(number, hint="loco rollback v12")
+        wanted = None if number is None else deployment_number(number, "the number")
         context.ui.result(run(context, wanted, app, team, release, detach, wait_timeout, yes=yes))
 
 
@@ -75,6 +75,8 @@ def run(
 def _shown(context: Context, looked: again.Rollback, *, release: bool) -> None:
     ui = context.ui
     ui.step(f"{looked.to.app}: v{looked.live.number} -> v{looked.to.number}, which {looked.to.created_by} made")
+    for note in looked.notes:
+        ui.note(f"  {note}")
     for line in render_changes.lines(looked.changes):
         ui.step(f"  {line}")
     ui.step(f"  the release command runs{'' if release else ' not: what it did to data stays (--release)'}")

@@ -22,7 +22,7 @@ class Scaling:
 
         Raises:
             NotFound: nothing is live.
-            UsageError: what is asked for makes no sense of what there is, or loco.toml would be refused for it.
+            InvalidRequest: what is asked for makes no sense of what there is, or loco.toml would be refused for it.
             Refused: a quota, or no room.
         """
         await self._numbers.may_again(app, by)

@@ -25,6 +25,7 @@ from loco_spec import variables as wire
 from loco_spec.changes import Plan
 from loco_spec.errors import (
     ConfigError,
+    Conflict,
     ImageRefused,
     NotAllowed,
     NotFound,
@@ -140,7 +141,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "POST", paths.REDEPLOY, _DEPLOY, deployments.redeploy, None, api.Deployment, 201, action="deployment.redeploy"
     ),
-    Endpoint("GET", paths.ROLLBACK, _DEPLOY, again.look, response=again_wire.Rollback, query=again_wire.RollbackQuery),
+    Endpoint(
+        "GET",
+        paths.ROLLBACK,
+        _DEPLOY,
+        again.look,
+        response=again_wire.Rollback,
+        query=again_wire.RollbackQuery,
+        errors=(Conflict, RegistryUnreachable),
+    ),
     Endpoint(
         "POST",
         paths.ROLLBACK,

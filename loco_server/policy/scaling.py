@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from loco_spec.again import ScaleChange
-from loco_spec.errors import ConfigError, FieldFault, UsageError
+from loco_spec.errors import ConfigError, FieldFault, InvalidRequest
 from loco_spec.faults import dotted, place, worded
 from loco_spec.kinds.service import Service
 from loco_spec.runtime import Scale
@@ -13,19 +13,19 @@ def scaled(spec: Service, asked: ScaleChange) -> Service:
     """Give the spec with another [scale], held to the rules of loco.toml; what is asked for already leaves it.
 
     Raises:
-        UsageError: so many more or fewer of a range, or fewer than one.
+        InvalidRequest: so many more or fewer of a range, or fewer than one.
         ConfigError: what loco.toml would be refused for.
     """
     scale = spec.scale
     if asked.add is not None:
         if scale.most > scale.least:
-            raise UsageError(
+            raise InvalidRequest(
                 f"{spec.name} scales between {scale.least} and {scale.most} by itself: say its range, or one number",
                 hint=f"loco scale --max {scale.most + asked.add}",
             )
         wanted = {"replicas": scale.least + asked.add}
         if wanted["replicas"] < 1:
-            raise UsageError(f"{spec.name} has {scale.least} replicas, and keeps one at least", hint="loco scale 1")
+            raise InvalidRequest(f"{spec.name} has {scale.least} replicas, and keeps one at least", hint="loco scale 1")
     elif asked.replicas is not None:
         wanted = {"replicas": asked.replicas}
     else:

@@ -19,7 +19,7 @@ set -e
 echo "release of $LOCO_DEPLOYMENT in $LEVEL"
 test -e /www/broken || exit 0
 i=0; while [ $i -lt 200 ]; do i=$((i+1)); echo "row $i"; done
-echo "no such column: price" >&2; exit 3
+echo "no such column: price"; exit 3
 """
 
 

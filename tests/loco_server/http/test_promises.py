@@ -37,6 +37,7 @@ REFUSED_ALL_THE_SAME = {
     f"POST {paths.TOKENS}": 422,  # a name of an app that can be none, a day that is past
     f"POST {paths.TRUST}": 400,  # an issuer that nobody allowed
     f"POST {paths.VARIABLES}": 422,  # nothing to set or unset
+    f"POST {paths.SCALE}": 422,  # no way of saying how many, or two
     f"GET {paths.LOGS}": 422,  # what is over, followed
 }
 """What no schema can tell: requests of the right form that these refuse."""

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from loco_spec import again
-from loco_spec.errors import ConfigError, InvalidRequest, NotFound, Refused, UsageError
+from loco_spec.errors import ConfigError, InvalidRequest, NotFound, Refused
 from loco_spec.quota import Quota
 from tests.loco_server.http.api import Api, created, live, refused, running
 from tests.loco_server.http.test_rollback import ONE, SHOP, TWO, back, record, roll, served
@@ -41,7 +41,7 @@ async def test_more_and_fewer_are_counted_from_what_is_live_or_about_to_be(serve
     assert (done.deployment.number, (await record(server, 3)).spec.scale.replicas) == (3, 2)
     await roll(server)
     error = refused(await ann.post(f"{SHOP}/scale", json={"add": -2}))
-    assert isinstance(error, UsageError)
+    assert isinstance(error, InvalidRequest)
     assert error.message == "shop has 2 replicas, and keeps one at least"
 
 

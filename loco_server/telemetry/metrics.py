@@ -24,7 +24,7 @@ from loco_spec.version import VERSION
 
 log = logging.getLogger("loco.rollouts")
 # When a counter began is told by no line of its own: a third of all series, which nothing here asks for.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -63,7 +63,7 @@ class Metrics:
         )
         self.decisions = Counter(
             "loco_gateway_decisions",
-            "What this process told Envoy about requests to the registry: allow, deny, challenge (no token) or unavailable.",
+            "What this process told Envoy of requests to the registry: allow, deny, challenge (no token), unavailable.",
             ["decision"],
             registry=own,
         )

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from loco_server.telemetry.fields import fields
@@ -72,8 +73,19 @@ def begin() -> None:
 async def end() -> None:
     """Send what is left, for a moment; a collector that does not answer holds nothing up."""
     provider, _Tracing.provider, _Tracing.tracer = _Tracing.provider, None, None
-    if provider is not None:
-        await asyncio.wait({asyncio.ensure_future(asyncio.to_thread(provider.shutdown))}, timeout=END_SECONDS)
+    if provider is None:
+        return
+    loop, sent = asyncio.get_running_loop(), asyncio.Event()
+
+    def send() -> None:
+        provider.shutdown()
+        with suppress(RuntimeError):  # the loop has ended before
+            loop.call_soon_threadsafe(sent.set)
+
+    threading.Thread(target=send, daemon=True).start()  # one of the loop's own would be waited for
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_SECONDS):
+            await sent.wait()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
@@ -13,7 +14,6 @@ from loco_server.telemetry.fields import bound
 from loco_server.telemetry.logs import line
 from loco_server.telemetry.metrics import Metrics
 from loco_server.telemetry.spans import request_span
-from loco_spec import names
 
 log = logging.getLogger("loco.requests")
 
@@ -47,7 +47,8 @@ class Requests:
             await self._app(scope, receive, send)
             return
         trusted = bool(scope.get(TRUSTED))
-        number = (_given(scope) if trusted else None) or names.new_id()
+        # Ten characters, as the trail has room for.
+        number = (_given(scope) if trusted else None) or secrets.token_hex(5)
         state = scope.setdefault("state", {})
         state["id"] = number  # `request_id` finds it, for events and for what the client is told
         began, status = time.monotonic(), 0

@@ -35,6 +35,7 @@ from loco_server.telemetry import logs, spans
 from loco_server.telemetry.metrics import Metrics
 from loco_server.telemetry.requests import Decisions
 from loco_server.wiring import Parts, wire
+from loco_spec.errors import Conflict
 
 log = logging.getLogger("loco")
 
@@ -201,9 +202,11 @@ class LocalServer:
         listen_at = self._settings.telemetry.listen
         if listen_at is None:
             return None
-        ports.ensure_free(*listen_at, "LOCO_METRICS_LISTEN")
-        family = socket.AF_INET6 if ":" in listen_at[0] else socket.AF_INET
-        return socket.create_server(listen_at, family=family)
+        try:
+            return socket.create_server(listen_at, family=socket.AF_INET6 if ":" in listen_at[0] else socket.AF_INET)
+        except OSError as e:
+            where = f"port {listen_at[1]} of {listen_at[0]} cannot be listened on: {os.strerror(e.errno or 0)}"
+            raise Conflict(where, hint="another address or port in LOCO_METRICS_LISTEN") from e
 
     async def _administrator(self, parts: Parts) -> None:
         """The first start makes the local administrator; the sign-in by file finds them."""

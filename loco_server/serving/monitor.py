@@ -108,16 +108,16 @@ class _Usage:
             await asyncio.gather(self._measuring, return_exceptions=True)
 
     async def _measure(self) -> None:
-        began, found = time.monotonic(), []
+        began, found = time.monotonic(), dict[tuple[str, str, str], InstanceFigures]()
         try:
             for each in await self._engine.usage():
-                taken = (each.cpu_millis / 1000, each.memory_bytes, each.restarts)
-                found.append(InstanceFigures(each.app.team, each.app.app, each.name, *taken))
+                key = (each.app.team, each.app.app, each.name)  # twice the same would spoil the whole scrape
+                found[key] = InstanceFigures(*key, each.cpu_millis / 1000, each.memory_bytes, each.restarts)
         except EngineDownError:
             pass  # nothing is known of what runs, and /metrics says why
         finally:
             took = time.monotonic() - began
-            self._last, self._next = found, time.monotonic() + max(MEASURE_EVERY, 4 * took)
+            self._last, self._next = list(found.values()), time.monotonic() + max(MEASURE_EVERY, 4 * took)
 
 
 def _answer(body: bytes) -> Response:

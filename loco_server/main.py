@@ -98,13 +98,14 @@ def serve(
     authorization_port: Annotated[
         int, typer.Option(help="What the proxies ask before each request to the registry.")
     ] = Listens.authorization,
+    metrics_port: Annotated[int, typer.Option(help="/metrics and /metrics/apps, for Prometheus.")] = Listens.metrics,
 ) -> None:
     """Serve a cluster, as one pod of several: apps run on Kubernetes, records are on PostgreSQL.
 
     Set by variables: LOCO_DOMAIN, LOCO_DATABASE_URL, LOCO_REGISTRY_URL, LOCO_KEYS_DIR, LOCO_SECRET_KEYS_FILE, and
     LOCO_GITHUB_CLIENT_ID or LOCO_GOOGLE_CLIENT_ID; the others have defaults: loco docs operations.
     """
-    raise typer.Exit(cluster.serve(Listens(address, api_port, authorization_port)))
+    raise typer.Exit(cluster.serve(Listens(address, api_port, authorization_port, metrics_port)))
 
 
 @local.command()

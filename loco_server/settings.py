@@ -15,6 +15,7 @@ from loco_server.lifecycle_settings import VARIABLES as LIFECYCLE
 from loco_server.lifecycle_settings import LifecycleSettings, lifecycle_settings
 from loco_server.reading import Reading
 from loco_server.registry_settings import RegistrySettings
+from loco_server.telemetry.settings import TelemetrySettings, telemetry_settings
 from loco_spec import names
 from loco_spec.quota import Quota, read
 
@@ -122,6 +123,7 @@ class Settings:
     """`LOCO_SECRET_KEYS_FILE`: the keys of variables, where the operator keeps them. None: in the data folder."""
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     address: str = "127.0.0.1"
     public: Public | None = None
     """None: everything is on loopback, or in a cluster."""
@@ -242,7 +244,7 @@ def local_settings(
     Raises:
         ValueError: variables do not have the form they need; the message names each.
     """
-    reading = Reading()
+    reading, level = Reading(), "warning" if public is None else "info"
     found = Settings(
         data_dir=data_dir,
         ports=ports,
@@ -251,6 +253,7 @@ def local_settings(
         database=database,
         subnets=reading.take(lambda: _subnets(environment), Settings.subnets),
         engine_url=reading.take(lambda: _engine_url(environment), Settings.engine_url),
+        telemetry=reading.take(lambda: telemetry_settings(environment, level=level), TelemetrySettings()),
         **everywhere(environment, reading),
     )
     reading.refuse()
@@ -322,8 +325,6 @@ _OTHERS = {
     "LOCO_RATE_PER_TOKEN": "requests_per_token",
     "LOCO_RATE_PER_ADDRESS": "requests_per_address",
 }
-
-
 _GUARDS = ("LOCO_ALLOWED_", "LOCO_SIGN_UP", "LOCO_TEAM_", "LOCO_RATE_", "LOCO_LIFECYCLE")
 """What such a variable lets in or holds back would be open by one wrong letter, and nobody would see it."""
 

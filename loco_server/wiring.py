@@ -41,6 +41,7 @@ from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
 from loco_server.records.events import Events
 from loco_server.records.facts import Facts
+from loco_server.records.figures import FiguresOfRecords
 from loco_server.records.images import Images
 from loco_server.records.invitations import Invitations
 from loco_server.records.kept_logs import KeptLogs
@@ -60,6 +61,8 @@ from loco_server.rollouts.lifecycle import Lifecycle
 from loco_server.rollouts.plan import NOTICE, Planner
 from loco_server.rollouts.worker import Worker
 from loco_server.settings import Settings
+from loco_server.telemetry.metrics import Metrics
+from loco_server.telemetry.watched import watched
 from loco_server.variable_keys import KeyFile
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -95,6 +98,8 @@ class Parts:
     suspend: Suspend
     suspensions: Suspensions
     load: Load
+    figures: FiguresOfRecords
+    metrics: Metrics
     audit: Audit
     uses: Uses
     lifecycle: Lifecycle
@@ -119,6 +124,7 @@ async def wire(
     collect_garbage: Callable[[], Awaitable[int]] | None,
     cut_pushes: Callable[[], Awaitable[None]],
     base_images: Sequence[BaseImage] = (),
+    metrics: Metrics | None = None,
 ) -> Parts:
     """Join the parts.
 
@@ -128,7 +134,7 @@ async def wire(
     Raises:
         LookupError: the settings name a member that a seam does not have.
     """
-    wake = Wake()
+    wake, metrics = Wake(), metrics or Metrics()
     people, apps = People(database), Apps(database)
     deployments, events = Deployments(database, wake), Events(database, wake)
     facts, audit = Facts(database), Audit(database, wake)
@@ -143,6 +149,7 @@ async def wire(
         base_url=settings.engine_url,
         kubernetes=settings.kubernetes,
     )
+    engine = watched(engine, "engine", metrics)
     registry: Registry = seam.load(registries.MEMBERS, settings.registry.member, seam="registry")(
         socket=settings.registry_socket,
         keys_dir=settings.keys_dir,
@@ -152,6 +159,7 @@ async def wire(
         password_file=settings.registry.password_file,
         ca_file=settings.registry.ca_file,
     )
+    registry = watched(registry, "registry", metrics)
     scanner = seam.load(scanners.MEMBERS, settings.scanner, seam="scanner")()
     # Where there are several servers, one may be asked about a sign-in that another has begun.
     carrier = None if settings.cluster is None else Carrier(server_key)
@@ -198,6 +206,7 @@ async def wire(
         events=events,
         planner=planner,
         shared=settings.cluster is not None,
+        metrics=metrics,
     )
     uses = Uses(database)
     lifecycle = Lifecycle(
@@ -273,6 +282,8 @@ async def wire(
         lifecycle=lifecycle,
         suspensions=suspensions,
         load=Load(database),
+        figures=FiguresOfRecords(database),
+        metrics=metrics,
         worker=worker,
         housekeeping=Housekeeping(
             people=people,

@@ -4,6 +4,7 @@ import asyncio
 
 from loco_server.cluster.server import ClusterServer, Listens
 from loco_server.cluster.settings import cluster_settings
+from loco_server.telemetry import logs
 
 
 def serve(listens: Listens) -> int:
@@ -12,9 +13,6 @@ def serve(listens: Listens) -> int:
     Raises:
         LocoError: it cannot be started.
     """
-    asyncio.run(ClusterServer(cluster_settings(), listens, say=_say).run())
+    settings = cluster_settings()
+    asyncio.run(ClusterServer(settings, listens, say=logs.teller(settings.telemetry.log_format)).run())
     return 0
-
-
-def _say(message: str) -> None:
-    print(message, flush=True)  # noqa: T201  the pod's log

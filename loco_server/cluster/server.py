@@ -22,7 +22,6 @@ from loco_server.admin.app import admin_app
 from loco_server.cluster.closing import ClosedElsewhere
 from loco_server.cluster.followers import Followers
 from loco_server.cluster.later import Later
-from loco_server.cluster.readiness import Readiness
 from loco_server.edge.config import AUTHORIZE_PATH
 from loco_server.edge.stopped import StoppedEdge
 from loco_server.gateway.decision import Challenge
@@ -34,8 +33,13 @@ from loco_server.local import base_images, ports
 from loco_server.policy.base_images import BaseImage
 from loco_server.records.database import Database
 from loco_server.records.openings import Openings
+from loco_server.serving.monitor import Monitor
 from loco_server.serving.process import application, in_background, listen, listen_unix, signalled
+from loco_server.serving.readiness import Readiness
 from loco_server.settings import Settings
+from loco_server.telemetry import logs, spans
+from loco_server.telemetry.metrics import Metrics
+from loco_server.telemetry.requests import Decisions
 from loco_server.wiring import Parts, wire
 from loco_spec.errors import UsageError
 
@@ -53,11 +57,12 @@ END_SECONDS = 18.0
 
 @dataclass(frozen=True)
 class Listens:
-    """Where. NetworkPolicies let nobody in there but the Gateway's proxies."""
+    """Where. NetworkPolicies let nobody in there but the Gateway's proxies, and monitoring to the metrics."""
 
     address: str = "0.0.0.0"  # noqa: S104  all of the pod's own
     api: int = 7070
     authorization: int = 7071
+    metrics: int = 9464
 
 
 class ClusterServer:
@@ -69,7 +74,9 @@ class ClusterServer:
         self._proxies = settings.cluster.proxies
         self._listens = listens
         self._say = say
-        self._readiness = Readiness()
+        self._metrics = Metrics()
+        self._readiness = Readiness("the Kubernetes API")
+        self._monitor = Monitor(self._metrics, self._readiness)
         self._api = Later(self._readiness.routes())
         self._authorization = Later()
         self._followers = Followers(self._api)
@@ -80,15 +87,20 @@ class ClusterServer:
         Raises:
             LocoError: it cannot be started: ports, or keys that are not those of the records.
         """
-        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logs.configure(self._settings.telemetry.log_format, self._settings.telemetry.log_level)
+        spans.begin()
         listens = self._listens
         bases = base_images.load(self._settings.base_images)
         ended = signalled()
         api = _bound(listens.address, listens.api, "--api-port")
         authorization = _bound(listens.address, listens.authorization, "--authorization-port")
+        metrics = _bound(listens.address, listens.metrics, "--metrics-port")
         async with AsyncExitStack() as closing, AsyncExitStack() as listening:
+            closing.push_async_callback(spans.end)
+            await listen(closing, Starlette(routes=self._monitor.routes()), metrics)
             await listen(listening, self._followers, api, graceful_seconds=GRACEFUL_SECONDS)
-            await listen(listening, self._authorization, authorization, graceful_seconds=GRACEFUL_SECONDS)
+            decides = Decisions(self._authorization, self._metrics)
+            await listen(listening, decides, authorization, graceful_seconds=GRACEFUL_SECONDS)
             async with AsyncExitStack() as working:
                 starting = asyncio.create_task(self._start(closing, working, bases))
                 working.push_async_callback(_cancelled, starting)
@@ -109,14 +121,16 @@ class ClusterServer:
     async def _start(self, closing: AsyncExitStack, working: AsyncExitStack, bases: Sequence[BaseImage]) -> None:
         """Start what there is to start, as soon as the records are there."""
         settings = self._settings
-        database = Database(settings.database_url)
+        database = Database(settings.database_url, took=self._metrics.took)
         closing.push_async_callback(database.close)
         watched = Database(settings.database_url)  # a connection that no requests compete for
         closing.push_async_callback(watched.close)
         in_background(working, self._readiness.watch_records(watched))
         parts = await self._answered(lambda: self._wire(database, bases))
         closing.push_async_callback(parts.engine.close)
-        in_background(working, self._readiness.watch_cluster(parts.engine))
+        self._monitor.begin(parts)
+        closing.push_async_callback(self._monitor.close)
+        in_background(working, self._readiness.watch_engine(parts.engine))
         closed = ClosedElsewhere(Openings(database), parts.closed)
         await self._answered(closed.look)
         await self._answered(parts.rotation.unlock)
@@ -132,6 +146,7 @@ class ClusterServer:
             parts.housekeeping.run(),
             parts.deploy.resume(),
             parts.destroy.resume(),
+            self._metrics.watch_loop(),
         ):
             in_background(working, work)
         self._readiness.started()
@@ -147,6 +162,7 @@ class ClusterServer:
             collect_garbage=None,
             cut_pushes=_nothing_to_cut,
             base_images=bases,
+            metrics=self._metrics,
         )
 
     async def _answered(self, work: Callable[[], Awaitable[T]]) -> T:

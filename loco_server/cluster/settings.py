@@ -13,6 +13,7 @@ from loco_server.records import migrating
 from loco_server.records.database import is_sqlite
 from loco_server.registry_settings import RegistrySettings, registry_settings
 from loco_server.settings import Cluster, Kubernetes, Settings, default_data_dir, domain_name, everywhere
+from loco_server.telemetry.settings import TelemetrySettings, telemetry_settings
 from loco_spec.errors import UsageError
 
 Network = IPv4Network | IPv6Network
@@ -52,6 +53,9 @@ def cluster_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             keys_dir=keys_dir or Path(),
             proxies=reading.take(lambda: _networks(environment, "LOCO_TRUSTED_PROXIES"), ()) or PRIVATE,
         ),
+        telemetry=reading.take(
+            lambda: telemetry_settings(environment, log_format="json", level="info"), TelemetrySettings()
+        ),
         **everywhere(environment, reading, others=_OTHERS),
     )
     if keys_dir is not None:
@@ -74,6 +78,8 @@ def _useless(environment: Mapping[str, str]) -> list[str]:
     if environment.get("LOCO_FREE_SPACE_FLOOR"):
         text = "LOCO_FREE_SPACE_FLOOR looks at the disk of one machine: leave it out, and watch the registry's volume"
         return [text]
+    if environment.get("LOCO_METRICS_LISTEN"):
+        return ["LOCO_METRICS_LISTEN is for one machine; here metrics have a port of their own: --metrics-port"]
     return []
 
 

@@ -104,6 +104,13 @@ class EnvoyEdge:
             for app_id, clusters in names.items()
         }
 
+    async def exposition(self, pattern: str) -> str:
+        """Give Envoy's own numbers, of what the pattern names, as Prometheus reads them; empty: it does not answer."""
+        try:
+            return (await self._asked("/stats/prometheus", {"filter": pattern, "usedonly": ""})).text
+        except httpx.HTTPError:
+            return ""
+
     async def close(self) -> None:
         if self._admin is not None:
             await self._admin.aclose()
@@ -207,15 +214,19 @@ class EnvoyEdge:
 
     async def _stats(self, pattern: str) -> dict[str, Any] | None:
         """Ask the admin interface; None when it does not answer."""
-        if self._admin is None:
-            transport = httpx.AsyncHTTPTransport(uds=str(self._admin_socket))
-            self._admin = httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=2)
         try:
-            answer = await self._admin.get("/stats", params={"format": "json", "filter": pattern})
-            answer.raise_for_status()
+            answer = await self._asked("/stats", {"format": "json", "filter": pattern})
             return {item["name"]: item["value"] for item in answer.json()["stats"] if "name" in item}
         except (httpx.HTTPError, ValueError):
             return None
+
+    async def _asked(self, path: str, query: Mapping[str, str]) -> httpx.Response:
+        if self._admin is None:
+            transport = httpx.AsyncHTTPTransport(uds=str(self._admin_socket))
+            self._admin = httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=2)
+        answer = await self._admin.get(path, params=query)
+        answer.raise_for_status()
+        return answer
 
 
 def _both(before: Mapping[str, EdgeApp], wanted: Mapping[str, EdgeApp]) -> list[EdgeApp]:

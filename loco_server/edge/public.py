@@ -92,6 +92,7 @@ def _api_manager(host: str) -> Document:
         routing={
             "route_config": {
                 "name": "api",
+                "request_headers_to_remove": ["traceparent", "tracestate"],  # nobody outside names our traces
                 "ignore_port_in_host_matching": True,
                 "virtual_hosts": [
                     {"name": "api", "domains": [host], "routes": found},

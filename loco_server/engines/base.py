@@ -82,6 +82,8 @@ class InstanceUsage:
     """Thousandths of a processor, over about the last second."""
     memory_bytes: int
     """Without what the kernel only keeps in case it is read again."""
+    restarts: int | None = None
+    """How often it was started again, as far as who measures it knows; None: somebody else counts them."""
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ async def _caller(request: Request, services: Services, *, begun: bool) -> Calle
     with services.rates.token(network(request)):
         caller = await services.login.caller(text, address=address(request), request_id=request_id(request))
     services.rates.use(caller.token.id)
+    request.state.user = caller.user.id  # for the line in the log
     return caller
 
 

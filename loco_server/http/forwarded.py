@@ -5,6 +5,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from loco_server.telemetry.requests import TRUSTED
+
 FROM_AFAR = "loco.from-afar"
 """In the scope of a request that came by the public address."""
 
@@ -17,7 +19,8 @@ def behind_envoy(app: ASGIApp) -> ASGIApp:
 
     async def forwarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "client": (_said(scope) or "", 0), "scheme": "https", FROM_AFAR: True}
+            scope = {**scope, "client": (_said(scope) or "", 0), "scheme": "https"}
+            scope |= {FROM_AFAR: True, TRUSTED: True}
         await app(scope, receive, send)
 
     return forwarded
@@ -31,7 +34,7 @@ def behind_proxies(app: ASGIApp, networks: Sequence[IPv4Network | IPv6Network]) 
             scope = {**scope, FROM_AFAR: True}
             said = _said(scope)
             if said and _is_in(networks, scope["client"]):
-                scope |= {"client": (said, 0), "scheme": "https"}
+                scope |= {"client": (said, 0), "scheme": "https", TRUSTED: True}
         await app(scope, receive, send)
 
     return forwarded

@@ -19,6 +19,7 @@ from loco_server.local.processes import ProcessDiedError, recorded, stop_recorde
 from loco_server.local.server import LocalServer
 from loco_server.records import schema
 from loco_server.settings import Ports, Public, Settings, local_settings
+from loco_server.telemetry import logs
 from loco_spec.errors import Conflict, LocoError, NotFound, ServerFault, StillGoing, UsageError
 
 CHILDREN = ("envoy", "registry")
@@ -67,7 +68,7 @@ def start(data_dir: Path, ports: Ports, *, detach: bool) -> int:
 
 def _served(settings: Settings, *, again: str) -> int:
     try:
-        asyncio.run(LocalServer(settings, say=_say).run())
+        asyncio.run(LocalServer(settings, say=logs.teller(settings.telemetry.log_format)).run())
     except FolderTakenError as e:
         raise _taken(settings, e.holder) from e
     except ProcessDiedError as e:

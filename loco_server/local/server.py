@@ -26,9 +26,16 @@ from loco_server.local.processes import Supervised
 from loco_server.local.registry import LocalRegistry
 from loco_server.policy.base_images import BaseImage
 from loco_server.records.database import Database
+from loco_server.serving.beside import Beside
+from loco_server.serving.monitor import Monitor
 from loco_server.serving.process import application, in_background, listen, listen_unix, signalled
+from loco_server.serving.readiness import Readiness
 from loco_server.settings import Settings
+from loco_server.telemetry import logs, spans
+from loco_server.telemetry.metrics import Metrics
+from loco_server.telemetry.requests import Decisions
 from loco_server.wiring import Parts, wire
+from loco_spec.errors import Conflict
 
 log = logging.getLogger("loco")
 
@@ -52,11 +59,13 @@ class LocalServer:
             ProcessDiedError: Envoy or the registry does not start. Nothing is left behind.
         """
         settings = self._settings
-        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logs.configure(settings.telemetry.log_format, settings.telemetry.log_level)
+        spans.begin()
         self._base_images = base_images.load(settings.base_images)
         folder.make(settings)
         with lock.held(settings.data_dir, api_url=settings.api_url):
             async with AsyncExitStack() as stack:
+                stack.push_async_callback(spans.end)
                 await self._serve(stack)
         self._say("stopped")
 
@@ -74,6 +83,7 @@ class LocalServer:
         settings = self._settings
         ended = signalled()
         api_socket = self._listen_tcp()
+        monitor_socket = self._listen_monitor()
         internal_socket = listen_unix(settings.internal_socket)
         admin_socket = listen_unix(settings.admin_socket)
         folder.claim(settings)
@@ -87,13 +97,18 @@ class LocalServer:
         edge = EnvoyEdge(settings.data_dir / "edge", admin_socket=settings.envoy_socket)
         proxy = envoy.supervised(settings, edge, say=self._say)
         parts = await self._wire(edge, registry.garbage_collect, registry.cut_pushes)
+        readiness = Readiness("the container engine")
+        monitor = Monitor(parts.metrics, readiness)
+        monitor.begin(parts, edge.exposition)
         stack.push_async_callback(parts.database.close)
         stack.push_async_callback(parts.engine.close)
+        stack.push_async_callback(monitor.close)
         tokens = RegistryTokens(keys.signing_key(settings.keys_dir / keys.GATEWAY_KEY), settings.tokens)
         await parts.remember_closed()
         await parts.rotation.unlock()
 
-        await listen(stack, self._internal_app(parts, tokens, registry), internal_socket)
+        decides = self._internal_app(parts, tokens, registry)
+        await listen(stack, Decisions(decides, parts.metrics), internal_socket)
         for name, process in (("registry", registry.process), ("envoy", proxy)):
             stack.push_async_callback(self._leave, process)
             if await process.start():
@@ -108,10 +123,14 @@ class LocalServer:
         stack.push_async_callback(parts.suspend.close)
         # Before anything is brought back: what is pulled for it asks this very API for its token.
         serves = application(settings, parts, tokens)
-        await listen(stack, serves, api_socket)
+        health = readiness.routes()
+        own = [*health, *monitor.routes()]  # on loopback: nobody from afar comes by there
+        await listen(stack, Beside(own, serves), api_socket)
+        if monitor_socket is not None:
+            await listen(stack, Starlette(routes=own), monitor_socket)
         await listen(stack, admin_app(parts), admin_socket)
         if certificate is not None:
-            await listen(stack, behind_envoy(serves), listen_unix(settings.api_socket))
+            await listen(stack, Beside(health, behind_envoy(serves)), listen_unix(settings.api_socket))
             in_background(stack, certificate.watch())
         self._serving = True
         self._say(f"serving: {settings.public_api_url} (apps: {settings.apps_url}, data: {settings.data_dir})")
@@ -122,18 +141,25 @@ class LocalServer:
             parts.destroy.resume(),
             registry.process.watch(),
             proxy.watch(),
-            self._tell_ready(parts),
+            self._tell_ready(parts, readiness),
+            parts.metrics.watch_loop(),
+            readiness.watch_records(parts.database),
+            readiness.watch_engine(parts.engine),
+            readiness.watch_processes({"envoy": lambda: proxy.pid, "registry": lambda: registry.process.pid}),
         ):
             in_background(stack, work)
         await ended.wait()
+        readiness.end()
         self._say("stopping")
 
     async def _wire(
         self, edge: Edge, collect_garbage: Callable[[], Awaitable[int]], cut_pushes: Callable[[], Awaitable[None]]
     ) -> Parts:
+        metrics = Metrics()
         return await wire(
             self._settings,
-            database=Database(self._settings.database_url),
+            metrics=metrics,
+            database=Database(self._settings.database_url, took=metrics.took),
             edge=edge,
             user=_login(),
             server_key=folder.server_key(self._settings),
@@ -172,13 +198,24 @@ class LocalServer:
         ports.ensure_free(settings.address, settings.ports.api, "--api-port")
         return socket.create_server((settings.address, settings.ports.api), backlog=512)
 
+    def _listen_monitor(self) -> socket.socket | None:
+        listen_at = self._settings.telemetry.listen
+        if listen_at is None:
+            return None
+        try:
+            return socket.create_server(listen_at, family=socket.AF_INET6 if ":" in listen_at[0] else socket.AF_INET)
+        except OSError as e:
+            where = f"port {listen_at[1]} of {listen_at[0]} cannot be listened on: {os.strerror(e.errno or 0)}"
+            raise Conflict(where, hint="another address or port in LOCO_METRICS_LISTEN") from e
+
     async def _administrator(self, parts: Parts) -> None:
         """The first start makes the local administrator; the sign-in by file finds them."""
         user = await parts.people.signed_in("local", _login(), _login())
         log.debug("the local administrator is %s", user.login)
 
-    async def _tell_ready(self, parts: Parts) -> None:
+    async def _tell_ready(self, parts: Parts, readiness: Readiness) -> None:
         await parts.worker.settled.wait()
+        readiness.started()
         self._say(f"ready: {self._settings.public_api_url} (what was live has been started)")
 
     async def _leave(self, process: Supervised) -> None:

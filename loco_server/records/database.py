@@ -6,7 +6,8 @@ has no row to lock yet names a word instead (`write(alone=…)`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from loco_server.records.change import one_event
 
 _CHANGED = "changed"
+Took = Callable[[str, float], None]
+"""Told select, insert, update, delete or other, and the seconds that it took."""
 _CONNECT = {
     "connect_timeout": "10",
     "keepalives_idle": "10",
@@ -50,9 +53,12 @@ def is_away(error: BaseException) -> bool:
 class Database:
     """SQLite in WAL mode (one writer at a time, by a lock of our own) or PostgreSQL, chosen by the URL."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, took: Took | None = None) -> None:
+        """`took`: is told of each statement."""
         self.url = url
         self._engine = _engine(url)
+        if took is not None:
+            _time(self._engine, took)
         self._looker = self._engine if is_sqlite(url) else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = asyncio.Lock()
 
@@ -132,6 +138,20 @@ def _engine(url: str) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _time(engine: AsyncEngine, took: Took) -> None:
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def begin(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        context.loco_began = time.perf_counter()
+
+    @event.listens_for(engine.sync_engine, "after_cursor_execute")
+    def end(_connection: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        word = statement[:6].lower()
+        took(word if word in _STATEMENTS else "other", time.perf_counter() - context.loco_began)
+
+
+_STATEMENTS = ("select", "insert", "update", "delete")
 
 
 def _bound_silence(connection: Any, _record: Any) -> None:

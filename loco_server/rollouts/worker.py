@@ -34,6 +34,8 @@ from loco_server.records.values import DeploymentRecord
 from loco_server.rollouts import failures, releases
 from loco_server.rollouts.plan import NotWantedError, Planner
 from loco_server.sealing import UnreadableError
+from loco_server.telemetry.fields import bind
+from loco_server.telemetry.metrics import Metrics
 from loco_spec import names
 from loco_spec.errors import Diagnosis
 from loco_spec.values import seconds
@@ -59,9 +61,11 @@ class Worker:
         events: Events,
         planner: Planner,
         shared: bool = False,
+        metrics: Metrics | None = None,
     ) -> None:
         """`shared`: workers of other servers begin rollouts of these records, too."""
         self._shared = shared
+        self._metrics = metrics or Metrics()
         self.owner = names.new_id()
         self._engine = engine
         self._deployments = deployments
@@ -184,6 +188,7 @@ class Worker:
 
         While the engine is down, for so long; while the records are, until they answer: by then it may be another's.
         """
+        bind(app_id=item.app_id, deployment=f"v{item.number}")
         down_since: float | None = None
         were_away = False
         while True:
@@ -214,7 +219,8 @@ class Worker:
         try:
             await self._claims.still_ours(item)
             item = await self._deployments.get(item.app_id, item.number) or item
-            await self._roll(item)
+            with self._metrics.rollout():
+                await self._roll(item)
         except (ClaimLostError, StaleAttemptError):
             return
         except NotWantedError as e:
@@ -246,6 +252,7 @@ class Worker:
 
     async def _roll(self, item: DeploymentRecord) -> None:
         rollout = await self._planner.rollout(item)
+        bind(team=rollout.app.team, app=rollout.app.app)
         await self._engine.prepare(rollout.app)
         started = time.monotonic()
         await self._release(item, rollout)
@@ -260,7 +267,8 @@ class Worker:
         ):
             raise ClaimLostError  # superseded between the claim and here
         await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
-        await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s")
+        if await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s"):
+            self._metrics.ended("live")
 
     async def _cancelled(self, item: DeploymentRecord) -> None:
         """End it, and take away what it has started.
@@ -317,7 +325,7 @@ class Worker:
         return guard
 
     async def _end(self, item: DeploymentRecord, state: str, message: str, diagnosis: Diagnosis | None = None) -> None:
-        await self._deployments.move(
+        if await self._deployments.move(
             item.app_id,
             item.number,
             state,
@@ -326,7 +334,8 @@ class Worker:
             owner=item.owner,
             attempt=item.attempt,
             diagnosis=diagnosis,
-        )
+        ):
+            self._metrics.ended(state)
 
 
 def _too_long(down_since: float | None) -> bool:

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from loco_server.gateway.tokens import RegistryTokens
@@ -20,12 +20,13 @@ from loco_server.http.rates import Rates
 from loco_server.http.registry_token import token_route
 from loco_server.serving.listener import Listener
 from loco_server.settings import Settings
+from loco_server.telemetry.requests import Requests
 from loco_server.wiring import Parts
 
 log = logging.getLogger("loco.serving")
 
 
-def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> Starlette:
+def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> ASGIApp:
     """Give the API, with the endpoint where registry clients buy their tokens."""
     services = Services(
         settings=settings,
@@ -49,7 +50,9 @@ def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> Sta
         uses=parts.uses,
         rates=Rates(settings.limits),
     )
-    return api_app(services, [token_route(tokens=tokens, book=parts.tickets, rates=services.rates)])
+    api = api_app(services, [token_route(tokens=tokens, book=parts.tickets, rates=services.rates)])
+    templates = {each.endpoint: each.path for each in api.routes if isinstance(each, Route)}
+    return Requests(api, templates, parts.metrics)
 
 
 async def listen(stack: AsyncExitStack, app: ASGIApp, bound: socket.socket, *, graceful_seconds: int = 1) -> None:

@@ -19,6 +19,8 @@ BUDGETS = {
     **dict.fromkeys([f"loco_server/engines/{member}/" for member in ("docker", "kubernetes")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("engines", "registries", "identity", "scanners")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("edge", "local", "cluster", "serving")], 2500),
+    # How the server tells of itself: no flow depends on it, and it knows none.
+    "loco_server/telemetry/": 1500,
     # What is looked at and judged when something is wrong with an installation: no server runs it.
     "loco_server/check/": 2000,
     # What the operator types, and steps between schemas that nobody reads again once they are written.

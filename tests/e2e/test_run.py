@@ -136,6 +136,8 @@ def test_the_world_deploys_and_is_served_over_tls_and_goes_on_while_the_server_d
     plain = httpx.get(f"http://shop.{DOMAIN}:{world.http}/x?y=1", timeout=10)
     assert (plain.status_code, plain.headers["location"]) == (308, f"https://shop.{DOMAIN}:{world.https}/x?y=1")
     assert {world.protocol(host) for host in ("api", "registry", "shop")} == {"h2"}
+    assert world.get("api", "/readyz").json() == {"ready": True, "reasons": []}
+    assert {world.get("api", path).status_code for path in ("/metrics", "/metrics/apps")} == {404}
 
     # The names do not lead past one another: what Host says of a connection for an app opens neither API nor registry.
     for host, path in ((f"api.{DOMAIN}", "/v1/server"), (f"registry.{DOMAIN}", "/v2/")):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from loco_server.cluster.server import Listens
 from loco_server.edge.parts import _FORGED as FORGED
 from loco_server.edge.parts import _FORGED_WHOLE as FORGED_WHOLE
 from tests.kube.cluster import Kube
@@ -91,11 +92,28 @@ def test_the_ha_overlay_runs_three_servers_that_are_not_ended_together() -> None
 def test_what_an_app_says_of_itself_is_taken_in_measure() -> None:
     """Its owner's metrics fill nobody's Prometheus, and send it nowhere else."""
     found = kinds(rendered("ha"))
-    assert "ServiceMonitor" not in found, "the server has no metrics yet"
     (monitor,) = found["PodMonitor"]
     assert all(monitor["spec"][limit] > 0 for limit in ("sampleLimit", "labelLimit", "labelValueLengthLimit"))
     assert monitor["spec"]["bodySizeLimit"] == "10MB"
     assert [each["followRedirects"] for each in monitor["spec"]["podMetricsEndpoints"]] == [False]
+
+
+def test_the_servers_metrics_are_found_where_they_are_served_and_by_monitoring_alone() -> None:
+    found = kinds(rendered("ha"))
+    (monitor,) = found["ServiceMonitor"]
+    selector = monitor["spec"]["selector"]["matchLabels"]
+    (service,) = (each for each in found["Service"] if selector.items() <= each["metadata"].get("labels", {}).items())
+    (server,) = (each for each in found["Deployment"] if each["metadata"]["name"] == "loco-server")
+    (container,) = server["spec"]["template"]["spec"]["containers"]
+    listens = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert listens["metrics"] == Listens.metrics
+    assert {each["path"] for each in monitor["spec"]["endpoints"]} == {"/metrics", "/metrics/apps"}
+    named = {each["name"]: each["targetPort"] for each in service["spec"]["ports"]}
+    assert {named[each["port"]] for each in monitor["spec"]["endpoints"]} == {"metrics"}
+    (policy,) = (each for each in found["NetworkPolicy"] if each["metadata"]["name"] == "loco-server")
+    proxies, monitoring = policy["spec"]["ingress"]
+    assert [each["port"] for each in monitoring["ports"]] == ["metrics"]
+    assert "metrics" not in [each["port"] for each in proxies["ports"]]
 
 
 def test_the_gateway_takes_no_forged_header_and_leaves_an_apps_slashes_alone() -> None:

@@ -208,7 +208,8 @@ class DockerEngine:
     async def _measured(self, found: Found) -> InstanceUsage | None:
         """None: it has ended meanwhile."""
         try:
-            return usage(found, await self._docker.call("stats", found.id, stream=False))
+            measured = await self._docker.call("stats", found.id, stream=False)
+            return usage(found, measured, self._reconciler.life(found).restarts)
         except RefusedError as error:
             if not (error.missing or error.conflict):
                 raise

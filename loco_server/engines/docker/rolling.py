@@ -12,6 +12,7 @@ from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.instances import Instances, together, while_ours
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
+from loco_server.telemetry.metrics import phased
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
@@ -81,6 +82,7 @@ class Roller:
         own = [found for found in (await self._instances.of(rollout)).values() if found.address not in serving]
         await together([self._instances.take_leave(found, FAILED_STOP_SECONDS) for found in own])
 
+    @phased("start")
     async def _start(self, roll: Roll) -> list[Found]:
         """Give the deployment's instances, all healthy; adopt those that an earlier attempt made."""
         rollout = roll.rollout
@@ -106,6 +108,7 @@ class Roller:
             await self._runs(roll, found)
         return new
 
+    @phased("pull")
     async def _pull(self, roll: Roll) -> None:
         try:
             async with asyncio.timeout(roll.left):
@@ -148,6 +151,7 @@ class Roller:
         lines = await self._instances.last_lines(found) if state is not None else []
         raise RolloutFailedError(diagnosis.exited(roll.rollout.unit, found.name, ended, lines, roll.seconds))
 
+    @phased("switch")
     async def _switch(self, roll: Roll, serves: EdgeApp) -> None:
         old = [found.drain_seconds for found in await self._old(roll)]
         await traffic.switch(
@@ -159,6 +163,7 @@ class Roller:
             version=roll.version,
         )
 
+    @phased("stop")
     async def _leave_old(self, roll: Roll) -> None:
         """Whatever else the app has: other deployments, replicas too many, the release command that is done."""
         leaving = await self._old(roll)

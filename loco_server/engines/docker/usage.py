@@ -7,7 +7,7 @@ from loco_server.engines.base import InstanceUsage
 from loco_server.engines.docker.names import Found
 
 
-def usage(found: Found, measured: Mapping[str, Any]) -> InstanceUsage:
+def usage(found: Found, measured: Mapping[str, Any], restarts: int = 0) -> InstanceUsage:
     """Read one answer of `GET /containers/{id}/stats?stream=false`, as `docker stats` does."""
     now, before = measured.get("cpu_stats") or {}, measured.get("precpu_stats") or {}
     spent = _total(now) - _total(before)
@@ -22,6 +22,7 @@ def usage(found: Found, measured: Mapping[str, Any]) -> InstanceUsage:
         name=found.name,
         cpu_millis=max(0, round(1000 * processors * spent / passed)) if passed > 0 else 0,
         memory_bytes=max(0, int(memory.get("usage") or 0) - idle),
+        restarts=restarts,
     )
 
 

@@ -28,6 +28,7 @@ from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.mirror import Scene
 from loco_server.engines.kubernetes.releasing import end_release
 from loco_server.engines.kubernetes.render import Manifests, render
+from loco_server.telemetry.metrics import phased
 from loco_spec.errors import Diagnosis
 
 _log = logging.getLogger("loco.engine")
@@ -127,6 +128,7 @@ class Roller:
         await exposing.read()
         return Roll(rollout, emit, guard, manifests, found, exposing)
 
+    @phased("start")
     async def _seen_live(self, roll: Roll) -> None:
         rollout, namespace = roll.rollout, names.namespace(roll.rollout.app)
         since: dict[str, float] = {}

@@ -102,6 +102,8 @@ class Stub:
         collection = f"{match[1]}/{match[3]}" if match else ""
         if request.method == "GET" and request.path in FIXED:
             return FIXED[request.path]
+        if request.path.startswith("/apis/metrics.k8s.io/"):
+            raise RefusalError(404, "NotFound", "a cluster without metrics-server")
         if match is None or collection not in KINDS or not all(QUERY.fullmatch(each) for each in query):
             return self._unknown(request)
         key = (collection, match[2] or "", match[4] or "")

@@ -46,14 +46,15 @@ class Replica:
         folder.mkdir()
         self._log = folder / "log"
         self.data_dir = folder / "data"
-        self.api, self.authorization = free_port(), free_port()
+        self.api, self.authorization, self.metrics = free_port(), free_port(), free_port()
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "LOCO_DATA_DIR": str(self.data_dir),
             **variables,
         }
-        self._argv = [f"--api-port={self.api}", f"--authorization-port={self.authorization}", "--address=127.0.0.1"]
+        self._argv = [f"--api-port={self.api}", f"--authorization-port={self.authorization}"]
+        self._argv += [f"--metrics-port={self.metrics}", "--address=127.0.0.1"]
         self.process: subprocess.Popen[bytes] | None = None
         self.client = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{self.api}", headers={VERSION_HEADER: VERSION}, timeout=30, trust_env=False

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from loco_server.cluster import readiness as readiness_module
-from loco_server.cluster.readiness import Readiness
+from loco_server.serving import readiness as readiness_module
+from loco_server.serving.readiness import Readiness
 from tests.loco_server.fakes import FakeEngine
 from tests.waiting import eventually_async
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.anyio
 async def test_a_look_that_stumbles_is_told_and_is_not_the_last(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(readiness_module, "CLUSTER_EVERY", 0.01)
-    readiness, engine, looks = Readiness(), FakeEngine(), 0
+    monkeypatch.setattr(readiness_module, "ENGINE_EVERY", 0.01)
+    readiness, engine, looks = Readiness("the Kubernetes API"), FakeEngine(), 0
 
     async def check() -> None:
         nonlocal looks
@@ -25,7 +25,7 @@ async def test_a_look_that_stumbles_is_told_and_is_not_the_last(
             raise RuntimeError("surprise")
 
     engine.check = check  # type: ignore[method-assign]
-    watching = asyncio.create_task(readiness.watch_cluster(engine))
+    watching = asyncio.create_task(readiness.watch_engine(engine))
 
     async def answered() -> bool:
         return "the Kubernetes API has not answered yet" not in readiness.reasons

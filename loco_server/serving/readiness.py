@@ -1,9 +1,9 @@
-"""Whether requests may be sent to this server: what it needs is looked at beside them, and told to the cluster."""
+"""Whether requests may be sent to this server: what it needs is looked at beside them, and told to who asks."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -15,25 +15,26 @@ from loco_server.records import schema
 from loco_server.records.database import Database
 from loco_server.records.wake import Wake
 
-log = logging.getLogger("loco.cluster")
+log = logging.getLogger("loco.readiness")
 
 RECORDS_EVERY = 1.0
 RECORDS_SECONDS = 2.0
 """So long the database may take for its answer."""
-CLUSTER_EVERY = 5.0
-CLUSTER_SECONDS = 10.0
+ENGINE_EVERY = 5.0
+ENGINE_SECONDS = 10.0
 LATELY = 60.0
-"""For so long the Kubernetes API may be silent: what it is asked waits for it meanwhile."""
+"""For so long the engine may be silent: what it is asked waits for it meanwhile."""
+PROCESSES_EVERY = 1.0
 
 
 class Readiness:
-    """`clock` counts seconds."""
-
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`engine`: what people call what runs the containers; `clock` counts seconds."""
+        self._engine = engine
         self._clock = clock
         self._faults: dict[str, str] = {
             "records": "the database has not answered yet",
-            "cluster": "the Kubernetes API has not answered yet",
+            "engine": f"{engine} has not answered yet",
             "server": "the server is starting",
         }
         self._answered_at = float("-inf")
@@ -44,6 +45,11 @@ class Readiness:
     def reasons(self) -> tuple[str, ...]:
         """Why nothing is to be sent here; empty: it may be."""
         return ("the server is ending",) if self._ending else tuple(self._faults.values())
+
+    @property
+    def faults(self) -> frozenset[str]:
+        """What is wrong: `records`, `engine`, `server`, or the name of a process."""
+        return frozenset(self._faults)
 
     async def records_are_there(self) -> None:
         """Return when the database has answered, at this version's schema."""
@@ -69,8 +75,17 @@ class Readiness:
         """Look at the schema until cancelled."""
         await _every(RECORDS_EVERY, lambda: self.see_records(database))
 
-    async def watch_cluster(self, engine: Engine) -> None:
-        await _every(CLUSTER_EVERY, lambda: self.see_cluster(engine))
+    async def watch_engine(self, engine: Engine) -> None:
+        await _every(ENGINE_EVERY, lambda: self.see_engine(engine))
+
+    async def watch_processes(self, processes: Mapping[str, Callable[[], int | None]]) -> None:
+        """Look until cancelled whether each one has a pid."""
+
+        async def look() -> None:
+            for name, pid in processes.items():
+                self._set(name, f"{name} does not run" if pid() is None else None)
+
+        await _every(PROCESSES_EVERY, look)
 
     async def see_records(self, database: Database) -> None:
         """Once: the database answers, at this version's schema."""
@@ -82,17 +97,17 @@ class Readiness:
         else:
             self._set("records", _schema_fault(found))
 
-    async def see_cluster(self, engine: Engine) -> None:
-        """Once: the Kubernetes API answers, or did lately."""
+    async def see_engine(self, engine: Engine) -> None:
+        """Once: the engine answers, or did lately."""
         try:
-            async with asyncio.timeout(CLUSTER_SECONDS):
+            async with asyncio.timeout(ENGINE_SECONDS):
                 await engine.check()
         except (EngineDownError, TimeoutError) as e:
             if self._clock() - self._answered_at > LATELY:
-                self._set("cluster", "the Kubernetes API does not answer, or not as it should", detail=str(e))
+                self._set("engine", f"{self._engine} does not answer, or not as it should", detail=str(e))
         else:
             self._answered_at = self._clock()
-            self._set("cluster", None)
+            self._set("engine", None)
 
     def _set(self, what: str, fault: str | None, *, detail: str = "") -> None:
         """Everybody may ask why; what may name hosts is for the log alone, once for each fault."""

@@ -47,6 +47,21 @@ def get(http: Http, item: api.Deployment) -> api.Deployment:
     return http.get(paths.fill(paths.DEPLOYMENT, team=item.team, app=item.app, number=item.number), api.Deployment)
 
 
+def numbered(http: Http, team: str, app: str, number: int) -> api.Deployment:
+    return http.get(paths.fill(paths.DEPLOYMENT, team=team, app=app, number=number), api.Deployment)
+
+
+def newest(http: Http, team: str, app: str) -> tuple[api.Deployment, ...]:
+    """Give the app's newest deployments, newest first."""
+    return http.get(paths.fill(paths.DEPLOYMENTS, team=team, app=app), api.Deployments).deployments
+
+
+def events(http: Http, item: api.Deployment) -> tuple[DeploymentEvent, ...]:
+    """Give what has happened so far."""
+    path = paths.fill(paths.EVENTS, team=item.team, app=item.app, number=item.number)
+    return http.get(path, api.DeploymentEvents).events
+
+
 def redeploy(http: Http, team: str, app: str) -> api.Deployment:
     return http.post(paths.fill(paths.REDEPLOY, team=team, app=app), api.Deployment)
 

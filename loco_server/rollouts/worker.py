@@ -259,7 +259,10 @@ class Worker:
             attempt=item.attempt,
         ):
             raise ClaimLostError  # superseded between the claim and here
-        await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
+        told = await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
+        if told is not None:
+            detail = told.model_dump(mode="json")
+            await self._events.add(item.app_id, item.number, told.message, kind="diagnosis", detail=detail)
         await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s")
 
     async def _cancelled(self, item: DeploymentRecord) -> None:
@@ -291,6 +294,7 @@ class Worker:
             owner=item.owner,
             attempt=item.attempt,
         )
+        began = time.monotonic()
         result = await self._engine.release(
             rollout,
             command,
@@ -299,7 +303,7 @@ class Worker:
             guard=self._guard(item),
         )
         if result.exit_code != 0:
-            raise RolloutFailedError(failures.release_failed(command, result))
+            raise RolloutFailedError(failures.release_failed(command, result, time.monotonic() - began))
         await self._claims.set_released(item)
 
     async def _release_is_due(self, item: DeploymentRecord) -> bool:

@@ -35,6 +35,7 @@ from loco_server.engines.docker.releasing import Releaser
 from loco_server.engines.docker.rolling import Roll, Roller
 from loco_server.engines.docker.suspending import Suspender
 from loco_server.engines.docker.usage import usage
+from loco_spec.errors import Diagnosis
 from loco_spec.events import LogBatch
 
 STOP_SECONDS = 10.0
@@ -103,10 +104,11 @@ class DockerEngine:
                 rollout, command, timeout_seconds=timeout_seconds, emit=emit, guard=guard
             )
 
-    async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> None:
+    async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> Diagnosis | None:
         with _told(), self._working(rollout.app):
-            await self._roller.roll(Roll(rollout, emit, guard))
+            told = await self._roller.roll(Roll(rollout, emit, guard))
             await images.tidy(self._docker, rollout.app, keep=await self.in_use(rollout.app))
+            return told
 
     async def withdraw(self, rollout: Rollout) -> None:
         with _told(), self._working(rollout.app):

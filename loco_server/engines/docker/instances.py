@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from loco_server.engines import explaining
 from loco_server.engines.base import Guard, LogKeeper, Rollout, RolloutFailedError, StaleAttemptError
-from loco_server.engines.docker import diagnosis, names, render
+from loco_server.engines.docker import names, render
 from loco_server.engines.docker.client import Docker, RefusedError
-from loco_server.engines.docker.diagnosis import Ended
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs import reader
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
+from loco_server.engines.facts import Ended
 from loco_server.engines.log_lines import marked
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class Instances:
             await self._docker.create(name, config)
         return (await self.of(rollout))[number]
 
-    async def start(self, rollout: Rollout, container: Found, seconds: float) -> None:
+    async def start(self, rollout: Rollout, container: Found) -> None:
         """Start it, with the fence in place.
 
         Raises:
@@ -95,14 +96,14 @@ class Instances:
         try:
             await self._docker.call("start", container.id)
         except RefusedError as error:
-            raise RolloutFailedError(diagnosis.not_started(container.name, error.message, seconds)) from error
+            raise RolloutFailedError(explaining.not_started(container.name, error.message)) from error
 
     async def state(self, container: Found) -> State | None:
         """None when it is gone."""
         record = await self._docker.inspect(container.id)
         return None if record is None else state(record)
 
-    async def last_lines(self, container: Found, count: int = diagnosis.LINES) -> list[str]:
+    async def last_lines(self, container: Found, count: int = explaining.LINES) -> list[str]:
         return [line.line.text for line in await reader.newest(self._docker, container, count)]
 
     async def stop(self, container: Found, seconds: float) -> None:

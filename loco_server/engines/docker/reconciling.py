@@ -15,6 +15,7 @@ from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
 from loco_server.engines.docker.suspending import Suspender
+from loco_server.engines.facts import BadStatus, ForeignRedirect, Healthy, NotHttp, Outcome, Unreachable
 
 _log = logging.getLogger("loco.engine")
 
@@ -150,12 +151,12 @@ class Reconciler:
             life.restarts += 1
         life.failures = 0
         try:
-            await self._instances.start(rollout, found, 0.0)
+            await self._instances.start(rollout, found)
         except RolloutFailedError:
             # Its network may be gone, or its address taken: a new container finds its own.
             await self._instances.take_leave(found, ORPHAN_STOP_SECONDS)
             found = await self._instances.create(rollout, found.number)
-            await self._instances.start(rollout, found, 0.0)
+            await self._instances.start(rollout, found)
         _log.info("%s of %s/%s had stopped: started", found.name, rollout.app.team, rollout.app.app)
         return found
 
@@ -173,7 +174,7 @@ class Reconciler:
 
     async def _ask(self, rollout: Rollout, found: Found, life: Life) -> None:
         outcome = await health.check(found.address, rollout.unit)
-        if isinstance(outcome, health.Healthy):
+        if isinstance(outcome, Healthy):
             life.failures, life.reason = 0, None
             return
         life.failures += 1
@@ -205,14 +206,16 @@ class Reconciler:
             del self._lives[key]
 
 
-def _reason(outcome: health.Outcome) -> str:
+def _reason(outcome: Outcome) -> str:
     match outcome:
-        case health.BadStatus(path, status, _):
+        case BadStatus(path, status):
             return f"GET {path} answers {status}"
-        case health.ForeignRedirect(path, _, location):
+        case ForeignRedirect(path, _, location):
             return f"GET {path} leads to {location[:100]}"
-        case health.Unreachable(port, reason):
+        case Unreachable(port, reason):
             return f"port {port}: {reason}"
+        case NotHttp(port, tls=tls):
+            return f"port {port} speaks {'HTTPS' if tls else 'no HTTP'}"
         case _:
             return "unhealthy"
 

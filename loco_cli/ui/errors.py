@@ -88,6 +88,13 @@ def explained(message: str, diagnosis: Diagnosis, width: int | None = None, *, m
     return found
 
 
+def told(item: Deployment, found: Diagnosis, width: int | None = None) -> list[str]:
+    """Give the screen of what is wrong with a deployment that serves all the same."""
+    mark = "note" if found.cause == "stuck-drain" else "error"
+    screen = explained(f"v{item.number} is {item.state}, but {found.message}", found, width, mark=mark)
+    return screen + wrapped(f"next: {safe(found.hint)}", width)
+
+
 def short(diagnosis: Diagnosis) -> list[str]:
     """Give where it failed, after how long, and the word for why, which `loco docs` explains."""
     after = f", after {diagnosis.seconds:.1f} s" if diagnosis.seconds or diagnosis.total is not None else ""

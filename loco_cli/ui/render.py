@@ -7,7 +7,7 @@ from functools import singledispatch
 
 from pydantic import BaseModel
 
-from loco_cli.ui.errors import explained, lines, never_served, pointed, short
+from loco_cli.ui.errors import lines, never_served, pointed, short, told
 from loco_cli.ui.results import (
     Deployed,
     Diagnosed,
@@ -22,7 +22,7 @@ from loco_cli.ui.results import (
     Validated,
     Versions,
 )
-from loco_cli.ui.text import ago, columns, safe, until, wrapped
+from loco_cli.ui.text import ago, columns, safe, until
 from loco_spec import api
 from loco_spec.events import NEVER_SERVED
 from loco_spec.values import human_bytes
@@ -142,11 +142,7 @@ def _(value: Diagnosed) -> list[str]:
     item, width = value.deployment, columns(sys.stdout)
     if item.state in NEVER_SERVED:
         return lines(never_served(item), width)
-    found = []
-    for each in value.told:
-        mark = "note" if each.cause == "stuck-drain" else "error"
-        found += explained(f"v{item.number} is {safe(item.state)}, but {each.message}", each, width, mark=mark)
-        found += wrapped(f"next: {safe(each.hint)}", width)
+    found = [line for each in value.told for line in told(item, each, width)]
     return found or [f"v{item.number} is {safe(item.state)}; nothing is wrong with it"]
 
 

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -25,12 +26,12 @@ from loco_server.engines.base import (
 from loco_server.engines.docker import images, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import Fence
-from loco_server.engines.docker.instances import Instances, together
+from loco_server.engines.docker.instances import Instances, State, together
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs.stream import stream
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
-from loco_server.engines.docker.reconciling import Reconciler
+from loco_server.engines.docker.reconciling import STEADY_SECONDS, Reconciler
 from loco_server.engines.docker.releasing import Releaser
 from loco_server.engines.docker.rolling import Roll, Roller
 from loco_server.engines.docker.suspending import Suspender
@@ -199,7 +200,8 @@ class DockerEngine:
         else:
             memory = ", out of memory" if state.ended.out_of_memory else ""
             word, reason = "stopped", f"exit code {state.ended.exit_code}{memory}"
-        return InstanceStatus(found.name, found.deployment, word, state.started_at, life.restarts, reason)
+        again = life.diagnosis if not state.running or _is_young(state) else None
+        return InstanceStatus(found.name, found.deployment, word, state.started_at, life.restarts, reason, again)
 
     async def _measured(self, found: Found) -> InstanceUsage | None:
         """None: it has ended meanwhile."""
@@ -222,6 +224,11 @@ class DockerEngine:
         finally:
             self._at_work[app.app_id] -= 1
             self._done_at[app.app_id] = time.monotonic()
+
+
+def _is_young(state: State) -> bool:
+    """Whether it may yet end as it did before."""
+    return state.started_at is not None and (datetime.now(UTC) - state.started_at).total_seconds() < STEADY_SECONDS
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Is it healthy? Asked from outside the container, at its own address."""
 
 import asyncio
+import os
 import re
 import ssl
 from typing import Any
@@ -43,7 +44,8 @@ async def connects(address: str, port: int, timeout: float) -> Healthy | Unreach
     except TimeoutError:
         return Unreachable(port, f"no connection within {timeout:g} s")
     except OSError as error:
-        return Unreachable(port, (error.strerror or str(error)).lower())
+        words = os.strerror(error.errno) if error.errno else str(error)
+        return Unreachable(port, words.lower())
     writer.close()
     return Healthy()
 

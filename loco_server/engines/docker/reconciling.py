@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loco_server.edge.base import Edge, EdgeRejectedError
+from loco_server.engines import explaining
 from loco_server.engines.base import CapacityError, Emit, Rollout, RolloutFailedError, StaleAttemptError, Suspension
 from loco_server.engines.docker import health, images, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import FenceError
-from loco_server.engines.docker.instances import Instances, together
+from loco_server.engines.docker.instances import Instances, State, together
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
 from loco_server.engines.docker.suspending import Suspender
 from loco_server.engines.facts import BadStatus, ForeignRedirect, Healthy, NotHttp, Outcome, Unreachable
+from loco_spec.errors import Diagnosis
 
 _log = logging.getLogger("loco.engine")
 
@@ -37,6 +39,8 @@ class Life:
     """Probes in a row that failed."""
     probed_at: float = float("-inf")
     reason: str | None = None
+    diagnosis: Diagnosis | None = None
+    """Why it ended, when it has ended more than once soon after its start."""
 
 
 class Reconciler:
@@ -147,6 +151,7 @@ class Reconciler:
             if state is not None and state.started_at is not None and state.finished_at is not None:
                 lived = (state.finished_at - state.started_at).total_seconds()
                 life.crashes = 0 if lived > STEADY_SECONDS else life.crashes + 1
+                life.diagnosis = await self._crashing(rollout, found, state, lived) if life.crashes > 1 else None
             life.not_before = now + min(LONGEST_PAUSE, 2.0 ** (life.crashes - 1)) if life.crashes else 0.0
             life.restarts += 1
         life.failures = 0
@@ -159,6 +164,13 @@ class Reconciler:
             await self._instances.start(rollout, found)
         _log.info("%s of %s/%s had stopped: started", found.name, rollout.app.team, rollout.app.app)
         return found
+
+    async def _crashing(self, rollout: Rollout, found: Found, state: State, lived: float) -> Diagnosis | None:
+        if state.ended is None:
+            return None
+        lines, restarts = await self._instances.last_lines(found), self.life(found).restarts
+        said = explaining.restarting(rollout.unit, found.name, state.ended, restarts, lines)
+        return explaining.timed(said, lived)
 
     async def _probe(self, wanted: Sequence[Rollout], there: Mapping[str, Sequence[Found]]) -> None:
         """Ask every running instance that is due, all at once."""

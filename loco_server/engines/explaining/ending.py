@@ -23,11 +23,11 @@ _SIGNALS = {
     signal.SIGTERM: "asked to end from outside",
 }
 _CODES = {
-    1: "its own: some error",
-    2: "often wrong usage of a command or of an option",
-    126: "a command is there and cannot be run",
-    127: "a command is not there",
-    255: "its own, or -1",
+    1: "some error, the app's own",
+    2: "often a wrong option or argument",
+    126: "a command was found and cannot be run",
+    127: "a command was not found",
+    255: "-1, the app's own",
 }
 _RUNTIME = re.compile(
     r"(?:exec (?P<what>\S+)|standard_init_linux\.go:\d+: exec user process caused): "
@@ -62,9 +62,9 @@ def ended(unit: Unit, name: str, end: Ended, lines: Sequence[str] = (), *, phase
         hint = f"correct CMD in the Dockerfile or command in loco.toml, {DEPLOY}"
         return made(phase, cause, message, hint, exit_code, lines=lines)
     if (told := _told(unit, name, lines)) is not None:
-        cause, message, hint, line = told
+        cause, message, hint = told
         by = ("runs as", f"user {unit.user}" if unit.user is not None else "")
-        return made(phase, cause, message, hint, exit_code, by, ("it said", line), lines=lines)
+        return made(phase, cause, message, hint, exit_code, by, lines=lines)
     if sig := _signal(code):
         message = f"{name} ended by a signal{silent}: exit code {code} ({sig.name})"
         hint = f"mend what its last lines tell of, {DEPLOY}"
@@ -78,7 +78,7 @@ def ended(unit: Unit, name: str, end: Ended, lines: Sequence[str] = (), *, phase
 def restarting(unit: Unit, name: str, end: Ended, restarts: int, lines: Sequence[str] = ()) -> Diagnosis:
     """Explain what was healthy, serves, and ends again and again."""
     found = ended(unit, name, end, lines, phase="running")
-    message = f"{name} was started again {restarts} times, and ends each time: {found.message.partition(' ')[2]}"
+    message = f"{name} ends again and again (restarts: {restarts}); the last time it {found.message.partition(' ')[2]}"
     return found.model_copy(update={"cause": "crash-loop", "message": message})
 
 
@@ -100,22 +100,22 @@ def exit_words(code: int) -> str:
     return f"{code}: {_CODES[code]}" if code in _CODES else str(code)
 
 
-def _told(unit: Unit, name: str, lines: Sequence[str]) -> tuple[Cause, str, str, str] | None:
-    """Give what the app's own last lines say of why it ended, and the line."""
+def _told(unit: Unit, name: str, lines: Sequence[str]) -> tuple[Cause, str, str] | None:
+    """Give what the app's own last lines say of why it ended."""
     for line in reversed(lines):
         if _READ_ONLY.search(line) and unit.read_only:
             message = f"{name} ended: it wrote to its file system, which is read-only"
             hint = f"let it write to /tmp only, or take read_only out of [security] in loco.toml, {DEPLOY}"
-            return "read-only", message, hint, line
+            return "read-only", message, hint
         if _FULL.search(line):
             message = f"{name} ended: there was no room left where it wrote"
             hint = f"let it write less (with read_only, /tmp has 64 MiB), {DEPLOY}; or ask the operator for room"
-            return "disk-full", message, hint, line
+            return "disk-full", message, hint
         if _DENIED.search(line):
             who = "the user that it runs as" if unit.user is None else f"user {unit.user}"
             message = f"{name} ended: {who} may not do what it tried"
             hint = f"give the files to that user in the Dockerfile (COPY --chown=10001 …), {DEPLOY}"
-            return "permission-denied", message, hint, line
+            return "permission-denied", message, hint
     return None
 
 

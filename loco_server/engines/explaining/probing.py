@@ -60,7 +60,7 @@ def _asked(unit: Unit, path: str | None = None) -> str:
 def _not_reached(
     name: str, port: int, reason: str, listeners: Collection[Listener] | None
 ) -> tuple[Cause, str, str, tuple[Fact, ...]]:
-    expected = ("expected", f"port {port}, which says: {reason}")
+    expected = ("expected", f"port {port} of its own address: {reason}")
     if listeners is None:
         message = f"{name} runs, but nothing answers on port {port} of its own address"
         hint = f"let the app listen on 0.0.0.0:{port}, or set port in loco.toml to the one that it listens on"

@@ -16,7 +16,8 @@ def not_started(name: str, said: str, reason: str = "") -> Diagnosis:
     """Explain it by the engine's answer; `reason`: its word for what went wrong, where it has one."""
     if match := _USER.search(said):
         kind, who = (match[1], match[2]) if match[1] else (match[3], match[4])
-        message = f"{name} did not start: the image has no number for its {kind} {who}"
+        file = "/etc/group" if kind == "group" else "/etc/passwd"
+        message = f"{name} did not start: the image's {file} does not know its {kind} {who}"
         return made("starting", "user-missing", message, _OWN_USER, ("the engine said", said))
     if "runAsNonRoot" in said:
         message = f"{name} did not start: it would run as root"

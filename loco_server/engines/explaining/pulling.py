@@ -2,7 +2,7 @@
 
 import re
 
-from loco_server.engines.explaining.made import disk_full, made
+from loco_server.engines.explaining.made import SAID, disk_full, made
 from loco_spec.errors import Cause, Diagnosis
 
 _ABOUT_TO = re.compile(
@@ -38,7 +38,7 @@ def pull(version: str, registry: str, said: str) -> Diagnosis:
             message = f"the image of {version} is for other machines than the platform's"
             hint = "set platform in [build] of loco.toml, then run `loco deploy`"
         case _:
-            pass
+            message = f"{message}: {text[:SAID]}"
     return made("pulling", cause, message, hint, ("registry", registry), ("its answer", text))
 
 

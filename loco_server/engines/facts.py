@@ -2,6 +2,20 @@
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
+
+
+class Given(Protocol):
+    """What a container was given to run with: a Unit, or what its engine tells of it."""
+
+    @property
+    def memory_bytes(self) -> int: ...
+
+    @property
+    def user(self) -> int | None: ...
+
+    @property
+    def read_only(self) -> bool: ...
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def release_failed(command: tuple[str, ...], result: ReleaseResult, seconds: flo
     if result.exit_code is None:
         message = "the release command is gone without a recorded result; its outcome is unknown"
         hint = "see what it did (loco logs), then run `loco deploy`: it runs again"
-        found = made("releasing", "release-unknown", message, hint, ran)
+        found = made("releasing", "release-unknown", message, hint, ran, lines=result.lines)
     else:
         message = f"the release command ended with exit code {result.exit_code}"
         hint = "correct it and deploy again: loco deploy"

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from loco_server.engines.explaining.made import DEPLOY, made
 from loco_server.engines.explaining.starting import command
-from loco_server.engines.facts import Ended
-from loco_server.units import Unit
+from loco_server.engines.facts import Ended, Given
 from loco_spec.errors import Cause, Diagnosis
 
 _SIGNALS = {
@@ -39,7 +38,7 @@ _READ_ONLY = re.compile(r"read-only file system|\bEROFS\b", re.IGNORECASE)
 _FULL = re.compile(r"no space left on device|\bENOSPC\b", re.IGNORECASE)
 
 
-def ended(unit: Unit, name: str, end: Ended, lines: Sequence[str] = (), *, phase: str = "starting") -> Diagnosis:
+def ended(unit: Given, name: str, end: Ended, lines: Sequence[str] = (), *, phase: str = "starting") -> Diagnosis:
     """Explain it by the engine's record, and by what the app itself said last."""
     code = end.exit_code
     exit_code = ("exit code", exit_words(code))
@@ -75,7 +74,7 @@ def ended(unit: Unit, name: str, end: Ended, lines: Sequence[str] = (), *, phase
     return made(phase, "exited", message, f"mend what its last lines tell of, {DEPLOY}", exit_code, lines=lines)
 
 
-def restarting(unit: Unit, name: str, end: Ended, restarts: int, lines: Sequence[str] = ()) -> Diagnosis:
+def restarting(unit: Given, name: str, end: Ended, restarts: int, lines: Sequence[str] = ()) -> Diagnosis:
     """Explain what was healthy, serves, and ends again and again."""
     found = ended(unit, name, end, lines, phase="running")
     message = f"{name} ends again and again (restarts: {restarts}); the last time it {found.message.partition(' ')[2]}"
@@ -100,7 +99,7 @@ def exit_words(code: int) -> str:
     return f"{code}: {_CODES[code]}" if code in _CODES else str(code)
 
 
-def _told(unit: Unit, name: str, lines: Sequence[str]) -> tuple[Cause, str, str] | None:
+def _told(unit: Given, name: str, lines: Sequence[str]) -> tuple[Cause, str, str] | None:
     """Give what the app's own last lines say of why it ended."""
     for line in reversed(lines):
         if _READ_ONLY.search(line) and unit.read_only:

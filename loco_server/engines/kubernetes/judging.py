@@ -11,6 +11,7 @@ from loco_server.engines import explaining
 from loco_server.engines.base import Rollout
 from loco_server.engines.facts import Ended
 from loco_server.engines.kubernetes import diagnosis, names
+from loco_server.engines.kubernetes.quantities import quantity
 from loco_spec.errors import Diagnosis
 
 Object = Mapping[str, Any]
@@ -22,6 +23,8 @@ FINAL = re.compile(
 """What a registry says that asking again does not change."""
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "InvalidImageName", "RunContainerError"})
 PULL_PATIENCE = 1000.0
+RESTARTS = 2
+"""From so many on they are told: anything may end once."""
 ROOM_PATIENCE = 60.0
 """Seconds for which what may pass by itself is waited for: pods that end, nodes that come."""
 
@@ -166,6 +169,28 @@ def _pod(rollout: Rollout, pod: Object, events: Sequence[Object], *, now: dateti
             found = explaining.unhealthy(unit, name, diagnosis.outcome(unit, _probe_said(events)))
             return Failing(found, max(0.0, unit.probe.grace - lasted), pod_name, lasted=lasted)
     return None
+
+
+@dataclass(frozen=True)
+class _Given:
+    memory_bytes: int
+    user: int | None
+    read_only: bool
+
+
+def crashing(pod: Object) -> Callable[[Sequence[str]], Diagnosis] | None:
+    """Give what explains a pod that its node starts again and again, once its last lines are known."""
+    status: Object = next(iter((pod.get("status") or {}).get("containerStatuses") or []), {})
+    ended, restarts = (status.get("lastState") or {}).get("terminated"), int(status.get("restartCount", 0))
+    waits = ((status.get("state") or {}).get("waiting") or {}).get("reason") == "CrashLoopBackOff"
+    if ended is None or restarts < RESTARTS or not waits:
+        return None
+    spec = pod["spec"]["containers"][0]
+    limit = ((spec.get("resources") or {}).get("limits") or {}).get("memory", "0")
+    rules = (pod["spec"].get("securityContext") or {}) | (spec.get("securityContext") or {})
+    given = _Given(int(quantity(limit) or 0), rules.get("runAsUser"), bool(rules.get("readOnlyRootFilesystem")))
+    end = Ended(int(ended.get("exitCode", 0)), out_of_memory=ended.get("reason") == "OOMKilled")
+    return partial(explaining.restarting, given, names.instance(pod)[0], end, restarts)
 
 
 def _explained(rollout: Rollout, name: str, state: Object) -> Callable[[Sequence[str]], Diagnosis]:

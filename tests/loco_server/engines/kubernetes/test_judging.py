@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loco_server.engines.kubernetes.judging import Failing, Live, Waiting, judge, late
+from loco_server.engines.kubernetes.judging import Failing, Live, Waiting, crashing, judge, late
 from tests.kube.samples import LARGE, SMALL, rollout
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -79,6 +79,22 @@ def test_the_last_lines_of_one_that_ended_may_tell_more_than_its_code() -> None:
     assert said.explain(["exec /srv/app: exec format error"]).cause == "exec-format"
     assert said.explain(["hello", "cp: /www/x: Permission denied"]).cause == "permission-denied"
     assert said.explain(["hello"]).lines == ("hello",)
+
+
+def test_one_that_ends_again_and_again_is_told_from_what_the_cluster_says_of_it() -> None:
+    back = {"waiting": {"reason": "CrashLoopBackOff"}}
+    found = pod(back, last={"terminated": {"exitCode": 137, "reason": "OOMKilled"}})
+    found["spec"] = {"containers": [{"resources": {"limits": {"memory": "64Mi"}}}]}
+    assert crashing(found) is None, "anything may end once"
+    found["status"]["containerStatuses"][0]["restartCount"] = 4
+    explain = crashing(found)
+    assert explain is not None
+    told = explain(["loading"])
+    assert (told.cause, told.phase, told.lines) == ("crash-loop", "running", ("loading",))
+    assert "restarts: 4" in told.message
+    assert "used more than its 64 MiB of memory" in told.message
+    found["status"]["containerStatuses"][0]["state"] = {"running": {}}
+    assert crashing(found) is None
 
 
 def test_a_pod_that_its_node_put_out_is_told_as_that() -> None:

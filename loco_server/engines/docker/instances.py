@@ -1,7 +1,7 @@
 """One container at a time: make, start, look at, take leave of."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -112,13 +112,14 @@ class Instances:
     async def kill(self, container: Found) -> None:
         await self._docker.kill(container.id)
 
-    async def take_leave(self, container: Found, seconds: float) -> None:
-        """Stop it, keep its last words, remove it. Safe to call again, and after it was cut short."""
+    async def take_leave(self, container: Found, seconds: float) -> int | None:
+        """Stop it, keep its last words, remove it; give its exit code. Safe to call again, and after a cut in between."""
         if container.state not in {"created", "exited", "dead"}:
             await self._docker.stop(container.id, seconds)
         stopped = next((now for now in await self._listing.now(container.app.app_id) if now.id == container.id), None)
         if stopped is None:
-            return
+            return None
+        state = await self.state(stopped)
         kept = [line for line in await self._keeper.kept(container.app.app_id) if line.instance == container.name]
         # Kept already: by an earlier call, cut short between keeping and removing, or of a container of this name
         # that was made anew since. What is kept replaces what was kept.
@@ -128,13 +129,14 @@ class Instances:
         if fresh:
             await self._keeper.keep(container.app.app_id, container.deployment, container.name, [*kept, *fresh])
         await self._docker.remove(container.id)
+        return None if state is None or state.ended is None else state.ended.exit_code
 
     async def remove(self, container: Found) -> None:
         """Remove it at once, with all that it said."""
         await self._docker.remove(container.id)
 
 
-async def together(work: list[Coroutine[Any, Any, None]]) -> None:
+async def together(work: Sequence[Coroutine[Any, Any, object]]) -> None:
     """Do all at once. The first fault cancels the rest, and is raised."""
     tasks = [asyncio.create_task(each) for each in work]
     try:

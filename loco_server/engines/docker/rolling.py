@@ -195,13 +195,14 @@ class Roller:
 
     async def _leave(self, roll: Roll, found: Found) -> None:
         started = time.monotonic()
-        await self._instances.take_leave(found, found.drain_seconds)
+        code = await self._instances.take_leave(found, found.drain_seconds)
         if found.number:
             took = time.monotonic() - started
-            if took >= found.drain_seconds:
+            killed = code == _KILLED.exit_code and took >= found.drain_seconds
+            if killed:
                 stuck = explaining.stuck(found.name, found.drain_seconds)
                 roll.told = explaining.timed(stuck, took, roll.seconds)
-            how = "stopped" if took < found.drain_seconds else "did not end on SIGTERM and was killed"
+            how = "did not end on SIGTERM and was killed" if killed else "stopped"
             await roll.emit(f"{found.name} {how} ({took:.1f} s)")
 
     async def _old(self, roll: Roll) -> Sequence[Found]:

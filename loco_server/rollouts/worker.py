@@ -231,9 +231,9 @@ class Worker:
         except EngineDownError as e:
             if _too_long(down_since):
                 text = f"the container engine did not answer for {ENGINE_DOWN_LIMIT:.0f} s: {e}"
-                await self._end(
-                    item, "failed", text, failures.diagnosis("engine-down", text, "loco redeploy, once it is up")
-                )
+                hint = "loco redeploy, once it is up"
+                found = failures.diagnosis("engine-down", text, hint, seconds=ENGINE_DOWN_LIMIT)
+                await self._end(item, "failed", text, found)
                 return
             await self._events.add(item.app_id, item.number, f"{e}; trying again", kind="note")
             raise

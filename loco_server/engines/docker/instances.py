@@ -113,7 +113,7 @@ class Instances:
         await self._docker.kill(container.id)
 
     async def take_leave(self, container: Found, seconds: float) -> int | None:
-        """Stop it, keep its last words, remove it; give its exit code. Safe to call again, and after a cut in between."""
+        """Stop it, keep its last words, remove it; give its exit code. Safe to call again, and after a cut."""
         if container.state not in {"created", "exited", "dead"}:
             await self._docker.stop(container.id, seconds)
         stopped = next((now for now in await self._listing.now(container.app.app_id) if now.id == container.id), None)

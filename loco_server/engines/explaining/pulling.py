@@ -21,7 +21,7 @@ _PUSH = "run `loco deploy` again: it pushes the image anew"
 
 def pull(version: str, registry: str, said: str) -> Diagnosis:
     """Explain it in the registry's own words, or in those of whatever stands before it."""
-    text, cause = _ABOUT_TO.sub("", said).strip(), cast_of(said)
+    text, cause = _ABOUT_TO.sub("", said).strip(), _cause_of(said)
     message, hint = f"the image of {version} cannot be pulled", _PUSH
     match cause:
         case "disk-full":
@@ -42,7 +42,7 @@ def pull(version: str, registry: str, said: str) -> Diagnosis:
     return made("pulling", cause, message, hint, ("registry", registry), ("its answer", text))
 
 
-def cast_of(said: str) -> Cause:
+def _cause_of(said: str) -> Cause:
     if "no space left on device" in said:
         return "disk-full"
     if "no match for platform" in said or "no matching manifest" in said:

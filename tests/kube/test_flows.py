@@ -185,7 +185,7 @@ async def test_two_apps_of_the_shop_share_a_host_and_reach_one_another(cluster: 
     ("changes", "cause", "words"),
     [
         ({"command": ["no-such-program"]}, "command-not-found", "no-such-program"),
-        ({"command": ["sh", "-c", "sh -c 'kill -SEGV $$'; exit 139"]}, "exited", "SIGSEGV"),
+        ({"command": ["sh", "-c", "sh -c 'kill -SEGV $$'; exit 139"]}, "killed", "SIGSEGV"),
         ({"health": {"path": "/nothing", "grace": "3s"}}, "probe-status", "404"),
         ({"command": ["sh", "-c", "sleep 600"], "health": {"grace": "3s"}}, "probe-refused", "8080"),
         ({"resources": {"cpu": "100"}}, "unschedulable", "Insufficient cpu"),

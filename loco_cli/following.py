@@ -4,16 +4,14 @@ import time
 
 from loco_cli.client import deployments
 from loco_cli.context import Context
+from loco_cli.ui.errors import never_served
 from loco_cli.ui.results import Deployed
 from loco_spec.api import Deployment
 from loco_spec.errors import (
     ConfigError,
-    DeploymentFailed,
-    Diagnosis,
     Interrupted,
     LocoError,
     StillGoing,
-    Superseded,
 )
 from loco_spec.events import NEVER_SERVED
 from loco_spec.values import seconds
@@ -48,10 +46,8 @@ class Follower:
 
     def ended(self, item: Deployment) -> Deployed:
         """Give the result of a deployment that has ended, or raise what it ended with."""
-        if item.state == "superseded":
-            raise Superseded(f"v{item.number} was superseded: {item.reason}", hint="loco status")
         if item.state in NEVER_SERVED:
-            raise _failed(item)
+            raise never_served(item)
         return Deployed(deployment=item, unchanged=False, seconds=self.seconds)
 
     def _events(self, item: Deployment) -> None:
@@ -81,11 +77,3 @@ class Follower:
                     f"v{item.number} is being cancelled; the previous deployment serves on", hint="loco status"
                 )
         return Interrupted(f"v{item.number} goes on without you", hint="loco status, loco logs -f")
-
-
-def _failed(item: Deployment) -> LocoError:
-    diagnosis: Diagnosis | None = item.diagnosis
-    reason = item.reason or item.state
-    message = f"v{item.number} {item.state}: {reason.splitlines()[0]}"
-    hint = diagnosis.hint if diagnosis is not None else "loco deploy"
-    return DeploymentFailed(message, hint=hint, diagnosis=diagnosis)

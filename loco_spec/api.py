@@ -189,6 +189,8 @@ class Instance(Response):
     started_at: datetime | None = None
     restarts: int = 0
     reason: str | None = None
+    diagnosis: Diagnosis | None = None
+    """Why it ends again and again, where it does."""
 
 
 class AppStatus(Response):

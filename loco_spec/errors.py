@@ -35,10 +35,13 @@ The wire form is RFC 9457 problem+json (`to_problem`, `from_problem`): the clien
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from loco_spec.diagnosis import Cause as Cause  # noqa: PLC0414  whoever raises errors finds it here
+from loco_spec.diagnosis import Diagnosis as Diagnosis  # noqa: PLC0414  whoever raises errors finds it here
+from loco_spec.diagnosis import Fact as Fact  # noqa: PLC0414  whoever raises errors finds it here
 from loco_spec.exits import Exit
 
 
@@ -58,53 +61,6 @@ class FieldFault(BaseModel):
     width: int | None = None
     source: str | None = None
     """The whole line."""
-
-
-Cause = Literal[
-    "exited",
-    "out-of-memory",
-    "command-not-found",
-    "command-not-executable",
-    "user-missing",
-    "loopback-only",
-    "wrong-port",
-    "not-listening",
-    "probe-status",
-    "probe-redirect",
-    "probe-refused",
-    "probe-no-answer",
-    "probe-late",
-    "pull-failed",
-    "pull-timeout",
-    "release-failed",
-    "release-timeout",
-    "edge-rejected",
-    "no-room",
-    "unschedulable",
-    "quota-exceeded",
-    "pod-security",
-    "config-missing",
-    "engine-refused",
-    "engine-down",
-    "server-fault",
-]
-"""Why a rollout failed. Each has a heading in docs/errors.md."""
-
-
-class Diagnosis(BaseModel):
-    """Why a rollout failed: one screen."""
-
-    model_config = ConfigDict(frozen=True)
-
-    phase: str
-    """`pulling`, `releasing`, `starting`, `health`, `switching`."""
-    seconds: float
-    cause: str
-    """One of `Cause`; a newer server may know more."""
-    message: str
-    hint: str
-    lines: tuple[str, ...] = ()
-    """The app's own last lines."""
 
 
 class LocoError(Exception):

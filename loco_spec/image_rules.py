@@ -6,12 +6,19 @@ image came from a Dockerfile or was named by `image`: what can be done about a r
 
 from collections.abc import Sequence
 
-from loco_spec.errors import ImageRefused
+from loco_spec.errors import Cause, Diagnosis, Fact, ImageRefused
 from loco_spec.values import human_bytes
 
 _LARGEST_ID = 2**31 - 1
 _OWN_USER = "USER 10001:10001 in the Dockerfile, or user = 10001 under [security] in loco.toml"
 _SMALLER = "make it smaller: a .dockerignore, a smaller base image, a multi-stage build"
+
+
+def refusal(cause: Cause, message: str, hint: str, *evidence: tuple[str, str]) -> ImageRefused:
+    """Give the error of a gate that says no; `evidence`: names and texts of what was found."""
+    facts = tuple(Fact(name=name, text=text) for name, text in evidence)
+    found = Diagnosis(phase="checking", seconds=0, cause=cause, message=message, hint=hint, evidence=facts)
+    return ImageRefused(message, hint=hint, diagnosis=found)
 
 
 def platform_name(os: str, architecture: str, variant: str | None) -> str:
@@ -32,11 +39,15 @@ def platform(found: Sequence[str], wanted: str, *, built: bool) -> None:
     """
     if wanted in found:
         return
-    raise ImageRefused(
-        f"the image is built for {', '.join(found) or 'no platform'}, and the apps run on {wanted}",
-        hint=f'set platform = "{wanted}" under [build] in loco.toml and deploy again'
+    there = ", ".join(found) or "no platform"
+    raise refusal(
+        "wrong-platform",
+        f"the image is built for {there}, and the apps run on {wanted}",
+        f'set platform = "{wanted}" under [build] in loco.toml and deploy again'
         if built
         else f"name an image in loco.toml that there is for {wanted}",
+        ("the image is for", there),
+        ("the apps run on", wanted),
     )
 
 
@@ -68,13 +79,15 @@ def user_id(user: str, *, override: int | None, looked_up: int | None, built: bo
     uid = _checked(looked_up, of="user") if name else _number(user.partition(":")[0] or "0", of="user")
     if uid:
         return uid
-    raise ImageRefused(
+    raise refusal(
+        "user-missing" if uid is None else "runs-as-root",
         f'the image runs as user "{name}", whom its /etc/passwd does not know'
         if uid is None
         else "the image runs as root, and apps of several teams share this machine",
-        hint="add USER 10001 as the Dockerfile's last but one line, or user = 10001 under [security] in loco.toml"
+        "add USER 10001 as the Dockerfile's last but one line, or user = 10001 under [security] in loco.toml"
         if built
         else "write user = 10001 under [security] in loco.toml: the same image then runs as that user",
+        ("USER of the image", user or "none, which is root"),
     )
 
 
@@ -86,7 +99,8 @@ def group_id(user: str, *, looked_up: int | None) -> int | None:
     """
     text, name = user.partition(":")[2], named_group(user)
     if name and looked_up is None:
-        raise ImageRefused(f'the image runs as group "{name}", which its /etc/group does not know', hint=_OWN_USER)
+        message = f'the image runs as group "{name}", which its /etc/group does not know'
+        raise refusal("user-missing", message, _OWN_USER, ("USER of the image", user))
     return _checked(looked_up, of="group") if name or not text else _number(text, of="group")
 
 
@@ -102,7 +116,7 @@ def _checked(found: int | None, *, of: str) -> int | None:
 def _number(text: str, *, of: str) -> int:
     if len(text) > 10 or int(text) > _LARGEST_ID:
         message = f"the image runs as {of} {text[:20]}, and {_LARGEST_ID} is the largest number there is"
-        raise ImageRefused(message, hint=_OWN_USER)
+        raise refusal("user-missing", message, _OWN_USER)
     return int(text)
 
 
@@ -138,4 +152,5 @@ def unpacked_size(found: int, limit: int) -> None:
 def _size(found: int, limit: int, how: str) -> None:
     if found > limit:
         message = f"the image is {human_bytes(found)} {how}; the limit is {human_bytes(limit)}"
-        raise ImageRefused(message, hint=_SMALLER)
+        sizes = (f"{how} size", human_bytes(found)), ("limit", human_bytes(limit))
+        raise refusal("image-too-large", message, _SMALLER, *sizes)

@@ -63,6 +63,16 @@ def show(http: Http, team: str, app: str, number: int) -> tuple[api.DeploymentSh
     return shown, events.events
 
 
+def numbered(http: Http, team: str, app: str, number: int) -> api.Deployment:
+    return http.get(paths.fill(paths.DEPLOYMENT, team=team, app=app, number=number), api.Deployment)
+
+
+def events(http: Http, item: api.Deployment) -> tuple[DeploymentEvent, ...]:
+    """Give what has happened so far."""
+    path = paths.fill(paths.EVENTS, team=item.team, app=item.app, number=item.number)
+    return http.get(path, api.DeploymentEvents).events
+
+
 def redeploy(http: Http, team: str, app: str) -> api.Deployment:
     return http.post(paths.fill(paths.REDEPLOY, team=team, app=app), api.Deployment)
 

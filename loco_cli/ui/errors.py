@@ -4,8 +4,9 @@ import json
 import sys
 from typing import Any
 
-from loco_cli.ui.text import TAB, cells, safe, windowed
-from loco_spec.errors import Diagnosis, FieldFault, LocoError
+from loco_cli.ui.text import TAB, cells, columns, safe, windowed, wrapped
+from loco_spec.api import Deployment
+from loco_spec.errors import DeploymentFailed, Diagnosis, FieldFault, LocoError, Superseded
 
 
 def defect(error: BaseException) -> LocoError:
@@ -16,11 +17,21 @@ def defect(error: BaseException) -> LocoError:
     )
 
 
+def never_served(item: Deployment) -> LocoError:
+    """Give what a deployment that never served ended with."""
+    if item.state == "superseded":
+        return Superseded(f"v{item.number} was superseded: {item.reason}", hint="loco status")
+    reason = item.reason or item.state
+    message = f"v{item.number} {item.state}: {reason.splitlines()[0]}"
+    hint = item.diagnosis.hint if item.diagnosis is not None else "loco deploy"
+    return DeploymentFailed(message, hint=hint, diagnosis=item.diagnosis)
+
+
 def show(error: LocoError, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(document(error)))
         return
-    for line in lines(error):
+    for line in lines(error, columns(sys.stderr)):
         print(line, file=sys.stderr)
 
 
@@ -31,17 +42,17 @@ def document(error: LocoError) -> dict[str, Any]:
     return {"version": 1, "error": error.message, "exit_code": int(error.exit_code), **kept}
 
 
-def lines(error: LocoError) -> list[str]:
-    """Give the screen."""
+def lines(error: LocoError, width: int | None = None) -> list[str]:
+    """Give the screen; `width`: of the terminal, where it is one."""
     if error.diagnosis is not None:
-        found = _diagnosis(error.message, error.diagnosis)
+        found = explained(error.message, error.diagnosis, width)
     else:
         first, *rest = error.message.splitlines() or [""]
         found = [f"error: {safe(first)}", *(f"  {safe(line)}" for line in rest)]
     for fault in error.fields:
         found += pointed(fault)
     if error.hint:
-        found.append(f"next: {safe(error.hint)}")
+        found += wrapped(f"next: {safe(error.hint)}", width)
     return found
 
 
@@ -61,14 +72,31 @@ def pointed(fault: FieldFault, *, mark: str = "") -> list[str]:
     ]
 
 
-def _diagnosis(message: str, diagnosis: Diagnosis) -> list[str]:
-    found = [f"error: {safe(message)}", f"  phase: {safe(diagnosis.phase)}, after {diagnosis.seconds:.1f} s"]
-    if diagnosis.message != message:
-        found += [
-            f"  cause: {safe(line)}" if n == 0 else f"  {safe(line)}"
-            for n, line in enumerate(diagnosis.message.splitlines())
-        ]
+def explained(message: str, diagnosis: Diagnosis, width: int | None = None, *, mark: str = "error") -> list[str]:
+    """Give the screen of a diagnosis, but for its hint."""
+    found = [f"{mark}: {safe(message)}", *short(diagnosis)]
+    first, *rest = diagnosis.message.splitlines() or [""]
+    found += [] if first in message else [f"  {safe(first)}"]
+    found += [f"  {safe(line)}" for line in rest]
+    for fact in diagnosis.evidence:
+        one, *more = fact.text.splitlines() or [""]
+        found += [f"  {safe(fact.name)}: {safe(one)}", *(f"    {safe(line)}" for line in more)]
+    found = [part for line in found for part in wrapped(line, width)]
     if diagnosis.lines:
         found.append("  its last lines:")
         found += [f"    {safe(line)}" for line in diagnosis.lines[-20:]]
     return found
+
+
+def told(item: Deployment, found: Diagnosis, width: int | None = None) -> list[str]:
+    """Give the screen of what is wrong with a deployment that serves all the same."""
+    mark = "note" if found.cause == "stuck-drain" else "error"
+    screen = explained(f"v{item.number} is {item.state}, but {found.message}", found, width, mark=mark)
+    return screen + wrapped(f"next: {safe(found.hint)}", width)
+
+
+def short(diagnosis: Diagnosis) -> list[str]:
+    """Give where it failed, after how long, and the word for why, which `loco docs` explains."""
+    after = f", after {diagnosis.seconds:.1f} s" if diagnosis.seconds or diagnosis.total is not None else ""
+    whole = "" if diagnosis.total is None else f" ({diagnosis.total:.1f} s since the rollout began)"
+    return [f"  phase: {safe(diagnosis.phase)}{after}{whole}", f"  cause: {safe(diagnosis.cause)}"]

@@ -2,13 +2,15 @@
 
 import json
 import re
+import sys
 from functools import singledispatch
 
 from pydantic import BaseModel
 
-from loco_cli.ui.errors import pointed
+from loco_cli.ui.errors import lines, never_served, pointed, short, told
 from loco_cli.ui.results import (
     Deployed,
+    Diagnosed,
     Effective,
     LoggedIn,
     LoggedOut,
@@ -20,8 +22,9 @@ from loco_cli.ui.results import (
     Validated,
     Versions,
 )
-from loco_cli.ui.text import ago, safe, until
+from loco_cli.ui.text import ago, columns, safe, until
 from loco_spec import api
+from loco_spec.events import NEVER_SERVED
 from loco_spec.values import human_bytes
 
 
@@ -122,11 +125,25 @@ def _(value: api.AppStatus) -> list[str]:
     if newest is not None and (value.live is None or newest.number != value.live.number):
         reason = f": {safe(newest.reason)}" if newest.reason else ""
         found.append(f"newest: v{newest.number} {safe(newest.state)} by {safe(newest.created_by)}{reason}")
+        if newest.diagnosis is not None:
+            found += [*short(newest.diagnosis), f"  next: {safe(newest.diagnosis.hint)}"]
+            found.append(f"  more: loco doctor v{newest.number}")
     for item in value.instances:
         restarts = f", {item.restarts} restart{'s' if item.restarts > 1 else ''}" if item.restarts else ""
         reason = f" ({safe(item.reason)})" if item.reason else ""
         found.append(f"  {safe(item.name):<8} {safe(item.state)}{reason}, started {ago(item.started_at)}{restarts}")
+        if item.diagnosis is not None:
+            found += [f"    {safe(item.diagnosis.message)}", f"    more: loco doctor v{item.deployment}"]
     return found
+
+
+@human.register
+def _(value: Diagnosed) -> list[str]:
+    item, width = value.deployment, columns(sys.stdout)
+    if item.state in NEVER_SERVED:
+        return lines(never_served(item), width)
+    found = [line for each in value.told for line in told(item, each, width)]
+    return found or [f"v{item.number} is {safe(item.state)}; nothing is wrong with it"]
 
 
 @human.register

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from loco_spec import again, api
-from loco_spec.errors import FieldFault
+from loco_spec.errors import Diagnosis, FieldFault
 from loco_spec.events import DeploymentEvent, LogLine
 from loco_spec.variables import VariablePurged, VariablesChanged
 
@@ -46,6 +46,13 @@ class Versions(_Result):
 
 class Opened(_Result):
     url: str
+
+
+class Diagnosed(_Result):
+    """A deployment, and what is wrong with it although it serves."""
+
+    deployment: api.Deployment
+    told: tuple[Diagnosis, ...] = ()
 
 
 class Deployed(_Result):

@@ -1,8 +1,11 @@
 """Text from elsewhere, made safe to show; times and sizes for people."""
 
 import re
+import shutil
+import textwrap
 import unicodedata
 from datetime import UTC, datetime
+from typing import TextIO
 
 # Everything that a terminal takes for an order: C0 but tab, DEL, C1, and what turns the direction of writing.
 # And the halves of pairs: names that are no UTF-8 have them, and nothing can print them.
@@ -25,6 +28,19 @@ def cells(text: str) -> int:
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
         for char in text
     )
+
+
+def columns(stream: TextIO) -> int | None:
+    """Give how wide the terminal is; None: it is none, and what reads it wants whole lines."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def wrapped(line: str, width: int | None) -> list[str]:
+    """Break a long line between words; what follows stands further in."""
+    if width is None or cells(line) <= width:
+        return [line]
+    inset = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, width, subsequent_indent=inset, break_on_hyphens=False, drop_whitespace=True)
 
 
 def windowed(line: str, start: int, width: int) -> tuple[str, int, int]:

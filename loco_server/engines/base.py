@@ -69,6 +69,8 @@ class InstanceStatus:
     started_at: datetime | None
     restarts: int
     reason: str | None = None
+    diagnosis: Diagnosis | None = None
+    """Of one that ends again and again."""
 
 
 @dataclass(frozen=True)
@@ -188,10 +190,11 @@ class Engine(Protocol):
         """
         ...
 
-    async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> None:
+    async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> Diagnosis | None:
         """Start the new instances, see them healthy from outside, switch the traffic, drain and stop the old.
 
-        Returns when only this deployment serves. No request is lost on the way.
+        Returns when only this deployment serves. No request is lost on the way. Gives what the person should know
+        although all went well: an old instance that did not end by itself.
 
         Raises:
             RolloutFailedError: with the diagnosis; the previous deployment serves on.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from loco_server.flows import spec as spec_of
 from loco_server.flows.gates import Gates
 from loco_server.flows.login import Caller
 from loco_server.flows.numbers import CREATED_BY_MAX, Numbers
+from loco_server.flows.refusing import refuse
 from loco_server.flows.source import refuse_source
 from loco_server.flows.unchecked import Unchecked
 from loco_server.gateway.closed import ClosedDeployments
@@ -34,6 +36,7 @@ from loco_spec.errors import (
     Conflict,
     EngineUnavailable,
     ImageRefused,
+    LocoError,
     Refused,
     RegistryUnreachable,
 )
@@ -215,18 +218,18 @@ class Deploy:
             message = f"v{live.number} is live, nothing changed"
             await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
             return self.numbers.view(app, live)
+        began = time.monotonic()
         try:
             limits = quota.effective(self._settings.limits.team, await self._quotas.get(app.team_id))
             runs_as = await self._gates.passed(app, item.spec, digest, image_bytes=limits.image)
         except RegistryDownError as e:
-            await self._deployments.move(app.id, number, "failed", of=("checking",), message=str(e))
-            raise RegistryUnreachable(str(e), hint="loco deploy") from e
+            error: LocoError = RegistryUnreachable(str(e), hint="loco deploy")
+            raise await refuse(self._deployments, app.id, number, error, "registry-away", began=began) from e
         except ImageRefused as e:
-            await self._deployments.move(app.id, number, "failed", of=("checking",), message=e.message)
-            raise
+            raise await refuse(self._deployments, app.id, number, e, "image-gone", began=began) from e
         except Exception:
-            message = "a defect of the server; its log has the trace"
-            await self._deployments.move(app.id, number, "failed", of=("checking",), message=message)
+            error = LocoError("a defect of the server; its log has the trace", hint="loco deploy")
+            await refuse(self._deployments, app.id, number, error, "server-fault", began=began)
             raise
         await self.numbers.accept(app, number, digest, runs_as)
         return self.numbers.view(app, await self.numbers.get(app, number))

@@ -9,7 +9,6 @@ from loco_server.records.values import AppRecord
 from loco_server.registries.base import ImageMissingError, ImageUnreadableError, Registry
 from loco_server.scanners.base import Scanner
 from loco_spec import image_rules, names
-from loco_spec.errors import ImageRefused
 from loco_spec.kinds.service import Service
 
 
@@ -31,7 +30,8 @@ class Gates:
         try:
             facts = await self.registry.image(repository, digest)
         except ImageMissingError as e:
-            raise ImageRefused(f"the registry has no image {digest}: {e}", hint="loco deploy") from e
+            message = f"the registry has no image of that digest: {e}"
+            raise image_rules.refusal("image-gone", message, "loco deploy", ("digest", digest)) from e
         built = spec.image is None
         image_rules.stored_size(facts.compressed_size, image_bytes)
         image_rules.platform([facts.platform], self.platform, built=built)
@@ -44,7 +44,8 @@ class Gates:
             if override is None and (name := image_rules.named_group(facts.user)) is not None:
                 group = await self.registry.group_id(repository, facts, name)
         except ImageUnreadableError as e:
-            raise ImageRefused(str(e), hint="USER 10001 in the Dockerfile, then: loco deploy") from e
+            hint = "USER 10001 in the Dockerfile, then: loco deploy"
+            raise image_rules.refusal("user-missing", str(e), hint, ("USER of the image", facts.user)) from e
         user_id = image_rules.user_id(facts.user, override=override, looked_up=user, built=built)
         group_id = image_rules.group_id(facts.user, looked_up=group) if override is None else None
         gates.scan(await self.scanner.scan(repository, digest))

@@ -7,6 +7,7 @@ from functools import partial
 
 from loco_server.flows import view
 from loco_server.flows.login import Caller
+from loco_server.flows.refusing import refuse
 from loco_server.flows.source import refuse_source
 from loco_server.policy import gates, hosts, quota
 from loco_server.records.apps import RouteTakenError
@@ -147,11 +148,14 @@ class Numbers:
             )
         except RouteTakenError as e:
             message = f"{e.host}{e.path} belongs to another app by now"
-            await self._deployments.move(app.id, number, "failed", of=(of,), message=message)
-            raise Conflict(message, hint="choose another host under [[routes]] in loco.toml") from e
-        except (ConfigError, Conflict, Refused) as e:
-            await self._deployments.move(app.id, number, "failed", of=(of,), message=e.message)
-            raise
+            error = Conflict(message, hint="choose another host under [[routes]] in loco.toml")
+            raise await refuse(self._deployments, app.id, number, error, "host-taken", of=of) from e
+        except ConfigError as e:
+            raise await refuse(self._deployments, app.id, number, e, "host-taken", of=of) from e
+        except Conflict as e:  # retention, or a purge, was quicker
+            raise await refuse(self._deployments, app.id, number, e, "image-gone", of=of) from e
+        except Refused as e:
+            raise await refuse(self._deployments, app.id, number, e, "quota-exceeded", of=of) from e
 
     async def get(self, app: AppRecord, number: int) -> DeploymentRecord:
         item = await self._deployments.get(app.id, number)

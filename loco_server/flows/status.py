@@ -68,6 +68,7 @@ class Status:
                     started_at=item.started_at,
                     restarts=item.restarts,
                     reason=item.reason,
+                    diagnosis=item.diagnosis,
                 )
                 for item in instances
             ),

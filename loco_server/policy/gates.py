@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from loco_server.policy.base_images import BaseImage
 from loco_server.registries.base import ImageFacts
 from loco_server.scanners.base import ScanReport
-from loco_spec.errors import ImageRefused, Refused
+from loco_spec.errors import Refused
+from loco_spec.image_rules import refusal
 from loco_spec.values import human_bytes
 
 NAMES_SHOWN = 6
@@ -39,9 +40,10 @@ def base(facts: ImageFacts, allowed: Sequence[BaseImage]) -> None:
         return
     names = sorted({each.name for each in allowed})
     shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" if names[NAMES_SHOWN:] else "")
-    raise ImageRefused(
+    raise refusal(
+        "base-image-refused",
         f"the image stands on none of the base images that this platform allows: {shown}",
-        hint=f"FROM {names[0]} in the Dockerfile's last stage (docker pull it first: an old one may not be listed any "
+        f"FROM {names[0]} in the Dockerfile's last stage (docker pull it first: an old one may not be listed any "
         "more), or ask the operator",
     )
 
@@ -54,7 +56,9 @@ def scan(report: ScanReport) -> None:
     """
     if report.status == "ok":
         return
-    raise ImageRefused(
+    raise refusal(
+        "scan-refused",
         f"the scan by {report.scanner} ended with: {report.status}{f' ({report.message})' if report.message else ''}",
-        hint="correct what was found and deploy again, or ask the operator",
+        "correct what was found and deploy again, or ask the operator",
+        ("scanner", report.scanner),
     )

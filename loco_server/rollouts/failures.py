@@ -1,23 +1,24 @@
-"""How a rollout that an engine did not judge is explained. Pure."""
+"""How a deployment that no engine judged is explained. Pure."""
 
+from loco_server.engines import explaining
 from loco_server.engines.base import ReleaseResult
+from loco_server.engines.explaining.made import made
 from loco_spec.errors import Cause, Diagnosis
 
 
-def diagnosis(cause: Cause, message: str, hint: str) -> Diagnosis:
-    return Diagnosis(phase="starting", seconds=0, cause=cause, message=message, hint=hint)
+def diagnosis(cause: Cause, message: str, hint: str, *, phase: str = "starting", seconds: float = 0) -> Diagnosis:
+    return explaining.timed(made(phase, cause, message, hint), seconds)
 
 
-def release_failed(command: tuple[str, ...], result: ReleaseResult) -> Diagnosis:
+def release_failed(command: tuple[str, ...], result: ReleaseResult, seconds: float) -> Diagnosis:
+    ran = ("command", " ".join(command))
     if result.exit_code is None:
         message = "the release command is gone without a recorded result; its outcome is unknown"
+        hint = "see what it did (loco logs), then run `loco deploy`: it runs again"
+        found = made("releasing", "release-unknown", message, hint, ran, lines=result.lines)
     else:
-        message = f"the release command ended with exit code {result.exit_code}: {' '.join(command)}"
-    return Diagnosis(
-        phase="releasing",
-        seconds=0,
-        cause="release-failed",
-        message=message,
-        hint="correct it and deploy again: loco deploy",
-        lines=result.lines,
-    )
+        message = f"the release command ended with exit code {result.exit_code}"
+        hint = "correct it and deploy again: loco deploy"
+        code = ("exit code", explaining.exit_words(result.exit_code))
+        found = made("releasing", "release-failed", message, hint, code, ran, lines=result.lines)
+    return explaining.timed(found, seconds, seconds)

@@ -237,9 +237,9 @@ class Worker:
         except EngineDownError as e:
             if _too_long(down_since):
                 text = f"the container engine did not answer for {ENGINE_DOWN_LIMIT:.0f} s: {e}"
-                await self._end(
-                    item, "failed", text, failures.diagnosis("engine-down", text, "loco redeploy, once it is up")
-                )
+                hint = "loco redeploy, once it is up"
+                found = failures.diagnosis("engine-down", text, hint, seconds=ENGINE_DOWN_LIMIT)
+                await self._end(item, "failed", text, found)
                 return
             await self._events.add(item.app_id, item.number, f"{e}; trying again", kind="note")
             raise
@@ -266,7 +266,10 @@ class Worker:
             attempt=item.attempt,
         ):
             raise ClaimLostError  # superseded between the claim and here
-        await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
+        told = await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
+        if told is not None:
+            detail = told.model_dump(mode="json")
+            await self._events.add(item.app_id, item.number, told.message, kind="diagnosis", detail=detail)
         if await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s"):
             self._metrics.ended("live")
 
@@ -301,6 +304,7 @@ class Worker:
             owner=item.owner,
             attempt=item.attempt,
         )
+        began = time.monotonic()
         result = await self._engine.release(
             rollout,
             command,
@@ -309,7 +313,7 @@ class Worker:
             guard=self._guard(item),
         )
         if result.exit_code != 0:
-            raise RolloutFailedError(failures.release_failed(command, result))
+            raise RolloutFailedError(failures.release_failed(command, result, time.monotonic() - began))
         await self._claims.set_released(item)
 
     def _emit(self, item: DeploymentRecord) -> Emit:

@@ -311,9 +311,9 @@ async def test_a_command_that_is_not_there_is_told(serving: Place) -> None:
 
 async def test_a_registry_that_does_not_answer_is_told_with_its_words(serving: Place) -> None:
     nowhere = f"127.0.0.1:9/acme/shop@sha256:{'0' * 64}"
-    diagnosis = await explained(serving, "pull-failed", image=nowhere, timeout_seconds=20)
+    diagnosis = await explained(serving, "registry-away", image=nowhere, timeout_seconds=20)
     assert diagnosis.phase == "pulling"
-    assert "connection refused" in diagnosis.message
+    assert "connection refused" in diagnosis.evidence[-1].text
 
 
 async def test_a_health_path_that_answers_404_is_told(serving: Place) -> None:

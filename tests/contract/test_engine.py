@@ -22,7 +22,6 @@ from loco_server.seam import load
 from loco_server.units import Unit, UnitPort, UnitRoute
 from loco_spec.errors import Diagnosis
 from loco_spec.names import new_id
-from tests import images
 from tests.contract.engines import (
     MIB,
     PROBE,
@@ -335,9 +334,6 @@ def sh(script: str) -> tuple[str, ...]:
     return ("/bin/sh", "-c", script)
 
 
-SHORT = dataclasses.replace(PROBE, grace=1.0)
-
-
 async def test_an_app_that_exits_at_once_is_told_with_code_and_last_lines(serving: World) -> None:
     script = "for i in $(seq 30); do echo line $i; done; exit 3"
     diagnosis = await explained(
@@ -349,80 +345,8 @@ async def test_an_app_that_exits_at_once_is_told_with_code_and_last_lines(servin
     assert (await serving.lines())[-1] == "line 30", "its log stays readable"
 
 
-async def test_a_signal_is_named(serving: World) -> None:
-    diagnosis = await explained(serving, "exited", command=sh("sh -c 'kill -SEGV $$'; exit 139"))
-    assert "139 (SIGSEGV)" in diagnosis.message
-
-
-async def test_running_out_of_memory_is_told_as_that(serving: World) -> None:
-    eater = sh("x=0123456789abcdef; while :; do x=$x$x$x$x; done")
-    diagnosis = await explained(serving, "out-of-memory", command=eater, memory_bytes=16 * MIB)
-    assert "16 MiB" in diagnosis.message
-    assert "[resources]" in diagnosis.hint
-
-
-@pytest.mark.parametrize(
-    ("path", "cause", "words"),
-    [
-        ("/nothing", "probe-status", "GET /nothing with 404"),
-        ("/cgi-bin/fail.sh", "probe-status", "500: the database is away"),
-        ("/cgi-bin/away.sh", "probe-redirect", "https://login.example/"),
-    ],
-)
-async def test_a_failing_health_path_is_told_with_its_answer(serving: World, path: str, cause: str, words: str) -> None:
-    diagnosis = await explained(serving, cause, probe=dataclasses.replace(SHORT, path=path))
-    assert words in diagnosis.message
-    assert diagnosis.lines == ("listening on 8080",)
-
-
 async def test_a_redirect_on_the_same_host_is_followed(world: World) -> None:
     await world.roll(world.rollout(1, probe=dataclasses.replace(PROBE, path="/cgi-bin/home.sh")))
-
-
-async def test_listening_on_another_port_is_told_with_that_port(serving: World) -> None:
-    diagnosis = await explained(serving, "wrong-port", command=("/run.sh", "3000"), probe=SHORT)
-    assert ":3000" in diagnosis.message
-    assert "`port = 3000`" in diagnosis.hint
-
-
-async def test_listening_on_loopback_only_is_told(serving: World) -> None:
-    loopback = sh("httpd -f -p 127.0.0.1:8080")
-    diagnosis = await explained(serving, "loopback-only", command=loopback, probe=SHORT)
-    assert "127.0.0.1:8080" in diagnosis.message
-    assert "0.0.0.0:8080" in diagnosis.hint
-
-
-async def test_listening_nowhere_is_told(serving: World) -> None:
-    diagnosis = await explained(serving, "not-listening", command=sh("exec sleep 60"), probe=SHORT)
-    assert "no port at all" in diagnosis.message
-
-
-async def test_a_routed_port_that_is_never_opened_is_told(serving: World) -> None:
-    changes = {
-        "ports": (UnitPort("http", 8080, "http"), UnitPort("admin", 9000, "http")),
-        "routes": (UnitRoute("shop.localhost", "/admin", "admin", strip_prefix=False),),
-    }
-    diagnosis = await explained(serving, "wrong-port", probe=SHORT, **changes)
-    assert "port 9000 was expected" in diagnosis.message
-
-
-async def test_a_command_that_is_not_there_is_told(serving: World) -> None:
-    diagnosis = await explained(serving, "command-not-found", command=("gunicorn", "app"))
-    assert "gunicorn" in diagnosis.message
-
-
-async def test_a_user_that_the_image_lacks_is_told(serving: World, docker_client: docker.DockerClient) -> None:
-    image = images.build(docker_client, "FROM loco-test/base:1\nUSER nobody-here\nCMD sleep 9\n")
-    diagnosis = await explained(serving, "user-missing", image=image)
-    assert "nobody-here" in diagnosis.message
-
-
-async def test_a_pull_that_fails_is_told_with_the_registrys_answer(serving: World) -> None:
-    nowhere = f"127.0.0.1:9/acme/shop@sha256:{'0' * 64}"
-    diagnosis = await explained(serving, "pull-failed", image=nowhere)
-    assert diagnosis.phase == "pulling"
-    assert "connection refused" in diagnosis.message
-    assert "a-pull-ticket" not in diagnosis.model_dump_json()
 
 
 async def test_an_edge_that_rejects_leaves_the_former_serving(serving: World) -> None:

@@ -116,10 +116,11 @@ async def test_the_registrys_own_words_are_shown(world: World, registry: str) ->
     repository = f"{registry}/acme/shop-{world.app.app_id}"
     missing = world.rollout(1, image=f"{repository}@sha256:{'0' * 64}")
     refused = await world.fail(dataclasses.replace(missing, pull=PullCredential(registry, USER, "wrong-password")))
-    assert (refused.phase, refused.cause) == ("pulling", "pull-failed")
-    assert "no basic auth credentials" in refused.message or "unauthorized" in refused.message
+    assert (refused.phase, refused.cause) == ("pulling", "pull-refused")
+    answer = refused.evidence[-1].text
+    assert "no basic auth credentials" in answer or "unauthorized" in answer
     unknown = await world.fail(dataclasses.replace(missing, pull=PullCredential(registry, USER, PASSWORD)))
-    assert "manifest unknown" in unknown.message
+    assert "manifest unknown" in unknown.evidence[-1].text
     for shown in (refused, unknown):
         assert PASSWORD not in shown.model_dump_json()
         assert "wrong-password" not in shown.model_dump_json()

@@ -72,46 +72,9 @@ def test_an_app_that_exits_at_once(stack: Stack, serving: Path) -> None:
     fails(stack, serving, DEPLOYMENT, "3", "my last words")
 
 
-def test_an_app_that_is_killed_by_a_signal(stack: Stack, serving: Path) -> None:
-    run(serving, "sh", "-c", "sh -c 'kill -SEGV $$'; exit 139")
-    fails(stack, serving, DEPLOYMENT, "SIGSEGV")
-
-
 def test_a_command_that_does_not_exist(stack: Stack, serving: Path) -> None:
     run(serving, "gunicorn")
     fails(stack, serving, DEPLOYMENT, "gunicorn")
-
-
-def test_an_app_that_listens_on_loopback_only(stack: Stack, serving: Path) -> None:
-    run(serving, "httpd", "-f", "-p", "127.0.0.1:8080")
-    with (serving / "loco.toml").open("a") as toml:
-        toml.write("")
-    (serving / "loco.toml").write_text(QUICK.replace('grace = "10s"', 'grace = "3s"'))
-    fails(stack, serving, DEPLOYMENT, "127.0.0.1:8080", "0.0.0.0")  # noqa: S104  what it is told
-
-
-def test_an_app_that_listens_on_another_port(stack: Stack, serving: Path) -> None:
-    run(serving, "httpd", "-f", "-p", "3000")
-    (serving / "loco.toml").write_text(QUICK.replace('grace = "10s"', 'grace = "3s"'))
-    fails(stack, serving, DEPLOYMENT, "3000", "8080", "port = 3000")
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        ("Status: 404 Not Found", "404"),
-        ("Status: 500 Broken", "500"),
-        ("Status: 302 Found\nLocation: http://elsewhere.example.com/login", "elsewhere.example.com"),
-    ],
-)
-def test_a_health_path_that_answers_badly(stack: Stack, serving: Path, answer: str, said: str) -> None:
-    script = serving / "www/cgi-bin/healthz"
-    script.parent.mkdir()
-    script.write_text(f"#!/bin/sh\necho '{answer}'\necho\necho what the app said\n")
-    script.chmod(0o755)
-    (serving / "loco.toml").write_text(QUICK.replace('grace = "10s"', 'grace = "3s"\npath = "/cgi-bin/healthz"'))
-    found = fails(stack, serving, DEPLOYMENT, "/cgi-bin/healthz", said)
-    assert "what the app said" in found.stderr or "elsewhere" in said
 
 
 def test_an_image_that_runs_as_root(stack: Stack, serving: Path) -> None:

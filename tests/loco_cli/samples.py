@@ -5,7 +5,7 @@ from typing import Any
 
 from loco_spec import api
 from loco_spec.audit import AuditEvent
-from loco_spec.errors import Diagnosis
+from loco_spec.errors import Diagnosis, Fact
 from loco_spec.events import DeploymentEvent, LogBatch, LogLine
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -27,9 +27,11 @@ THE_SERVER = api.Server(
 DIAGNOSIS = Diagnosis(
     phase="health",
     seconds=3.5,
+    total=5.0,
     cause="wrong-port",
     message="it listens on 3000, and loco.toml says 8080",
     hint="port = 3000",
+    evidence=(Fact(name="listens on", text="0.0.0.0:3000"),),
     lines=("ready on :3000",),
 )
 

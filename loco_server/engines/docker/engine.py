@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -25,16 +26,17 @@ from loco_server.engines.base import (
 from loco_server.engines.docker import images, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import Fence
-from loco_server.engines.docker.instances import Instances, together
+from loco_server.engines.docker.instances import Instances, State, together
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs.stream import stream
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
-from loco_server.engines.docker.reconciling import Reconciler
+from loco_server.engines.docker.reconciling import STEADY_SECONDS, Reconciler
 from loco_server.engines.docker.releasing import Releaser
 from loco_server.engines.docker.rolling import Roll, Roller
 from loco_server.engines.docker.suspending import Suspender
 from loco_server.engines.docker.usage import usage
+from loco_spec.errors import Diagnosis
 from loco_spec.events import LogBatch
 
 STOP_SECONDS = 10.0
@@ -109,10 +111,11 @@ class DockerEngine:
                 rollout, command, timeout_seconds=timeout_seconds, emit=emit, guard=guard
             )
 
-    async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> None:
+    async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> Diagnosis | None:
         with _told(), self._working(rollout.app):
-            await self._roller.roll(Roll(rollout, emit, guard))
+            told = await self._roller.roll(Roll(rollout, emit, guard))
             await images.tidy(self._docker, rollout.app, keep=await self.in_use(rollout.app))
+            return told
 
     async def withdraw(self, rollout: Rollout) -> None:
         with _told(), self._working(rollout.app):
@@ -203,7 +206,8 @@ class DockerEngine:
         else:
             memory = ", out of memory" if state.ended.out_of_memory else ""
             word, reason = "stopped", f"exit code {state.ended.exit_code}{memory}"
-        return InstanceStatus(found.name, found.deployment, word, state.started_at, life.restarts, reason)
+        again = life.diagnosis if not state.running or _is_young(state) else None
+        return InstanceStatus(found.name, found.deployment, word, state.started_at, life.restarts, reason, again)
 
     async def _measured(self, found: Found) -> InstanceUsage | None:
         """None: it has ended meanwhile."""
@@ -227,6 +231,11 @@ class DockerEngine:
         finally:
             self._at_work[app.app_id] -= 1
             self._done_at[app.app_id] = time.monotonic()
+
+
+def _is_young(state: State) -> bool:
+    """Whether it may yet end as it did before."""
+    return state.started_at is not None and (datetime.now(UTC) - state.started_at).total_seconds() < STEADY_SECONDS
 
 
 @contextmanager

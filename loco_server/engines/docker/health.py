@@ -1,48 +1,24 @@
 """Is it healthy? Asked from outside the container, at its own address."""
 
 import asyncio
-from dataclasses import dataclass
+import os
+import re
+import ssl
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from loco_server.engines.facts import BadStatus, ForeignRedirect, Healthy, NotHttp, Outcome, Unreachable
 from loco_server.units import Probe, Unit
 
 REDIRECTS = 5
 BODY = 200
 """Bytes of a failing answer that are shown."""
-
-
-@dataclass(frozen=True)
-class Healthy:
-    pass
-
-
-@dataclass(frozen=True)
-class Unreachable:
-    """No connection, or no answer in time. `answered`: connected, but no HTTP came back."""
-
-    port: int
-    reason: str
-    answered: bool = False
-
-
-@dataclass(frozen=True)
-class BadStatus:
-    path: str
-    status: int
-    body: str
-
-
-@dataclass(frozen=True)
-class ForeignRedirect:
-    path: str
-    status: int
-    location: str
-
-
-Outcome = Healthy | Unreachable | BadStatus | ForeignRedirect
+RAW = 60
+"""Of one that is no HTTP."""
+_WANTS_TLS = re.compile("HTTP request (?:was sent )?to (?:an )?HTTPS (?:port|server)")
+"""How nginx, Go and others answer in HTTP what came without TLS."""
 
 
 async def check(address: str, unit: Unit) -> Outcome:
@@ -68,7 +44,8 @@ async def connects(address: str, port: int, timeout: float) -> Healthy | Unreach
     except TimeoutError:
         return Unreachable(port, f"no connection within {timeout:g} s")
     except OSError as error:
-        return Unreachable(port, (error.strerror or str(error)).lower())
+        words = os.strerror(error.errno) if error.errno else str(error)
+        return Unreachable(port, words.lower())
     writer.close()
     return Healthy()
 
@@ -91,7 +68,10 @@ async def answers(
                 async with client.stream("GET", base + url, headers=headers) as response:
                     location = response.headers.get("location")
                     if response.status_code >= 400 or response.status_code < 200:
-                        return BadStatus(path, response.status_code, await _first_bytes(response))
+                        body = await _first_bytes(response)
+                        if _WANTS_TLS.search(body):
+                            return NotHttp(probe.port, body, tls=True)
+                        return BadStatus(path, response.status_code, body, response.reason_phrase)
                     if not response.is_redirect or location is None:
                         return Healthy()
                 target = urlsplit(urljoin(f"http://{host or address}{url}", location))
@@ -102,9 +82,39 @@ async def answers(
     except (TimeoutError, httpx.TimeoutException):
         return Unreachable(probe.port, f"no answer to GET {path} within {probe.timeout:g} s", answered=True)
     except httpx.HTTPError as error:
-        return Unreachable(
-            probe.port, f"no HTTP answer to GET {path} ({str(error) or type(error).__name__})", answered=True
-        )
+        return await _strange(address, probe, str(error) or type(error).__name__)
+
+
+async def _strange(address: str, probe: Probe, said: str) -> Outcome:
+    """Find out what it is that does not answer in HTTP."""
+    taken = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    taken.check_hostname, taken.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(probe.timeout):
+            _, writer = await asyncio.open_connection(address, probe.port, ssl=taken)
+        version = writer.get_extra_info("ssl_object").version()
+        writer.close()
+        return NotHttp(probe.port, f"no HTTP; it takes {version}", tls=True)
+    except (OSError, TimeoutError):  # an SSLError is an OSError
+        answer = await _raw(address, probe)
+    if answer:
+        return NotHttp(probe.port, answer)
+    return Unreachable(probe.port, f"no HTTP answer to GET {probe.path} ({said})", answered=True)
+
+
+async def _raw(address: str, probe: Probe) -> str:
+    """Give the first bytes that come back to a request, as a program would write them."""
+    try:
+        async with asyncio.timeout(probe.timeout):
+            reader, writer = await asyncio.open_connection(address, probe.port)
+            try:
+                writer.write(b"GET / HTTP/1.1\r\nHost: probe\r\n\r\n")
+                found = await reader.read(RAW)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return ""
+    return repr(found.decode("latin-1"))[1:-1]
 
 
 async def _first_bytes(response: Any) -> str:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from loco_server.engines import explaining
 from loco_server.engines.base import AppRef, Emit, Guard, Rollout, RolloutFailedError
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_spec import names
-from loco_spec.errors import Diagnosis
 
 AWAY_SECONDS = 15.0
 """So long the registry, or the edge before it, may be away: one that died is started again within two seconds."""
@@ -30,12 +30,12 @@ async def ensure(docker: Docker, rollout: Rollout, *, emit: Emit, guard: Guard) 
     started = time.monotonic()
     match = _REFERENCE.fullmatch(image)
     if match is None:
-        raise _failed(rollout, started, "the engine has no such image, and it has no digest to pull it by")
+        raise _failed(rollout, "the engine has no such image, and it has no digest to pull it by")
     credential = {"username": rollout.pull.username, "password": rollout.pull.password}
     told = False
     while fault := await _pull(docker, match["repository"], match["digest"], credential):
         if time.monotonic() - started > AWAY_SECONDS or not _AWAY.search(fault):
-            raise _failed(rollout, started, fault)
+            raise _failed(rollout, fault)
         if not told:
             await emit("the registry does not answer; trying again")
             told = True
@@ -89,13 +89,5 @@ def _fault(records: Iterable[dict[str, Any]]) -> str:
     return fault
 
 
-def _failed(rollout: Rollout, started: float, said: str) -> RolloutFailedError:
-    return RolloutFailedError(
-        Diagnosis(
-            phase="pulling",
-            seconds=round(time.monotonic() - started, 1),
-            cause="pull-failed",
-            message=f"the image cannot be pulled from {rollout.pull.registry}: {said}",
-            hint="run `loco deploy` again to push the image once more",
-        )
-    )
+def _failed(rollout: Rollout, said: str) -> RolloutFailedError:
+    return RolloutFailedError(explaining.pull(f"v{rollout.deployment}", rollout.pull.registry, said))

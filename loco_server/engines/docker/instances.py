@@ -1,19 +1,20 @@
 """One container at a time: make, start, look at, take leave of."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from loco_server.engines import explaining
 from loco_server.engines.base import Guard, LogKeeper, Rollout, RolloutFailedError, StaleAttemptError
-from loco_server.engines.docker import diagnosis, names, render
+from loco_server.engines.docker import names, render
 from loco_server.engines.docker.client import Docker, RefusedError
-from loco_server.engines.docker.diagnosis import Ended
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.logs import reader
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
+from loco_server.engines.facts import Ended
 from loco_server.engines.log_lines import marked
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class Instances:
             await self._docker.create(name, config)
         return (await self.of(rollout))[number]
 
-    async def start(self, rollout: Rollout, container: Found, seconds: float) -> None:
+    async def start(self, rollout: Rollout, container: Found) -> None:
         """Start it, with the fence in place.
 
         Raises:
@@ -95,14 +96,14 @@ class Instances:
         try:
             await self._docker.call("start", container.id)
         except RefusedError as error:
-            raise RolloutFailedError(diagnosis.not_started(container.name, error.message, seconds)) from error
+            raise RolloutFailedError(explaining.not_started(container.name, error.message)) from error
 
     async def state(self, container: Found) -> State | None:
         """None when it is gone."""
         record = await self._docker.inspect(container.id)
         return None if record is None else state(record)
 
-    async def last_lines(self, container: Found, count: int = diagnosis.LINES) -> list[str]:
+    async def last_lines(self, container: Found, count: int = explaining.LINES) -> list[str]:
         return [line.line.text for line in await reader.newest(self._docker, container, count)]
 
     async def stop(self, container: Found, seconds: float) -> None:
@@ -111,13 +112,14 @@ class Instances:
     async def kill(self, container: Found) -> None:
         await self._docker.kill(container.id)
 
-    async def take_leave(self, container: Found, seconds: float) -> None:
-        """Stop it, keep its last words, remove it. Safe to call again, and after it was cut short."""
+    async def take_leave(self, container: Found, seconds: float) -> int | None:
+        """Stop it, keep its last words, remove it; give its exit code. Safe to call again, and after a cut."""
         if container.state not in {"created", "exited", "dead"}:
             await self._docker.stop(container.id, seconds)
         stopped = next((now for now in await self._listing.now(container.app.app_id) if now.id == container.id), None)
         if stopped is None:
-            return
+            return None
+        state = await self.state(stopped)
         kept = [line for line in await self._keeper.kept(container.app.app_id) if line.instance == container.name]
         # Kept already: by an earlier call, cut short between keeping and removing, or of a container of this name
         # that was made anew since. What is kept replaces what was kept.
@@ -127,13 +129,14 @@ class Instances:
         if fresh:
             await self._keeper.keep(container.app.app_id, container.deployment, container.name, [*kept, *fresh])
         await self._docker.remove(container.id)
+        return None if state is None or state.ended is None else state.ended.exit_code
 
     async def remove(self, container: Found) -> None:
         """Remove it at once, with all that it said."""
         await self._docker.remove(container.id)
 
 
-async def together(work: list[Coroutine[Any, Any, None]]) -> None:
+async def together(work: Sequence[Coroutine[Any, Any, object]]) -> None:
     """Do all at once. The first fault cancels the rest, and is raised."""
     tasks = [asyncio.create_task(each) for each in work]
     try:

@@ -1,26 +1,13 @@
 """Which ports a container listens on, read from the host: the kernel shows a process's own network in /proc."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+
+from loco_server.engines.facts import Listener
 
 _LISTEN = "0A"
 # Docker's own name server, in every container of a user-made network.
 _ENGINES_OWN = IPv4Address("127.0.0.11")
-
-
-@dataclass(frozen=True)
-class Listener:
-    address: IPv4Address | IPv6Address
-    port: int
-
-    @property
-    def loopback_only(self) -> bool:
-        return self.address.is_loopback
-
-    def __str__(self) -> str:
-        host = f"[{self.address}]" if isinstance(self.address, IPv6Address) else str(self.address)
-        return f"{host}:{self.port}"
 
 
 def parse(table: str) -> frozenset[Listener]:

@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loco_server.edge.base import Edge, EdgeRejectedError
+from loco_server.engines import explaining
 from loco_server.engines.base import CapacityError, Emit, Rollout, RolloutFailedError, StaleAttemptError, Suspension
 from loco_server.engines.docker import health, images, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import FenceError
-from loco_server.engines.docker.instances import Instances, together
+from loco_server.engines.docker.instances import Instances, State, together
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
 from loco_server.engines.docker.suspending import Suspender
+from loco_server.engines.facts import BadStatus, ForeignRedirect, Healthy, NotHttp, Outcome, Unreachable
+from loco_spec.errors import Diagnosis
 
 _log = logging.getLogger("loco.engine")
 
@@ -36,6 +39,8 @@ class Life:
     """Probes in a row that failed."""
     probed_at: float = float("-inf")
     reason: str | None = None
+    diagnosis: Diagnosis | None = None
+    """Why it ended, when it has ended more than once soon after its start."""
 
 
 class Reconciler:
@@ -146,18 +151,26 @@ class Reconciler:
             if state is not None and state.started_at is not None and state.finished_at is not None:
                 lived = (state.finished_at - state.started_at).total_seconds()
                 life.crashes = 0 if lived > STEADY_SECONDS else life.crashes + 1
+                life.diagnosis = await self._crashing(rollout, found, state, lived) if life.crashes > 1 else None
             life.not_before = now + min(LONGEST_PAUSE, 2.0 ** (life.crashes - 1)) if life.crashes else 0.0
             life.restarts += 1
         life.failures = 0
         try:
-            await self._instances.start(rollout, found, 0.0)
+            await self._instances.start(rollout, found)
         except RolloutFailedError:
             # Its network may be gone, or its address taken: a new container finds its own.
             await self._instances.take_leave(found, ORPHAN_STOP_SECONDS)
             found = await self._instances.create(rollout, found.number)
-            await self._instances.start(rollout, found, 0.0)
+            await self._instances.start(rollout, found)
         _log.info("%s of %s/%s had stopped: started", found.name, rollout.app.team, rollout.app.app)
         return found
+
+    async def _crashing(self, rollout: Rollout, found: Found, state: State, lived: float) -> Diagnosis | None:
+        if state.ended is None:
+            return None
+        lines, restarts = await self._instances.last_lines(found), self.life(found).restarts
+        said = explaining.restarting(rollout.unit, found.name, state.ended, restarts, lines)
+        return explaining.timed(said, lived)
 
     async def _probe(self, wanted: Sequence[Rollout], there: Mapping[str, Sequence[Found]]) -> None:
         """Ask every running instance that is due, all at once."""
@@ -173,7 +186,7 @@ class Reconciler:
 
     async def _ask(self, rollout: Rollout, found: Found, life: Life) -> None:
         outcome = await health.check(found.address, rollout.unit)
-        if isinstance(outcome, health.Healthy):
+        if isinstance(outcome, Healthy):
             life.failures, life.reason = 0, None
             return
         life.failures += 1
@@ -205,14 +218,16 @@ class Reconciler:
             del self._lives[key]
 
 
-def _reason(outcome: health.Outcome) -> str:
+def _reason(outcome: Outcome) -> str:
     match outcome:
-        case health.BadStatus(path, status, _):
+        case BadStatus(path, status):
             return f"GET {path} answers {status}"
-        case health.ForeignRedirect(path, _, location):
+        case ForeignRedirect(path, _, location):
             return f"GET {path} leads to {location[:100]}"
-        case health.Unreachable(port, reason):
+        case Unreachable(port, reason):
             return f"port {port}: {reason}"
+        case NotHttp(port, tls=tls):
+            return f"port {port} speaks {'HTTPS' if tls else 'no HTTP'}"
         case _:
             return "unhealthy"
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
+from loco_server.engines import explaining
 from loco_server.engines.base import (
     CapacityError,
     Emit,
@@ -13,7 +14,7 @@ from loco_server.engines.base import (
     RolloutFailedError,
     StaleAttemptError,
 )
-from loco_server.engines.docker import diagnosis, images
+from loco_server.engines.docker import images
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.instances import Instances, State, while_ours
 from loco_server.engines.docker.names import Found
@@ -47,16 +48,19 @@ class Releaser:
                 found = await self._instances.create(rollout, 0, command=command)
             if found.state == "created":
                 await guard()
-                await self._instances.start(rollout, found, 0.0)
+                await self._instances.start(rollout, found)
                 await emit("the release command runs")
             else:
                 await emit("found the release command of an earlier attempt")
+            return await while_ours(self._result(found, timeout_seconds, emit), guard)
+        except RolloutFailedError as error:
+            took = time.monotonic() - started
+            raise RolloutFailedError(explaining.timed(error.diagnosis, took, took)) from error
         except CapacityError as error:
-            raise RolloutFailedError(diagnosis.no_room(str(error), time.monotonic() - started)) from error
+            raise RolloutFailedError(explaining.no_room(str(error))) from error
         except RefusedError as error:
-            said = diagnosis.refused("the release command", error.message, 0.0, phase="releasing")
-            raise RolloutFailedError(said) from error
-        return await while_ours(self._result(found, timeout_seconds, emit), guard)
+            said = explaining.refused("the release command", error.message, "releasing")
+            raise RolloutFailedError(explaining.timed(said, time.monotonic() - started)) from error
 
     async def _result(self, found: Found, limit: float, emit: Emit) -> ReleaseResult:
         lines: list[str] = []
@@ -68,7 +72,7 @@ class Releaser:
             if _ran(state) > limit:
                 await self._instances.kill(found)
                 lines = await self._instances.last_lines(found)
-                raise RolloutFailedError(diagnosis.release_late(limit, lines, _ran(state)))
+                raise RolloutFailedError(explaining.release_late(limit, lines))
             await asyncio.sleep(POLL_SECONDS)
         return ReleaseResult(exit_code=None, lines=tuple(lines))
 

@@ -6,21 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from loco_server.edge.base import Edge, EdgeApp, EdgeRejectedError
+from loco_server.engines import explaining
 from loco_server.engines.base import CapacityError, Emit, Guard, Rollout, RolloutFailedError, StaleAttemptError
-from loco_server.engines.docker import diagnosis, health, images, listening, traffic
+from loco_server.engines.docker import health, images, listening, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.instances import Instances, together, while_ours
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
+from loco_server.engines.facts import Ended, Healthy
 from loco_server.telemetry.metrics import phased
+from loco_spec.errors import Diagnosis
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
 """Between two questions after the health of a new instance, whatever its interval: a deploy waits for it."""
 SHUTDOWN_SECONDS = 1.0
+TOLD_SECONDS = 2.0
+"""So long after a container's end its record may not say yet that the kernel ended it for want of memory."""
 _STOPPED = frozenset({137, 143})
 """Exit codes of SIGKILL and SIGTERM."""
-_KILLED = diagnosis.Ended(137, out_of_memory=False)
+_KILLED = Ended(137)
 FAILED_STOP_SECONDS = 1.0
 """What never served is not drained."""
 
@@ -33,6 +38,17 @@ class Roll:
     emit: Emit
     guard: Guard
     started: float = field(default_factory=time.monotonic)
+    phases: dict[str, float] = field(default_factory=dict)
+    """Since when it has been in each."""
+    told: Diagnosis | None = None
+    """What is to be told although it went well."""
+
+    def enters(self, phase: str) -> None:
+        self.phases.setdefault(phase, time.monotonic())
+
+    def failed(self, found: Diagnosis) -> RolloutFailedError:
+        since = self.phases.get(found.phase, self.started)
+        return RolloutFailedError(explaining.timed(found, time.monotonic() - since, self.seconds))
 
     @property
     def seconds(self) -> float:
@@ -54,27 +70,21 @@ class Roller:
         self._listing = listing
         self._edge = edge
 
-    async def roll(self, roll: Roll) -> None:
+    async def roll(self, roll: Roll) -> Diagnosis | None:
         """As `Engine.roll` promises."""
         app_id = roll.rollout.app.app_id
         former = self._edge.published().get(app_id)
         try:
             new = await self._start(roll)
+            roll.enters("switching")
             serves = traffic.edge_app(roll.rollout, [found.address for found in new])
             await self._switch(roll, serves)
-        except RolloutFailedError:
+        except (RolloutFailedError, RefusedError, CapacityError, EdgeRejectedError) as error:
+            failed = roll.failed(_explained(roll, error))
             await self._undo(roll, former)
-            raise
-        except RefusedError as error:
-            await self._undo(roll, former)
-            raise RolloutFailedError(diagnosis.refused(roll.version, error.message, roll.seconds)) from error
-        except CapacityError as error:
-            await self._undo(roll, former)
-            raise RolloutFailedError(diagnosis.no_room(str(error), roll.seconds)) from error
-        except EdgeRejectedError as error:
-            await self._undo(roll, former)
-            raise RolloutFailedError(diagnosis.edge_rejected(str(error), roll.seconds)) from error
+            raise failed from error
         await self._leave_old(roll)
+        return roll.told
 
     async def withdraw(self, rollout: Rollout) -> None:
         """As `Engine.withdraw` promises."""
@@ -91,7 +101,9 @@ class Roller:
         except StaleAttemptError:
             await roll.guard()  # it knows better words for this
             raise
+        roll.enters("pulling")
         await self._pull(roll)
+        roll.enters("starting")
         new = []
         for number in range(1, rollout.unit.replicas + 1):
             found = own.get(number)
@@ -100,9 +112,10 @@ class Roller:
                 found = await self._instances.create(rollout, number)
             if not found.running:
                 await roll.guard()
-                await self._instances.start(rollout, found, roll.seconds)
+                await self._instances.start(rollout, found)
                 await roll.emit(f"{found.name} started ({roll.seconds:.1f} s)")
             new.append(found)
+        roll.enters("health")
         await while_ours(together([self._healthy(roll, found) for found in new]), roll.guard)
         for found in new:  # one may have ended while another was still waited for
             await self._runs(roll, found)
@@ -115,7 +128,7 @@ class Roller:
                 pull = images.ensure(self._docker, roll.rollout, emit=roll.emit, guard=roll.guard)
                 await while_ours(pull, roll.guard)
         except TimeoutError as error:
-            raise RolloutFailedError(diagnosis.pull_late(roll.rollout.timeout_seconds, roll.seconds)) from error
+            raise RolloutFailedError(explaining.pull_late(roll.rollout.timeout_seconds)) from error
 
     async def _healthy(self, roll: Roll, found: Found) -> None:
         unit, started, pause = roll.rollout.unit, time.monotonic(), FIRST_PAUSE
@@ -123,14 +136,14 @@ class Roller:
         while True:
             pid = await self._runs(roll, found)
             outcome = await health.check(found.address, unit)
-            if isinstance(outcome, health.Healthy):
+            if isinstance(outcome, Healthy):
                 await roll.emit(f"{found.name} is healthy ({time.monotonic() - started:.1f} s)")
                 return
             if time.monotonic() - started + pause > limit:
                 await self._runs(roll, found)
                 lines = await self._instances.last_lines(found)
                 listeners = listening.of_process(pid)
-                raise RolloutFailedError(diagnosis.unhealthy(found.name, outcome, listeners, lines, roll.seconds))
+                raise RolloutFailedError(explaining.unhealthy(unit, found.name, outcome, listeners, lines))
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE, max(FIRST_PAUSE, unit.probe.interval))
 
@@ -148,8 +161,21 @@ class Roller:
             # An engine that shuts down stops its containers first. Then nothing is concluded.
             await asyncio.sleep(SHUTDOWN_SECONDS)
             await self._docker.call("ping")
+            ended = await self._ended(found) or ended
         lines = await self._instances.last_lines(found) if state is not None else []
-        raise RolloutFailedError(diagnosis.exited(roll.rollout.unit, found.name, ended, lines, roll.seconds))
+        raise RolloutFailedError(explaining.ended(roll.rollout.unit, found.name, ended, lines))
+
+    async def _ended(self, found: Found) -> Ended | None:
+        """Look again at one that was killed, and by nobody of ours: why may be told a moment later."""
+        until = time.monotonic() + TOLD_SECONDS
+        while True:
+            state = await self._instances.state(found)
+            ended = None if state is None else state.ended
+            if ended is None or ended.out_of_memory or ended.exit_code != _KILLED.exit_code:
+                return ended
+            if time.monotonic() > until:
+                return ended
+            await asyncio.sleep(FIRST_PAUSE)
 
     @phased("switch")
     async def _switch(self, roll: Roll, serves: EdgeApp) -> None:
@@ -174,10 +200,14 @@ class Roller:
 
     async def _leave(self, roll: Roll, found: Found) -> None:
         started = time.monotonic()
-        await self._instances.take_leave(found, found.drain_seconds)
+        code = await self._instances.take_leave(found, found.drain_seconds)
         if found.number:
             took = time.monotonic() - started
-            how = "stopped" if took < found.drain_seconds else "did not end on SIGTERM and was killed"
+            killed = code == _KILLED.exit_code and took >= found.drain_seconds
+            if killed:
+                stuck = explaining.stuck(found.name, found.drain_seconds)
+                roll.told = explaining.timed(stuck, took, roll.seconds)
+            how = "did not end on SIGTERM and was killed" if killed else "stopped"
             await roll.emit(f"{found.name} {how} ({took:.1f} s)")
 
     async def _old(self, roll: Roll) -> Sequence[Found]:
@@ -206,3 +236,15 @@ class Roller:
             else:
                 await self._edge.publish(former)
         await together([self._instances.take_leave(found, FAILED_STOP_SECONDS) for found in own])
+
+
+def _explained(roll: Roll, error: Exception) -> Diagnosis:
+    match error:
+        case RolloutFailedError(diagnosis=found):
+            return found
+        case CapacityError():
+            return explaining.no_room(str(error))
+        case EdgeRejectedError():
+            return explaining.edge_rejected(str(error))
+        case _:
+            return explaining.refused(roll.version, str(error))

@@ -5,8 +5,10 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import Any
 
+from loco_server.engines import explaining
 from loco_server.engines.base import (
     AppRef,
     Emit,
@@ -24,7 +26,7 @@ from loco_server.engines.kubernetes import kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.applying import Applier
 from loco_server.engines.kubernetes.cluster import Cluster
-from loco_server.engines.kubernetes.judging import is_ready, moment
+from loco_server.engines.kubernetes.judging import crashing, is_ready, moment
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.logs.stream import stream
 from loco_server.engines.kubernetes.logs.watching import Watching
@@ -34,6 +36,7 @@ from loco_server.engines.kubernetes.releasing import Releaser
 from loco_server.engines.kubernetes.rolling import Roller
 from loco_server.engines.kubernetes.trying import Trier
 from loco_server.settings import Kubernetes
+from loco_spec.errors import Diagnosis
 from loco_spec.events import LogBatch
 
 GONE_SECONDS = 120.0
@@ -117,9 +120,20 @@ class KubernetesEngine:
     async def status(self, app: AppRef) -> Sequence[InstanceStatus]:
         with _told():
             pods, _ = await self._api.list(kinds.POD, names.namespace(app), labels=names.selector(app))
-        return [
-            _status(pod) for pod in sorted(pods, key=names.instance) if not pod["metadata"].get("deletionTimestamp")
-        ]
+        there = [pod for pod in sorted(pods, key=names.instance) if not pod["metadata"].get("deletionTimestamp")]
+        return [replace(_status(pod), diagnosis=await self._crashing(pod)) for pod in there]
+
+    async def _crashing(self, pod: Object) -> Diagnosis | None:
+        """Why it ends again and again, where it does."""
+        explain, meta = crashing(pod), pod["metadata"]
+        if explain is None:
+            return None
+        try:
+            query = {"tailLines": str(explaining.LINES), "previous": "true"}
+            text = await self._api.log_text(meta["namespace"], meta["name"], query)
+        except (RefusedError, EngineDownError):
+            text = ""
+        return explain(text.splitlines())
 
     async def usage(self) -> Sequence[InstanceUsage]:
         """Nothing where the cluster has no metrics-server."""

@@ -57,14 +57,14 @@ class Exposing:
                 if not is_so(bridge, found):
                     await self._apply(bridge, emit)
 
-    async def lead(self, emit: Emit, guard: Guard, *, started: float) -> None:
+    async def lead(self, emit: Emit, guard: Guard) -> None:
         """Step 3: the routes; once a gateway has taken them, the Service without what nobody needs any more."""
         routes = self._rollout.unit.routes
         for each in self._wanted:
             if each["kind"] == "HTTPRoute":
                 await self._apply(each, emit)
         if routes:
-            await self._taken(emit, guard, started)
+            await self._taken(emit, guard)
         for each in self._wanted:
             if each["kind"] != "HTTPRoute":
                 await self._apply(each, emit)
@@ -103,7 +103,7 @@ class Exposing:
             except RefusedError as error:  # the rest is led back all the same; reconcile tries again
                 _log.warning("%s %s is not led back: %s", *key, error)
 
-    async def _taken(self, emit: Emit, guard: Guard, started: float) -> None:
+    async def _taken(self, emit: Emit, guard: Guard) -> None:
         """Wait for the gateway's word. None at all, after a while, is told and is no failure: the routes stand."""
         namespace, until = names.namespace(self._rollout.app), time.monotonic() + ROUTE_SECONDS
         hosts = {route.host for route in self._rollout.unit.routes}
@@ -114,8 +114,7 @@ class Exposing:
                 if said is True:
                     hosts.discard(route["metadata"]["name"])
                 elif isinstance(said, str) and route["metadata"]["name"] in hosts and time.monotonic() >= until:
-                    seconds = time.monotonic() - started
-                    raise RolloutFailedError(diagnosis.route_refused(route["metadata"]["name"], said, seconds))
+                    raise RolloutFailedError(diagnosis.route_refused(route["metadata"]["name"], said))
             if not hosts:
                 return
             if time.monotonic() >= until:

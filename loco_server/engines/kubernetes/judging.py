@@ -1,13 +1,17 @@
 """How a rollout stands, from what the cluster tells of it: conditions, pods and their containers, events. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from loco_server.engines import explaining
 from loco_server.engines.base import Rollout
+from loco_server.engines.facts import Ended
 from loco_server.engines.kubernetes import diagnosis, names
+from loco_server.engines.kubernetes.quantities import quantity
 from loco_spec.errors import Diagnosis
 
 Object = Mapping[str, Any]
@@ -19,6 +23,8 @@ FINAL = re.compile(
 """What a registry says that asking again does not change."""
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "InvalidImageName", "RunContainerError"})
 PULL_PATIENCE = 1000.0
+RESTARTS = 2
+"""From so many on they are told: anything may end once."""
 ROOM_PATIENCE = 60.0
 """Seconds for which what may pass by itself is waited for: pods that end, nodes that come."""
 
@@ -45,6 +51,10 @@ class Failing:
     """Whose last lines to show."""
     previous: bool = False
     """The lines of the container before: this one is a restart."""
+    explain: Callable[[Sequence[str]], Diagnosis] | None = None
+    """The diagnosis once more, with the last lines known."""
+    lasted: float | None = None
+    """Seconds in the phase, where the cluster counts them."""
 
 
 Verdict = Live | Waiting | Failing
@@ -68,9 +78,8 @@ def judge(
     events: Sequence[Object],
     *,
     now: datetime,
-    seconds: float,
 ) -> Verdict:
-    """Say how it stands; `seconds`: since the rollout began."""
+    """Say how it stands."""
     if deployment is None:
         return Waiting(0, rollout.unit.replicas, 0)
     status = deployment.get("status") or {}
@@ -79,12 +88,12 @@ def judge(
     if seen:
         if is_settled(deployment):
             return Live()
-        refused = _refused(rollout, status, seconds)
+        refused = _refused(rollout, status)
         if refused is not None:
             return refused
     mine = own_pods(pods, rollout)
     for pod in mine:
-        failing = _pod(rollout, pod, [e for e in events if _about(e, pod)], now=now, seconds=seconds)
+        failing = _pod(rollout, pod, [e for e in events if _about(e, pod)], now=now)
         if failing is not None:
             return failing
     ready = sum(1 for pod in mine if is_ready(pod))
@@ -109,11 +118,12 @@ def is_ready(pod: Object) -> bool:
     return _condition(pod, "Ready") == "True"
 
 
-def late(rollout: Rollout, verdict: Verdict, seconds: float) -> Diagnosis:
+def late(rollout: Rollout, verdict: Verdict) -> Diagnosis:
     """The deadline has come: the best word for what was still missing."""
     if isinstance(verdict, Failing):
         return verdict.diagnosis
-    return diagnosis.late(verdict, rollout.timeout_seconds, seconds)
+    ready, wanted, old = (getattr(verdict, name, 0) for name in ("ready", "wanted", "old"))
+    return explaining.late(rollout.timeout_seconds, ready=ready, wanted=wanted, old=old)
 
 
 def _seen(deployment: Object) -> bool:
@@ -122,40 +132,75 @@ def _seen(deployment: Object) -> bool:
     return observed >= int(deployment["metadata"].get("generation", 1))
 
 
-def _refused(rollout: Rollout, status: Object, seconds: float) -> Failing | None:
+def _refused(rollout: Rollout, status: Object) -> Failing | None:
     for condition in status.get("conditions") or []:
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            said = str(condition.get("message", ""))
-            found = diagnosis.pod_refused(rollout, said, seconds)
+            found = diagnosis.refused(f"v{rollout.deployment}", str(condition.get("message", "")))
             return Failing(found, ROOM_PATIENCE if found.cause == "quota-exceeded" else 0)
     return None
 
 
-def _pod(rollout: Rollout, pod: Object, events: Sequence[Object], *, now: datetime, seconds: float) -> Failing | None:
-    name, status = names.instance(pod)[0], pod.get("status") or {}
+def _pod(rollout: Rollout, pod: Object, events: Sequence[Object], *, now: datetime) -> Failing | None:
+    name, status, unit = names.instance(pod)[0], pod.get("status") or {}, rollout.unit
     pod_name = pod["metadata"]["name"]
+    if status.get("reason") == "Evicted":
+        return Failing(explaining.evicted(name, str(status.get("message", ""))), 0)
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return Failing(diagnosis.unschedulable(name, str(condition.get("message", "")), seconds), ROOM_PATIENCE)
+            return Failing(explaining.unschedulable(name, str(condition.get("message", ""))), ROOM_PATIENCE)
     for container in status.get("containerStatuses") or []:
         state, last = container.get("state") or {}, container.get("lastState") or {}
         ended = state.get("terminated") or last.get("terminated")
         if ended is not None:
             started = state.get("terminated") is None
-            return Failing(diagnosis.ended(rollout.unit, name, ended, seconds), 0, pod_name, previous=started)
+            explain = _explained(rollout, name, ended)
+            return Failing(explain(()), 0, pod_name, previous=started, explain=explain)
         waiting = state.get("waiting") or {}
         reason, said = str(waiting.get("reason", "")), str(waiting.get("message", ""))
         if reason in _CONFIG:
-            return Failing(diagnosis.not_created(name, reason, said, seconds), 0)
+            return Failing(explaining.not_started(name, said, reason), 0)
         if reason in {"ErrImagePull", "ImagePullBackOff"}:
             told = _pull_error(events) or said
-            return Failing(diagnosis.pull(rollout, told, seconds), 0 if FINAL.search(told) else PULL_PATIENCE)
+            found = explaining.pull(f"v{rollout.deployment}", rollout.pull.registry, told)
+            return Failing(found, 0 if FINAL.search(told) else PULL_PATIENCE)
         running = state.get("running")
         if running is not None and not container.get("ready"):
             lasted = (now - moment(running["startedAt"])).total_seconds()
-            found = diagnosis.unhealthy(rollout.unit, name, _probe_said(events), seconds)
-            return Failing(found, max(0.0, rollout.unit.probe.grace - lasted), pod_name)
+            found = explaining.unhealthy(unit, name, diagnosis.outcome(unit, _probe_said(events)))
+            return Failing(found, max(0.0, unit.probe.grace - lasted), pod_name, lasted=lasted)
     return None
+
+
+@dataclass(frozen=True)
+class _Given:
+    memory_bytes: int
+    user: int | None
+    read_only: bool
+
+
+def crashing(pod: Object) -> Callable[[Sequence[str]], Diagnosis] | None:
+    """Give what explains a pod that its node starts again and again, once its last lines are known."""
+    status: Object = next(iter((pod.get("status") or {}).get("containerStatuses") or []), {})
+    ended, restarts = (status.get("lastState") or {}).get("terminated"), int(status.get("restartCount", 0))
+    waits = ((status.get("state") or {}).get("waiting") or {}).get("reason") == "CrashLoopBackOff"
+    if ended is None or restarts < RESTARTS or not waits:
+        return None
+    spec = pod["spec"]["containers"][0]
+    limit = ((spec.get("resources") or {}).get("limits") or {}).get("memory", "0")
+    rules = (pod["spec"].get("securityContext") or {}) | (spec.get("securityContext") or {})
+    given = _Given(int(quantity(limit) or 0), rules.get("runAsUser"), bool(rules.get("readOnlyRootFilesystem")))
+    end = Ended(int(ended.get("exitCode", 0)), out_of_memory=ended.get("reason") == "OOMKilled")
+    return partial(explaining.restarting, given, names.instance(pod)[0], end, restarts)
+
+
+def _explained(rollout: Rollout, name: str, state: Object) -> Callable[[Sequence[str]], Diagnosis]:
+    """Give what explains a container that ended, once its last lines are known; `state`: ContainerStateTerminated."""
+    reason = str(state.get("reason", ""))
+    if reason in {"StartError", "ContainerCannotRun"}:
+        found = explaining.not_started(name, str(state.get("message", "")), reason)
+        return lambda _: found
+    end = Ended(int(state.get("exitCode", 0)), out_of_memory=reason == "OOMKilled")
+    return partial(explaining.ended, rollout.unit, name, end)
 
 
 def moment(text: str) -> datetime:

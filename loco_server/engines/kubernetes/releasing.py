@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from loco_server.engines import explaining
 from loco_server.engines.base import Emit, EngineDownError, Guard, ReleaseResult, Rollout, RolloutFailedError
 from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
@@ -54,10 +55,11 @@ class Releaser:
                 await emit("found the release command of an earlier attempt")
             return await self._result(rollout, name, timeout_seconds, started, emit, guard)
         except RefusedError as error:
-            said = diagnosis.refused(
-                "the release command", error.message, time.monotonic() - started, phase="releasing"
-            )
-            raise RolloutFailedError(said) from error
+            said = diagnosis.refused("the release command", error.message, "releasing")
+            raise RolloutFailedError(explaining.timed(said, time.monotonic() - started)) from error
+        except RolloutFailedError as error:
+            took = time.monotonic() - started
+            raise RolloutFailedError(explaining.timed(error.diagnosis, took, took)) from error
 
     async def _result(
         self, rollout: Rollout, name: str, limit: float, started: float, emit: Emit, guard: Guard
@@ -68,7 +70,7 @@ class Releaser:
             if job is None:
                 return ReleaseResult(exit_code=None, lines=())
             pods, _ = await self._api.list(kinds.POD, namespace, labels={JOB_NAME: name})
-            await self._refused_pull(rollout, pods, time.monotonic() - started)
+            self._refused_pull(rollout, pods)
             done = {
                 each["type"]: each
                 for each in (job.get("status") or {}).get("conditions") or []
@@ -76,9 +78,10 @@ class Releaser:
             }
             outcome = _ended(pods)
             if _is_late(job, done, outcome):
+                lines = await self._lines(pods)
                 await self._keeping.keep_now(rollout.app, pods)
                 await end_pods(self._api, namespace, name)
-                raise RolloutFailedError(diagnosis.release_late(limit, time.monotonic() - started))
+                raise RolloutFailedError(explaining.release_late(limit, lines))
             if outcome is not None:
                 code = int(outcome.get("exitCode", 0))
                 lines = await self._lines(pods)
@@ -90,17 +93,17 @@ class Releaser:
             await guard()
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _refused_pull(self, rollout: Rollout, pods: list[Object], seconds: float) -> None:
+    def _refused_pull(self, rollout: Rollout, pods: list[Object]) -> None:
         for state in _states(pods):
             waiting = state.get("waiting") or {}
             said = str(waiting.get("message", ""))
             if waiting.get("reason") in {"ErrImagePull", "ImagePullBackOff"} and FINAL.search(said):
-                raise RolloutFailedError(diagnosis.pull(rollout, said, seconds))
+                raise RolloutFailedError(explaining.pull(f"v{rollout.deployment}", rollout.pull.registry, said))
 
     async def _lines(self, pods: list[Object]) -> tuple[str, ...]:
         try:
             meta = pods[0]["metadata"]
-            text = await self._api.log_text(meta["namespace"], meta["name"], {"tailLines": str(diagnosis.LINES)})
+            text = await self._api.log_text(meta["namespace"], meta["name"], {"tailLines": str(explaining.LINES)})
         except (RefusedError, EngineDownError, IndexError):
             return ()
         return tuple(text.splitlines())

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from loco_server.engines import explaining
 from loco_server.engines.base import Emit, EngineDownError, Guard, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
@@ -55,6 +56,16 @@ class Roll:
     """Whether visitors may have reached it."""
     started: float = field(default_factory=time.monotonic)
     told: set[str] = field(default_factory=set)
+    phases: dict[str, float] = field(default_factory=dict)
+    """Since when it has been in each."""
+
+    def enters(self, phase: str) -> None:
+        self.phases.setdefault(phase, time.monotonic())
+
+    def failed(self, found: Diagnosis, lasted: float | None = None) -> RolloutFailedError:
+        since = self.phases.get(found.phase, self.started)
+        seconds = time.monotonic() - since if lasted is None else lasted
+        return RolloutFailedError(explaining.timed(found, seconds, self.seconds))
 
     @property
     def seconds(self) -> float:
@@ -91,21 +102,25 @@ class Roller:
             if roll.live is not None:
                 await roll.exposing.widen(roll.live, roll.manifests.deployment, emit)
             await self._applier.deployment(rollout, roll.manifests.deployment, emit, guard)
+            roll.enters("starting")
             await self._seen_live(roll)
             await guard()
             roll.served = True
-            await roll.exposing.lead(emit, guard, started=roll.started)
+            roll.enters("switching")
+            await roll.exposing.lead(emit, guard)
             await guard()
             await self._applier.set_live(rollout, roll.manifests.deployment)
         except StaleAttemptError:
             await guard()  # it knows better words for this
             raise
-        except RolloutFailedError:
+        except RolloutFailedError as error:
+            failed = error if error.diagnosis.total is not None else roll.failed(error.diagnosis)
             await self._undo(roll)
-            raise
+            raise failed from error
         except RefusedError as error:
+            failed = roll.failed(diagnosis.refused(roll.version, error.message))
             await self._undo(roll)
-            raise RolloutFailedError(diagnosis.refused(roll.version, error.message, roll.seconds)) from error
+            raise failed from error
         await guard()
         try:
             await self._applier.exact(roll.manifests, emit)
@@ -139,7 +154,7 @@ class Roller:
                 self._keeping.see(rollout.app, pods)
                 found = next(iter(scene.all(kinds.DEPLOYMENT)), None)
                 now = datetime.now(UTC)
-                verdict = judge(rollout, found, pods, scene.all(kinds.EVENT), now=now, seconds=roll.seconds)
+                verdict = judge(rollout, found, pods, scene.all(kinds.EVENT), now=now)
                 await self._tell(roll, pods, verdict)
                 if isinstance(verdict, Live):
                     return
@@ -147,11 +162,11 @@ class Roller:
                     first = since.setdefault(verdict.diagnosis.cause, time.monotonic())
                     patience = verdict.patience if verdict.diagnosis.phase != "health" else _rest(verdict)
                     if time.monotonic() - first >= patience:
-                        raise RolloutFailedError(await self._with_lines(namespace, verdict))
+                        raise roll.failed(await self._with_lines(namespace, verdict), verdict.lasted)
                 else:
                     since.clear()
                 if roll.seconds >= rollout.timeout_seconds:
-                    raise RolloutFailedError(late(rollout, verdict, roll.seconds))
+                    raise roll.failed(late(rollout, verdict))
                 if time.monotonic() - asked >= GUARD_SECONDS:
                     await roll.guard()
                     asked = time.monotonic()
@@ -174,12 +189,15 @@ class Roller:
     async def _with_lines(self, namespace: str, verdict: Failing) -> Diagnosis:
         if verdict.pod is None:
             return verdict.diagnosis
-        query = {"tailLines": str(diagnosis.LINES)} | ({"previous": "true"} if verdict.previous else {})
+        query = {"tailLines": str(explaining.LINES)} | ({"previous": "true"} if verdict.previous else {})
         try:
             text = await self._api.log_text(namespace, verdict.pod, query)
         except (RefusedError, EngineDownError):
             return verdict.diagnosis  # the cause is known all the same
-        return verdict.diagnosis.model_copy(update={"lines": tuple(text.splitlines()[-diagnosis.LINES :])})
+        lines = tuple(text.splitlines()[-explaining.LINES :])
+        return (
+            verdict.diagnosis.model_copy(update={"lines": lines}) if verdict.explain is None else verdict.explain(lines)
+        )
 
     async def _undo(self, roll: Roll) -> None:
         """The live template is applied again, and what led to it; what else was added goes with the next live one."""

@@ -180,8 +180,10 @@ def test_a_rollout_that_fails_is_one_screen(server: Server, loco: Loco, docker: 
     assert (found.code, found.out) == (6, "")
     assert found.err.removeprefix(ON_THE_WAY).splitlines() == [
         "error: v3 failed: wrong port",
-        "  phase: health, after 3.5 s",
-        "  cause: it listens on 3000, and loco.toml says 8080",
+        "  phase: health, after 3.5 s (5.0 s since the rollout began)",
+        "  cause: wrong-port",
+        "  it listens on 3000, and loco.toml says 8080",
+        "  listens on: 0.0.0.0:3000",
         "  its last lines:",
         "    ready on :3000",
         "next: port = 3000",

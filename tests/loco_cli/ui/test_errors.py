@@ -5,7 +5,7 @@ import json
 import pytest
 
 from loco_cli.ui import errors
-from loco_spec.errors import ConfigError, DeploymentFailed, Diagnosis, FieldFault, LocoError, NotSignedIn
+from loco_spec.errors import ConfigError, DeploymentFailed, Diagnosis, Fact, FieldFault, LocoError, NotSignedIn
 from tests.loco_cli.samples import DIAGNOSIS
 
 FAILED = DeploymentFailed("v3 failed: wrong port", hint="port = 3000", diagnosis=DIAGNOSIS)
@@ -40,8 +40,10 @@ def test_every_fault_of_loco_toml_has_a_line_with_its_key() -> None:
 def test_a_diagnosis_tells_the_phase_the_cause_and_the_last_lines() -> None:
     assert errors.lines(FAILED) == [
         "error: v3 failed: wrong port",
-        "  phase: health, after 3.5 s",
-        "  cause: it listens on 3000, and loco.toml says 8080",
+        "  phase: health, after 3.5 s (5.0 s since the rollout began)",
+        "  cause: wrong-port",
+        "  it listens on 3000, and loco.toml says 8080",
+        "  listens on: 0.0.0.0:3000",
         "  its last lines:",
         "    ready on :3000",
         "next: port = 3000",
@@ -51,10 +53,29 @@ def test_a_diagnosis_tells_the_phase_the_cause_and_the_last_lines() -> None:
 def test_a_cause_is_not_told_twice_and_one_of_two_lines_has_one_heading() -> None:
     def screen(message: str) -> list[str]:
         diagnosis = DIAGNOSIS.model_copy(update={"message": message, "lines": ()})
-        return errors.lines(DeploymentFailed("it failed", diagnosis=diagnosis))[2:]
+        return errors.lines(DeploymentFailed("v3 failed: it failed", diagnosis=diagnosis))[3:-1]
 
     assert screen("it failed") == []
-    assert screen("one\ntwo") == ["  cause: one", "  two"]
+    assert screen("it failed\ntwo") == ["  two"]
+    assert screen("one\ntwo") == ["  one", "  two"]
+
+
+def test_evidence_of_several_lines_stands_below_its_name_and_a_terminal_breaks_no_word() -> None:
+    facts = (Fact(name="body", text="<html>\n<b>oh</b>"), Fact(name="answer", text="a word " * 14))
+    diagnosis = DIAGNOSIS.model_copy(update={"evidence": facts, "lines": ("x" * 100,), "total": None})
+    assert errors.lines(DeploymentFailed("no", hint="a step " * 13, diagnosis=diagnosis), 80)[1:] == [
+        "  phase: health, after 3.5 s",
+        "  cause: wrong-port",
+        "  it listens on 3000, and loco.toml says 8080",
+        "  body: <html>",
+        "    <b>oh</b>",
+        "  answer: a word a word a word a word a word a word a word a word a word a word",
+        "    a word a word a word a word",
+        "  its last lines:",
+        "    " + "x" * 100,
+        "next: a step a step a step a step a step a step a step a step a step a step a",
+        "  step a step a step",
+    ]
 
 
 def test_of_many_last_lines_twenty_are_shown() -> None:
@@ -66,6 +87,7 @@ def test_of_many_last_lines_twenty_are_shown() -> None:
 def test_nothing_from_elsewhere_steers_the_terminal() -> None:
     evil = "\x1b[2J"
     diagnosis = Diagnosis(phase=evil, seconds=1, cause=evil, message=f"{evil}\n{evil}", hint=evil, lines=(evil,))
+    diagnosis = diagnosis.model_copy(update={"evidence": (Fact(name=evil, text=f"{evil}\n{evil}"),)})
     faults = [FieldFault(path=evil, message=evil), FieldFault(path="", message=evil)]
     for error in (
         DeploymentFailed(evil, hint=evil, diagnosis=diagnosis),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loco_server.engines.kubernetes.judging import Failing, Live, Waiting, judge, late
+from loco_server.engines.kubernetes.judging import Failing, Live, Waiting, crashing, judge, late
 from tests.kube.samples import LARGE, SMALL, rollout
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -46,7 +46,7 @@ def running(seconds: float) -> dict[str, Any]:
 
 
 def verdict(pods: Any = (), events: Any = (), found: Any = None) -> Any:
-    return judge(ROLLOUT, found or deployment(updatedReplicas=1), list(pods), list(events), now=NOW, seconds=3)
+    return judge(ROLLOUT, found or deployment(updatedReplicas=1), list(pods), list(events), now=NOW)
 
 
 def failing(pods: Any = (), events: Any = (), found: Any = None) -> Failing:
@@ -71,6 +71,37 @@ def test_a_container_that_ended_is_told_with_its_code_and_shown_with_its_own_lin
     again = failing([pod(back, last={"terminated": {"exitCode": 139, "reason": "Error"}})])
     assert "139 (SIGSEGV)" in again.diagnosis.message
     assert again.previous, "the lines are those of the container before"
+
+
+def test_the_last_lines_of_one_that_ended_may_tell_more_than_its_code() -> None:
+    said = failing([pod({"terminated": {"exitCode": 1, "reason": "Error"}})])
+    assert said.explain is not None
+    assert said.explain(["exec /srv/app: exec format error"]).cause == "exec-format"
+    assert said.explain(["hello", "cp: /www/x: Permission denied"]).cause == "permission-denied"
+    assert said.explain(["hello"]).lines == ("hello",)
+
+
+def test_one_that_ends_again_and_again_is_told_from_what_the_cluster_says_of_it() -> None:
+    back = {"waiting": {"reason": "CrashLoopBackOff"}}
+    found = pod(back, last={"terminated": {"exitCode": 137, "reason": "OOMKilled"}})
+    found["spec"] = {"containers": [{"resources": {"limits": {"memory": "64Mi"}}}]}
+    assert crashing(found) is None, "anything may end once"
+    found["status"]["containerStatuses"][0]["restartCount"] = 4
+    explain = crashing(found)
+    assert explain is not None
+    told = explain(["loading"])
+    assert (told.cause, told.phase, told.lines) == ("crash-loop", "running", ("loading",))
+    assert "restarts: 4" in told.message
+    assert "used more than its 64 MiB of memory" in told.message
+    found["status"]["containerStatuses"][0]["state"] = {"running": {}}
+    assert crashing(found) is None
+
+
+def test_a_pod_that_its_node_put_out_is_told_as_that() -> None:
+    out = pod({"terminated": {"exitCode": 137, "reason": "Error"}})
+    out["status"] |= {"phase": "Failed", "reason": "Evicted", "message": "ephemeral local storage usage exceeds 1Gi"}
+    found = failing([out]).diagnosis
+    assert (found.cause, found.evidence[0].text) == ("evicted", "ephemeral local storage usage exceeds 1Gi")
 
 
 def test_out_of_memory_is_told_with_the_limit() -> None:
@@ -100,10 +131,11 @@ def test_a_pull_is_told_in_the_registrys_words_and_given_up_only_where_asking_ag
         event("Failed", "Error: ImagePullBackOff"),
     ]
     final = failing([pod(waiting)], events)
-    assert final.diagnosis.message.endswith("cannot be pulled: not found: manifest unknown")
+    assert final.diagnosis.cause == "image-gone"
+    assert final.diagnosis.evidence[-1].text.endswith("not found: manifest unknown")
     assert final.patience == 0
     away = failing([pod(waiting)], [event("Failed", 'Failed to pull image "r/x": dial tcp: connection refused')])
-    assert (away.diagnosis.cause, away.patience > 100) == ("pull-failed", True)
+    assert (away.diagnosis.cause, away.patience > 100) == ("registry-away", True)
 
 
 def test_an_instance_is_given_its_grace_and_then_told_with_the_probes_answer() -> None:
@@ -123,6 +155,8 @@ def test_an_instance_is_given_its_grace_and_then_told_with_the_probes_answer() -
             "Get http://10.0.0.1: context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
             "probe-no-answer",
         ),
+        ('Get "http://10.0.0.1:8080/": malformed HTTP response "\\x15\\x03\\x01\\x00\\x02\\x02"', "probe-tls"),
+        ('Get "http://10.0.0.1:8080/": malformed HTTP version "SSH-2.0-x"', "probe-not-http"),
         ("", "probe-late"),
     ],
 )
@@ -139,7 +173,7 @@ def test_what_no_node_can_take_is_told_and_waited_for() -> None:
     }
     said = failing([pod({}, conditions=[condition])])
     assert (said.diagnosis.cause, said.patience > 10) == ("unschedulable", True)
-    assert "3 Insufficient cpu" in said.diagnosis.message
+    assert "3 Insufficient cpu" in said.diagnosis.evidence[0].text
 
 
 @pytest.mark.parametrize(
@@ -147,7 +181,8 @@ def test_what_no_node_can_take_is_told_and_waited_for() -> None:
     [
         ('pods "web-1" is forbidden: exceeded quota: app, requested: pods=1, used: pods=3', "quota-exceeded", False),
         ('pods "web-1" is forbidden: violates PodSecurity "restricted:v1.33": runAsNonRoot', "pod-security", True),
-        ("admission webhook x denied the request", "engine-refused", True),
+        ("admission webhook x denied the request: no", "admission-refused", True),
+        ("something else", "engine-refused", True),
     ],
 )
 def test_a_pod_that_may_not_be_made_is_told_with_the_reason(message: str, cause: str, at_once: bool) -> None:
@@ -160,7 +195,7 @@ def test_a_missing_secret_is_told_as_that() -> None:
     waiting = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "env-v12" not found'}}
     said = failing([pod(waiting)])
     assert said.diagnosis.cause == "config-missing"
-    assert 'secret "env-v12" not found' in said.diagnosis.message
+    assert 'secret "env-v12" not found' in said.diagnosis.evidence[0].text
 
 
 def test_pods_of_other_deployments_and_pods_that_leave_say_nothing() -> None:
@@ -171,11 +206,11 @@ def test_pods_of_other_deployments_and_pods_that_leave_say_nothing() -> None:
 
 
 def test_at_the_deadline_the_best_word_is_given() -> None:
-    assert "0 of 2 instances were ready" in late(rollout(LARGE), Waiting(0, 2, 1), 300).message
+    assert "0 of 2 instances were ready" in late(rollout(LARGE), Waiting(0, 2, 1)).message
     quota = failing(
         found=deployment(conditions=[{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: x"}])
     )
-    assert late(ROLLOUT, quota, 300).cause == "quota-exceeded"
+    assert late(ROLLOUT, quota).cause == "quota-exceeded"
 
 
 def test_every_hint_names_what_to_do() -> None:

@@ -184,11 +184,11 @@ async def wire(
         invitations=manage_teams,
     )
     suspensions = Suspensions(database)
+    claims = Claims(database, wake)
     worker = Worker(
         engine=engine,
         deployments=deployments,
-        claims=Claims(database, wake),
-        events=events,
+        claims=claims,
         planner=planner,
         shared=settings.cluster is not None,
     )
@@ -258,6 +258,7 @@ async def wire(
             audit=audit,
             apps=apps,
             deployments=deployments,
+            claims=claims,
             facts=facts,
             engine=engine,
             registry=registry,

@@ -86,6 +86,7 @@ Cause = Literal[
     "config-missing",
     "engine-refused",
     "engine-down",
+    "phase-timeout",
     "server-fault",
 ]
 """Why a rollout failed. Each has a heading in docs/errors.md."""
@@ -97,7 +98,7 @@ class Diagnosis(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     phase: str
-    """`pulling`, `releasing`, `starting`, `health`, `switching`."""
+    """`pushing`, `checking`, `waiting`, `releasing`, `pulling`, `starting`, `health`, `switching`."""
     seconds: float
     cause: str
     """One of `Cause`; a newer server may know more."""

@@ -40,4 +40,5 @@ def record(row: Row[Any]) -> DeploymentRecord:
         creator_id=row.creator_id,
         ticket_sha256=row.ticket_sha256,
         ticket_expires_at=row.ticket_expires_at,
+        state_at=row.state_at,
     )

@@ -188,6 +188,7 @@ DEPLOYMENTS = Table(
     Column("attempt", Integer, nullable=False),
     Column("last_event", Integer, nullable=False),
     _at("created_at"),
+    _at("state_at", nullable=True),
     _at("live_at", nullable=True),
     _at("ended_at", nullable=True),
     Index("ix_deployments_state", "state"),
@@ -195,7 +196,7 @@ DEPLOYMENTS = Table(
 """`user_id` and `group_id` are the numbers inside the container, as the gate resolved them
 (no group: the user's own); `routes` the full hosts; `variables` the version of each variable that it has;
 `creator_id` the user who made it, whose name is in `created_by`: no key, since a user may be gone before it is;
-`owner` the worker that rolls it out, unless it is past `leased_until`."""
+`owner` the worker that rolls it out, unless it is past `leased_until`; `state_at` since when it is in its state."""
 
 EVENTS = Table(
     "events",

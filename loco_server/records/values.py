@@ -79,6 +79,8 @@ class DeploymentRecord:
     """The user who made it; None: before the records knew, or the user is gone."""
     ticket_sha256: str | None = field(default=None, repr=False)
     ticket_expires_at: datetime | None = None
+    state_at: datetime | None = None
+    """Since when it is in its state."""
 
 
 Wanted = str | Sequence[str]

@@ -54,6 +54,7 @@ class House:
             audit=self.records.audit,
             apps=self.records.apps,
             deployments=self.records.deployments,
+            claims=self.records.claims,
             facts=self.records.facts,
             engine=self.engine,
             registry=self.registry,

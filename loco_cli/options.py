@@ -1,9 +1,13 @@
 """The options that several commands share, worded once."""
 
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from loco_spec.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 App = Annotated[
@@ -17,3 +21,34 @@ Server = Annotated[str | None, typer.Option("--server", help="The server's URL."
 WaitTimeout = Annotated[
     str, typer.Option("--wait-timeout", help="How long to follow; the deployment goes on after it.", metavar="DURATION")
 ]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
+CancelOnInterrupt = Annotated[
+    bool, typer.Option("--cancel-on-interrupt", help="Ctrl-C cancels the deployment, and nobody is asked.")
+]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Which app a command was told to be about; as text, what another command must be told to be about the same."""
+
+    folder: Path = Path()
+    app: str | None = None
+    team: str | None = None
+
+    def __str__(self) -> str:
+        given = [] if self.folder == Path() else [str(self.folder)]
+        given += [] if self.app is None else ["--app", self.app]
+        given += [] if self.team is None else ["--team", self.team]
+        return "".join(f" {shlex.quote(each)}" for each in given)
+
+
+def deployment_number(text: str, option: str) -> int:
+    """Read `v12` or `12`.
+
+    Raises:
+        UsageError: it is no number of a deployment.
+    """
+    digits = text.removeprefix("v")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
+        raise UsageError(f"{option} {text!r} is not a deployment such as v12", hint="loco status")
+    return int(digits)

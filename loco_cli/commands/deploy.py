@@ -1,6 +1,5 @@
 """`loco deploy`: steps 1 to 7 of a deployment, as docs/architecture.md tells them."""
 
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from loco_cli import interrupts
 from loco_cli.build import engine as engines
 from loco_cli.build import gates, secret
 from loco_cli.build.existing import Existing
@@ -17,13 +17,23 @@ from loco_cli.build.image import Options as BuildOptions
 from loco_cli.build.push import push
 from loco_cli.client import account, apps, deployments
 from loco_cli.context import Context, Target, opened
-from loco_cli.following import Follower
-from loco_cli.options import App, Folder, Json, Team, WaitTimeout
+from loco_cli.following import Follower, Waiting
+from loco_cli.options import (
+    App,
+    CancelOnInterrupt,
+    Detach,
+    Folder,
+    Json,
+    Named,
+    Team,
+    WaitTimeout,
+    deployment_number,
+)
 from loco_cli.ui.results import Deployed, SentFile, SentFiles
 from loco_cli.ui.text import safe
 from loco_spec import toml
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
-from loco_spec.errors import ConfigError, FieldFault, Interrupted, LocoError, NotAllowed, PushFailed, UsageError
+from loco_spec.errors import ConfigError, FieldFault, LocoError, NotAllowed, PushFailed, ServerUnreachable, UsageError
 from loco_spec.events import NEVER_SERVED
 from loco_spec.kinds.service import Service
 
@@ -38,7 +48,10 @@ BuildSecrets = Annotated[
         metavar="id=NAME,src=FILE|env=VAR",
     ),
 ]
-Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
+Attach = Annotated[
+    str | None,
+    typer.Option("--attach", help="Follow a deployment that there is, and build nothing: v12.", metavar="NUMBER"),
+]
 Force = Annotated[bool, typer.Option("--force", help="Roll out even where nothing changed.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")]
 Pull = Annotated[bool, typer.Option("--pull", help="Look for newer base images.")]
@@ -48,13 +61,15 @@ BuilderName = Annotated[str, typer.Option("--builder", help="auto, buildx, docke
 
 @dataclass(frozen=True)
 class Options:
-    folder: Path
-    app: str | None
-    team: str | None
+    named: Named
     build: BuildOptions
     detach: bool
     force: bool
-    wait_timeout: str
+    waiting: Waiting
+
+    @property
+    def folder(self) -> Path:
+        return self.named.folder
 
 
 def command(
@@ -69,10 +84,15 @@ def command(
     no_cache: NoCache = False,
     pull: Pull = False,
     list_files: ListFiles = False,
+    attach: Attach = None,
     wait_timeout: WaitTimeout = "10m",
+    cancel_on_interrupt: CancelOnInterrupt = False,
     json: Json = False,
 ) -> None:
     """Build the folder, push the image, roll it out, and follow it until it is live."""
+    if attach is not None and (detach or force or list_files or build_arg or build_secret):
+        raise UsageError("--attach follows what is there, and builds nothing", hint=f"loco deploy --attach {attach}")
+    named, waiting = Named(folder, app, team), Waiting(wait_timeout, cancel=cancel_on_interrupt)
     build = BuildOptions(
         args=_arguments(build_arg or ()),
         builder=builder,
@@ -81,8 +101,11 @@ def command(
         secrets=secret.parse(build_secret or ()),
     )
     with opened(json=json) as context:
-        options = Options(folder, app, team, build, detach, force, wait_timeout)
-        context.ui.result(_sent(options, context.ui.warn) if list_files else run(context, options))
+        options = Options(named, build, detach, force, waiting)
+        if attach is not None:
+            context.ui.result(_attached(context, named, waiting, attach))
+        else:
+            context.ui.result(_sent(options, context.ui.warn) if list_files else run(context, options))
 
 
 def run(context: Context, options: Options) -> Deployed:
@@ -92,11 +115,10 @@ def run(context: Context, options: Options) -> Deployed:
         LocoError: the step that failed says why.
     """
     ui = context.ui
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI job that is stopped cancels, as Ctrl-C does
-    follower = Follower(context, wait_timeout=options.wait_timeout)
+    follower = Follower(context, options.waiting, options.named)
     spec = _spec(options, ui.warn)
     source = _source(context, options, spec)
-    target = Target(team=context.team(options.team or spec.team), app=spec.name)
+    target = Target(team=context.team(options.named.team or spec.team), app=spec.name)
     engine = engines.connect()
     server = account.server(context.http)
     if isinstance(source, Existing):
@@ -112,18 +134,26 @@ def run(context: Context, options: Options) -> Deployed:
         force=options.force,
         context_bytes=size,
     )
-    made = _create(context, target, request)
-    if made.unchanged:
-        return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
-    item = made.deployment
+    made = None
     try:
+        with interrupts.held():
+            made = _create(context, target, request)
+        if made.unchanged:
+            return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
         image = _made(context, made, source, engine)
         gates.check(engine, image, spec, server)
-        item = _pushed(context, made, source, engine, image, where=where)
+        digest = _pushed(context, made, source, engine, image, where=where)
+        item = _handed_over(context, made.deployment, digest, options.named)
     except KeyboardInterrupt:
-        raise _cancelled(context, made.deployment) from None
+        if made is None or made.unchanged:
+            raise
+        ui.close()
+        raise follower.cancelled(made.deployment) from None
+    except HandedOverError as e:
+        raise e.error from None
     except Exception:  # a defect, too, leaves no ticket behind
-        _give_up(context, made.deployment)
+        if made is not None:
+            _give_up(context, made.deployment)
         raise
     if item.number != made.deployment.number:
         return Deployed(deployment=item, unchanged=True, seconds=follower.seconds)
@@ -132,6 +162,17 @@ def run(context: Context, options: Options) -> Deployed:
     if options.detach:
         return Deployed(deployment=item, unchanged=False, seconds=follower.seconds)
     return follower.follow(item)
+
+
+def _attached(context: Context, named: Named, waiting: Waiting, text: str) -> Deployed:
+    """Follow a deployment, whoever made it and whatever became of it."""
+    number = deployment_number(text, "--attach")
+    follower = Follower(context, waiting, named)
+    target = context.target(named.folder, app=named.app, team=named.team)
+    done = follower.follow(deployments.find(context.http, target.team, target.app, number))
+    found = done.deployment
+    took = done.seconds if found.live_at is None else (found.live_at - found.created_at).total_seconds()
+    return done.model_copy(update={"seconds": took})
 
 
 def _source(context: Context, options: Options, spec: Service) -> BuildFolder | Existing:
@@ -158,11 +199,12 @@ def _spec(options: Options, warn: Callable[[FieldFault], None]) -> Service:
     for fault in found.warnings:
         warn(fault)
     spec = found.app
-    if options.app is not None:
+    name = options.named.app
+    if name is not None:
         try:
-            return Service.model_validate({**spec.model_dump(exclude_unset=True), "name": options.app})
+            return Service.model_validate({**spec.model_dump(exclude_unset=True), "name": name})
         except ValueError as e:
-            raise ConfigError(f'"{options.app}" cannot be the name of an app', hint="--app NAME: a-z, 0-9, -") from e
+            raise ConfigError(f'"{name}" cannot be the name of an app', hint="--app NAME: a-z, 0-9, -") from e
     return spec
 
 
@@ -208,8 +250,8 @@ def _pushed(
     image: str,
     *,
     where: str,
-) -> Deployment:
-    """Push and hand over; from here on the deployment is the server's."""
+) -> str:
+    """Push; give the digest."""
     ui, started = context.ui, time.monotonic()
     ui.step("pushing")
     try:
@@ -218,7 +260,24 @@ def _pushed(
         raise _told_why(context, made.deployment, e) from e
     ui.step(f"pushed {done.summary} ({time.monotonic() - started:.1f} s)")
     source.remember_pushed(where, done.digest)
-    return deployments.image(context.http, made.deployment, done.digest)
+    return done.digest
+
+
+class HandedOverError(Exception):
+    """The server may have taken the deployment over, and cannot be asked: it is not for us to end any more."""
+
+    def __init__(self, error: LocoError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def _handed_over(context: Context, item: Deployment, digest: str, named: Named) -> Deployment:
+    """Tell the server that the image is there; from here on the deployment is the server's."""
+    try:
+        return deployments.image(context.http, item, digest)
+    except ServerUnreachable as e:
+        hint = f"loco deploy --attach v{item.number}{named}"
+        raise HandedOverError(ServerUnreachable(f"{e.message}; it may have v{item.number} by now", hint=hint)) from e
 
 
 def _told_why(context: Context, item: Deployment, failed: PushFailed) -> LocoError:
@@ -251,11 +310,6 @@ def _keep_log(context: Context, item: Deployment, text: str) -> None:
         deployments.keep_build_log(context.http, item, text)
     except LocoError as e:
         context.ui.note(f"the build log of v{item.number} is not kept: {e.message}")
-
-
-def _cancelled(context: Context, item: Deployment) -> Interrupted:
-    _give_up(context, item)
-    return Interrupted(f"v{item.number} cancelled; nothing was changed", hint="loco deploy")
 
 
 def _give_up(context: Context, item: Deployment) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from loco_cli.client import apps, deployments
 from loco_cli.context import Context, opened
-from loco_cli.options import App, Folder, Json, Team
+from loco_cli.options import App, Folder, Json, Team, deployment_number
 from loco_cli.ui.text import safe
 from loco_spec.errors import UsageError
 from loco_spec.events import LogBatch
@@ -113,25 +113,13 @@ def run_build(
     context: Context, folder: Path, *, app: str | None, team: str | None, lines: int | None, deployment: str | None
 ) -> None:
     """Show what a build said: the newest one that is kept, or a deployment's."""
-    number = None if deployment is None else deployment_number(deployment)
+    number = None if deployment is None else deployment_number(deployment, "--deployment")
     target = context.target(folder, app=app, team=team)
     found = deployments.build_log(context.http, target.team, target.app, number)
     if lines is not None:
         kept = found.text.splitlines()[-lines:] if lines else []
         found = found.model_copy(update={"text": "".join(f"{line}\n" for line in kept)})
     context.ui.result(found)
-
-
-def deployment_number(text: str) -> int:
-    """Read `v12` or `12`.
-
-    Raises:
-        UsageError: it is no number of a deployment.
-    """
-    digits = text.removeprefix("v")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
-        raise UsageError(f"--deployment {text!r} is not a deployment such as v12", hint="loco status")
-    return int(digits)
 
 
 def since_time(text: str, *, now: datetime) -> datetime:

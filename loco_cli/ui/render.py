@@ -22,6 +22,7 @@ from loco_cli.ui.results import (
 )
 from loco_cli.ui.text import ago, safe, until
 from loco_spec import api
+from loco_spec.events import ENDED
 from loco_spec.values import human_bytes
 
 
@@ -75,10 +76,12 @@ def _(value: Deployed) -> list[str]:
     item = value.deployment
     if value.unchanged:
         found = [f"v{item.number} is live, nothing changed"]
+    elif item.state == "replaced":
+        found = [f"v{item.number} was live, and is replaced by now; loco status"]
     elif item.state == "live":
         found = [f"v{item.number} is live after {value.seconds:.1f} s"]
     else:
-        found = [f"v{item.number} is {safe(item.state)}; follow it with: loco status"]
+        found = [f"v{item.number} is {safe(item.state)}; follow it with: loco deploy --attach v{item.number}"]
     found += [f"  {safe(url)}" for url in item.urls]
     if item.urls and ".localhost" in item.urls[0]:
         found.append("  (browsers and curl find *.localhost; other programs may not)")
@@ -120,8 +123,10 @@ def _(value: api.AppStatus) -> list[str]:
         found.append("live: nothing; loco deploy")
     newest = value.latest
     if newest is not None and (value.live is None or newest.number != value.live.number):
-        reason = f": {safe(newest.reason)}" if newest.reason else ""
-        found.append(f"newest: v{newest.number} {safe(newest.state)} by {safe(newest.created_by)}{reason}")
+        more = f": {safe(newest.reason)}" if newest.reason else ""
+        if newest.state not in ENDED and newest.state_at is not None:
+            more = f", for {ago(newest.state_at).removesuffix(' ago')}; loco deploy --attach v{newest.number}"
+        found.append(f"newest: v{newest.number} {safe(newest.state)} by {safe(newest.created_by)}{more}")
     for item in value.instances:
         restarts = f", {item.restarts} restart{'s' if item.restarts > 1 else ''}" if item.restarts else ""
         reason = f" ({safe(item.reason)})" if item.reason else ""

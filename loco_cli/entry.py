@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +12,13 @@ _TOKEN = re.compile(r"\b(loco_[a-z]+_)\w+")
 
 
 def main() -> None:
-    raise SystemExit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before the command began, or another one while the first was told of
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        code = Exit.INTERRUPTED
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interpreter's own end has nothing to interrupt
+    raise SystemExit(int(code))
 
 
 def run(argv: Sequence[str]) -> int:

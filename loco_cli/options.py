@@ -1,5 +1,7 @@
 """The options that several commands share, worded once."""
 
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +26,24 @@ BuildArgs = Annotated[
 ]
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="End with 10 where something would change.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the rollout.")]
+CancelOnInterrupt = Annotated[
+    bool, typer.Option("--cancel-on-interrupt", help="Ctrl-C cancels the deployment, and nobody is asked.")
+]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Which app a command was told to be about; as text, what another command must be told to be about the same."""
+
+    folder: Path = Path()
+    app: str | None = None
+    team: str | None = None
+
+    def __str__(self) -> str:
+        given = [] if self.folder == Path() else [str(self.folder)]
+        given += [] if self.app is None else ["--app", self.app]
+        given += [] if self.team is None else ["--team", self.team]
+        return "".join(f" {shlex.quote(each)}" for each in given)
 
 
 def deployment_number(text: str, option: str) -> int:

@@ -199,11 +199,11 @@ async def wire(
         invitations=manage_teams,
     )
     suspensions = Suspensions(database)
+    claims = Claims(database, wake)
     worker = Worker(
         engine=engine,
         deployments=deployments,
-        claims=Claims(database, wake),
-        events=events,
+        claims=claims,
         planner=planner,
         shared=settings.cluster is not None,
         metrics=metrics,
@@ -291,6 +291,7 @@ async def wire(
             apps=apps,
             deployments=deployments,
             images=Images(database),
+            claims=claims,
             facts=facts,
             engine=engine,
             registry=registry,

@@ -138,6 +138,8 @@ class Deployment(Response):
     digest: str | None = None
     created_by: str
     created_at: datetime
+    state_at: datetime | None = None
+    """Since when it is in its state; None: an older server."""
     live_at: datetime | None = None
     ended_at: datetime | None = None
     urls: tuple[str, ...] = ()

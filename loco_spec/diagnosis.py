@@ -57,6 +57,7 @@ Cause = Literal[
     "config-missing",
     "engine-refused",
     "engine-down",
+    "phase-timeout",
     "server-fault",
     # No failure.
     "stuck-drain",

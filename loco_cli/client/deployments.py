@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import api, paths
 from loco_spec.changes import Plan
-from loco_spec.errors import ServerUnreachable, TooManyRequests
+from loco_spec.errors import LocoError, ServerFault, ServerUnreachable, TooManyRequests
 from loco_spec.events import ENDED, DeploymentEvent
 
 POLL_SECONDS = 2.0
 GIVE_UP_SECONDS = 120.0
 """For so long a server may be away while a deployment is followed."""
+STREAM_AGAIN_SECONDS = 30.0
+"""A stream of which nothing gets through is asked for again after so long; until then events are polled."""
+NO_ANSWER = (ServerUnreachable, ServerFault, TooManyRequests)
 
 
 def create(http: Http, team: str, app: str, request: api.DeploymentCreate) -> api.DeploymentCreated:
@@ -23,13 +26,14 @@ def plan(http: Http, team: str, app: str, request: api.DeploymentCreate) -> Plan
 
 
 def image(http: Http, item: api.Deployment, digest: str) -> api.Deployment:
-    """Tell the server that the image is there. Repeated when the answer is lost: the server knows it is the same."""
-    path = paths.fill(paths.IMAGE, team=item.team, app=item.app, number=item.number)
-    try:
-        return http.post(path, api.Deployment, api.ImagePushed(digest=digest))
-    except ServerUnreachable:
+    """Tell the server that the image is there. Repeated while the answer is lost: the server knows it is the same."""
+    path, away = paths.fill(paths.IMAGE, team=item.team, app=item.app, number=item.number), _Away()
+    while True:
+        try:
+            return http.post(path, api.Deployment, api.ImagePushed(digest=digest))
+        except ServerUnreachable as error:
+            away.bear(error)
         time.sleep(POLL_SECONDS)
-        return http.post(path, api.Deployment, api.ImagePushed(digest=digest))
 
 
 def cancel(http: Http, item: api.Deployment) -> api.Deployment:
@@ -48,8 +52,12 @@ def build_log(http: Http, team: str, app: str, number: int | None) -> api.BuildL
     return http.get(paths.fill(paths.BUILD_LOG, team=team, app=app, number=number), api.BuildLog)
 
 
+def find(http: Http, team: str, app: str, number: int) -> api.Deployment:
+    return http.get(paths.fill(paths.DEPLOYMENT, team=team, app=app, number=number), api.Deployment)
+
+
 def get(http: Http, item: api.Deployment) -> api.Deployment:
-    return http.get(paths.fill(paths.DEPLOYMENT, team=item.team, app=item.app, number=item.number), api.Deployment)
+    return find(http, item.team, item.app, item.number)
 
 
 def newest(http: Http, team: str, app: str, limit: int) -> api.Deployments:
@@ -63,54 +71,87 @@ def show(http: Http, team: str, app: str, number: int) -> tuple[api.DeploymentSh
     return shown, events.events
 
 
-def numbered(http: Http, team: str, app: str, number: int) -> api.Deployment:
-    return http.get(paths.fill(paths.DEPLOYMENT, team=team, app=app, number=number), api.Deployment)
-
-
-def events(http: Http, item: api.Deployment) -> tuple[DeploymentEvent, ...]:
-    """Give what has happened so far."""
-    path = paths.fill(paths.EVENTS, team=item.team, app=item.app, number=item.number)
-    return http.get(path, api.DeploymentEvents).events
-
-
 def redeploy(http: Http, team: str, app: str) -> api.Deployment:
     return http.post(paths.fill(paths.REDEPLOY, team=team, app=app), api.Deployment)
+
+
+def events(http: Http, item: api.Deployment, after: int = 0) -> tuple[DeploymentEvent, ...]:
+    """Give what has happened so far, after the event of that number."""
+    path = paths.fill(paths.EVENTS, team=item.team, app=item.app, number=item.number)
+    return http.get(path, api.DeploymentEvents, after=str(after)).events
 
 
 def follow(http: Http, item: api.Deployment) -> Iterator[DeploymentEvent | None]:
     """Give the deployment's events until its own work is over; None while nothing happens.
 
-    A stream that breaks is resumed by its last id; where streams do not get through at all, the state is polled.
+    A stream that breaks is resumed by its last id; where streams do not get through at all, events are polled.
 
     Raises:
-        ServerUnreachable: the server stayed away for two minutes.
+        ServerUnreachable, ServerFault, TooManyRequests: the server gave no answer for two minutes.
+        LocoError: it refuses to tell.
     """
     path = paths.fill(paths.EVENTS, team=item.team, app=item.app, number=item.number)
-    last, away_since = 0, None
+    last, stream_at, away = 0, 0.0, _Away()
     while True:
-        heard = False
+        heard, pause, asked_at = False, POLL_SECONDS / 4, time.monotonic()
         try:
-            with http.stream(path, last_id=str(last)) as stream:
-                for message in stream:
-                    heard, away_since = True, None
-                    if message.event == "end":
-                        return
-                    if message.event != "event":
-                        yield None
-                        continue
-                    event = DeploymentEvent.model_validate_json(message.data)
+            if asked_at >= stream_at:
+                with http.stream(path, last_id=str(last)) as stream:
+                    for message in stream:
+                        heard = message.event != "error"  # what it says is asked next
+                        if message.event == "end":
+                            return
+                        if message.event != "event":
+                            yield None
+                            continue
+                        event = DeploymentEvent.model_validate_json(message.data)
+                        last = event.number
+                        yield event
+        except (StreamCutError, LocoError):
+            pass  # a proxy may refuse streams alone
+        if heard:
+            away.over()
+        else:
+            if (now := time.monotonic()) - asked_at > POLL_SECONDS:  # connected, and silent: somebody keeps it back
+                stream_at = now + STREAM_AGAIN_SECONDS
+            try:
+                ended = get(http, item).state in ENDED  # before its events, of which none is missing then
+                for event in events(http, item, last):
                     last = event.number
                     yield event
-        except (StreamCutError, ServerUnreachable, TooManyRequests):
-            pass  # asked next
-        if not heard:
-            try:
-                if get(http, item).state in ENDED:
+                if ended:
                     return
-                away_since = None
-            except (ServerUnreachable, TooManyRequests):
-                away_since = away_since or time.monotonic()
-                if time.monotonic() - away_since > GIVE_UP_SECONDS:
-                    raise
+                pause = POLL_SECONDS
+                away.over()
+            except NO_ANSWER as error:
+                away.bear(error)
         yield None
+        time.sleep(pause)
+
+
+def ended(http: Http, item: api.Deployment) -> api.Deployment:
+    """Give how a deployment ended, of which a stream said that it has. Raises as `follow` does."""
+    away = _Away()
+    while True:
+        try:
+            return get(http, item)
+        except NO_ANSWER as error:
+            away.bear(error)
         time.sleep(POLL_SECONDS / 4)
+
+
+class _Away:
+    """Since when the server gives no answer."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def over(self) -> None:
+        self._since = None
+
+    def bear(self, error: LocoError) -> None:
+        """Raises the error when it has lasted too long."""
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        if now - self._since > GIVE_UP_SECONDS:
+            raise error

@@ -1,6 +1,7 @@
 """The one session with the server: token, version, errors, retries of what is safe to repeat."""
 
 import json
+import math
 import os
 import re
 import ssl
@@ -33,6 +34,8 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 SILENCE_SECONDS = 40.0
 """A stream in which not even a ping came for so long is dead."""
+SHORTEST_SECONDS = 0.2
+"""What is asked at the end of its time gets so long for an answer."""
 DESTROY_SECONDS = 300.0
 PUT_SECONDS = 20.0
 WAITS = 3
@@ -69,6 +72,7 @@ class Http:
         self._say = say
         self._server = server
         self._token = token
+        self._until = math.inf
         try:
             self._client = httpx.Client(
                 base_url=server.value,
@@ -86,6 +90,19 @@ class Http:
     @property
     def server(self) -> str:
         return self._server.value
+
+    @contextmanager
+    def until(self, moment: float) -> Iterator[None]:
+        """Let no request in the block last, or be put off, beyond a moment of `time.monotonic()`."""
+        before, self._until = self._until, moment
+        try:
+            yield
+        finally:
+            self._until = before
+
+    def _bounded(self, read: float) -> httpx.Timeout:
+        left = max(SHORTEST_SECONDS, self._until - time.monotonic())
+        return httpx.Timeout(min(read, left), connect=min(CONNECT_SECONDS, left))
 
     def close(self) -> None:
         self._client.close()
@@ -137,11 +154,11 @@ class Http:
         headers = {"accept": "text/event-stream", **self._authorization()}
         if last_id is not None:
             headers["last-event-id"] = last_id
-        timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
         try:
             asked = 0
             while True:
                 asked += 1
+                timeout = self._bounded(SILENCE_SECONDS)
                 with self._client.stream("GET", path, params=query, headers=headers, timeout=timeout) as answer:
                     if answer.is_success:
                         try:
@@ -182,7 +199,7 @@ class Http:
                     params=query or None,
                     content=content,
                     headers=headers,
-                    timeout=timeout if timeout is not None else self._client.timeout,
+                    timeout=self._bounded(timeout or READ_SECONDS),
                 )
             except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server knows
                 raise self._unreachable(e) from e
@@ -196,6 +213,8 @@ class Http:
         """Wait where the request was one too many within a while: nothing has come of it, and it may be sent again."""
         seconds = error.retry_after
         if not isinstance(error, TooManyRequests) or seconds is None or seconds > WAIT_SECONDS or asked > WAITS:
+            return False
+        if time.monotonic() + seconds > self._until:
             return False
         if asked == 1:
             self._say(f"{self.server} has no time for more requests now; waiting {seconds} s")

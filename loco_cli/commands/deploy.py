@@ -1,6 +1,5 @@
 """`loco deploy`: steps 1 to 7 of a deployment, as docs/architecture.md tells them."""
 
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loco_cli import planning
+from loco_cli import interrupts, planning
 from loco_cli.build import engine as engines
 from loco_cli.build import gates, secret
 from loco_cli.build.existing import Existing
@@ -17,13 +16,25 @@ from loco_cli.build.image import Options as BuildOptions
 from loco_cli.build.push import push
 from loco_cli.client import account, apps, deployments
 from loco_cli.context import Context, Target, opened
-from loco_cli.following import Follower
-from loco_cli.options import App, BuildArgs, Detach, ExitCode, Folder, Json, Team, WaitTimeout
+from loco_cli.following import Follower, Waiting
+from loco_cli.options import (
+    App,
+    BuildArgs,
+    CancelOnInterrupt,
+    Detach,
+    ExitCode,
+    Folder,
+    Json,
+    Named,
+    Team,
+    WaitTimeout,
+    deployment_number,
+)
 from loco_cli.ui.results import Deployed, SentFile, SentFiles
 from loco_cli.ui.text import safe
 from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
 from loco_spec.changes import Plan
-from loco_spec.errors import Interrupted, LocoError, NotAllowed, PushFailed, UsageError
+from loco_spec.errors import LocoError, NotAllowed, PushFailed, ServerUnreachable, UsageError
 from loco_spec.events import NEVER_SERVED
 from loco_spec.kinds.service import Service
 
@@ -34,6 +45,10 @@ BuildSecrets = Annotated[
         help="A secret that RUN --mount=type=secret reads, from a file or a variable; may be repeated.",
         metavar="id=NAME,src=FILE|env=VAR",
     ),
+]
+Attach = Annotated[
+    str | None,
+    typer.Option("--attach", help="Follow a deployment that there is, and build nothing: v12.", metavar="NUMBER"),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Roll out even where nothing changed.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")]
@@ -47,13 +62,15 @@ BuilderName = Annotated[str, typer.Option("--builder", help="auto, buildx, docke
 
 @dataclass(frozen=True)
 class Options:
-    folder: Path
-    app: str | None
-    team: str | None
+    named: Named
     build: BuildOptions
     detach: bool
     force: bool
-    wait_timeout: str
+    waiting: Waiting
+
+    @property
+    def folder(self) -> Path:
+        return self.named.folder
 
 
 def command(
@@ -70,10 +87,15 @@ def command(
     list_files: ListFiles = False,
     dry_run: DryRun = False,
     exit_code: ExitCode = False,
+    attach: Attach = None,
     wait_timeout: WaitTimeout = "10m",
+    cancel_on_interrupt: CancelOnInterrupt = False,
     json: Json = False,
 ) -> None:
     """Build the folder, push the image, roll it out, and follow it until it is live."""
+    if attach is not None and (detach or force or list_files or dry_run or build_arg or build_secret):
+        raise UsageError("--attach follows what is there, and builds nothing", hint=f"loco deploy --attach {attach}")
+    named, waiting = Named(folder, app, team), Waiting(wait_timeout, cancel=cancel_on_interrupt)
     build = BuildOptions(
         args=planning.arguments(build_arg or ()),
         builder=builder,
@@ -84,12 +106,17 @@ def command(
     if exit_code and not dry_run:
         raise UsageError("--exit-code goes with --dry-run", hint="loco deploy --dry-run --exit-code")
     with opened(json=json) as context:
-        options = Options(folder, app, team, build, detach, force, wait_timeout)
-        if dry_run and not list_files:
+        options = Options(named, build, detach, force, waiting)
+        if attach is not None:
+            context.ui.result(_attached(context, named, waiting, attach))
+        elif list_files:
+            context.ui.result(_sent(context, options))
+        elif dry_run:
             found = planned(context, options)
             context.ui.result(found)
             raise typer.Exit(planning.code(found, exit_code=exit_code, deploying=True))
-        context.ui.result(_sent(context, options) if list_files else run(context, options))
+        else:
+            context.ui.result(run(context, options))
 
 
 def run(context: Context, options: Options) -> Deployed:
@@ -99,8 +126,7 @@ def run(context: Context, options: Options) -> Deployed:
         LocoError: the step that failed says why.
     """
     ui = context.ui
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI job that is stopped cancels, as Ctrl-C does
-    follower = Follower(context, wait_timeout=options.wait_timeout)
+    follower = Follower(context, options.waiting, options.named)
     spec, source, target = _read(context, options)
     engine = engines.connect()
     server = account.server(context.http)
@@ -109,18 +135,27 @@ def run(context: Context, options: Options) -> Deployed:
         source.resolve(engine, server.platform, ui.step)
     else:
         source.prepare(engine, ui.note)
-    made = _create(context, target, planning.request(context, target, spec, source, force=options.force))
-    if made.unchanged:
-        return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
-    item = made.deployment
+    request = planning.request(context, target, spec, source, force=options.force)
+    made = None
     try:
+        with interrupts.held():
+            made = _create(context, target, request)
+        if made.unchanged:
+            return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
         image = _made(context, made, source, engine)
         gates.check(engine, image, spec, server)
-        item = _pushed(context, made, source, engine, image, where=planning.where(context, target))
+        digest = _pushed(context, made, source, engine, image, where=planning.where(context, target))
+        item = _handed_over(context, made.deployment, digest, options.named)
     except KeyboardInterrupt:
-        raise _cancelled(context, made.deployment) from None
+        if made is None or made.unchanged:
+            raise
+        ui.close()
+        raise follower.cancelled(made.deployment) from None
+    except HandedOverError as e:
+        raise e.error from None
     except Exception:  # a defect, too, leaves no ticket behind
-        _give_up(context, made.deployment)
+        if made is not None:
+            _give_up(context, made.deployment)
         raise
     if item.number != made.deployment.number:
         return Deployed(deployment=item, unchanged=True, seconds=follower.seconds)
@@ -143,17 +178,28 @@ def planned(context: Context, options: Options) -> Plan:
     return planning.plan(context, target, planning.request(context, target, spec, source, force=options.force))
 
 
+def _attached(context: Context, named: Named, waiting: Waiting, text: str) -> Deployed:
+    """Follow a deployment, whoever made it and whatever became of it."""
+    number = deployment_number(text, "--attach")
+    follower = Follower(context, waiting, named)
+    target = context.target(named.folder, app=named.app, team=named.team)
+    done = follower.follow(deployments.find(context.http, target.team, target.app, number))
+    found = done.deployment
+    took = done.seconds if found.live_at is None else (found.live_at - found.created_at).total_seconds()
+    return done.model_copy(update={"seconds": took})
+
+
 def _read(context: Context, options: Options) -> tuple[Service, planning.Source, Target]:
-    spec = planning.read(context, options.folder, options.app)
+    spec = planning.read(context, options.folder, options.named.app)
     source = planning.source(context, options.folder, spec, options.build)
     if isinstance(source, BuildFolder):
         source.check(context.ui.note)
-    return spec, source, Target(team=context.team(options.team or spec.team), app=spec.name)
+    return spec, source, Target(team=context.team(options.named.team or spec.team), app=spec.name)
 
 
 def _sent(context: Context, options: Options) -> SentFiles:
     """Tell what would be sent; neither a server nor an engine is asked."""
-    build = planning.read(context, options.folder, options.app).build
+    build = planning.read(context, options.folder, options.named.app).build
     found = BuildFolder(options.folder, build, options.build).files
     files = [SentFile(path=safe(entry.path), kind=entry.kind, size=entry.size) for entry in found]
     return SentFiles(files=files, total=sum(entry.size for entry in found))
@@ -201,8 +247,8 @@ def _pushed(
     image: str,
     *,
     where: str,
-) -> Deployment:
-    """Push and hand over; from here on the deployment is the server's."""
+) -> str:
+    """Push; give the digest."""
     ui, started = context.ui, time.monotonic()
     ui.step("pushing")
     try:
@@ -211,7 +257,24 @@ def _pushed(
         raise _told_why(context, made.deployment, e) from e
     ui.step(f"pushed {done.summary} ({time.monotonic() - started:.1f} s)")
     source.remember_pushed(where, done.digest)
-    return deployments.image(context.http, made.deployment, done.digest)
+    return done.digest
+
+
+class HandedOverError(Exception):
+    """The server may have taken the deployment over, and cannot be asked: it is not for us to end any more."""
+
+    def __init__(self, error: LocoError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def _handed_over(context: Context, item: Deployment, digest: str, named: Named) -> Deployment:
+    """Tell the server that the image is there; from here on the deployment is the server's."""
+    try:
+        return deployments.image(context.http, item, digest)
+    except ServerUnreachable as e:
+        hint = f"loco deploy --attach v{item.number}{named}"
+        raise HandedOverError(ServerUnreachable(f"{e.message}; it may have v{item.number} by now", hint=hint)) from e
 
 
 def _told_why(context: Context, item: Deployment, failed: PushFailed) -> LocoError:
@@ -244,11 +307,6 @@ def _keep_log(context: Context, item: Deployment, text: str) -> None:
         deployments.keep_build_log(context.http, item, text)
     except LocoError as e:
         context.ui.note(f"the build log of v{item.number} is not kept: {e.message}")
-
-
-def _cancelled(context: Context, item: Deployment) -> Interrupted:
-    _give_up(context, item)
-    return Interrupted(f"v{item.number} cancelled; nothing was changed", hint="loco deploy")
 
 
 def _give_up(context: Context, item: Deployment) -> None:

@@ -38,7 +38,7 @@ def run(context: Context, version: str | None, *, app: str | None, team: str | N
         raise UsageError(f'"{version}" is not a deployment', hint="loco doctor v12; loco status tells the newest")
     target = context.target(Path(), app=app, team=team)
     if match is not None:
-        item = deployments.numbered(context.http, target.team, target.app, int(match[1]))
+        item = deployments.find(context.http, target.team, target.app, int(match[1]))
         return Diagnosed(deployment=item, told=_told(context, target, item))
     found = deployments.newest(context.http, target.team, target.app, LOOKED_AT).deployments
     if not found:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from loco_cli import interrupts
 from loco_cli.client import deployments
 from loco_cli.context import Context, opened
-from loco_cli.following import Follower
-from loco_cli.options import App, Folder, Json, Team, WaitTimeout
+from loco_cli.following import Follower, Waiting
+from loco_cli.options import App, CancelOnInterrupt, Detach, Folder, Json, Named, Team, WaitTimeout
 from loco_cli.ui.results import Deployed
 
 
@@ -13,16 +14,28 @@ def command(
     folder: Folder = Path(),
     app: App = None,
     team: Team = None,
+    detach: Detach = False,
     wait_timeout: WaitTimeout = "10m",
+    cancel_on_interrupt: CancelOnInterrupt = False,
     json: Json = False,
 ) -> None:
     """Roll the live image again: new containers, nothing is built."""
     with opened(json=json) as context:
-        context.ui.result(run(context, folder, app=app, team=team, wait_timeout=wait_timeout))
+        named, waiting = Named(folder, app, team), Waiting(wait_timeout, cancel=cancel_on_interrupt)
+        context.ui.result(run(context, named, waiting, detach=detach))
 
 
-def run(context: Context, folder: Path, *, app: str | None, team: str | None, wait_timeout: str) -> Deployed:
-    target = context.target(folder, app=app, team=team)
-    follower = Follower(context, wait_timeout=wait_timeout)
-    item = deployments.redeploy(context.http, target.team, target.app)
+def run(context: Context, named: Named, waiting: Waiting, *, detach: bool) -> Deployed:
+    target = context.target(named.folder, app=named.app, team=named.team)
+    follower = Follower(context, waiting, named)
+    item = None
+    try:
+        with interrupts.held():
+            item = deployments.redeploy(context.http, target.team, target.app)
+    except KeyboardInterrupt:
+        if item is None:
+            raise
+        raise follower.interrupted(item) from None
+    if detach:
+        return Deployed(deployment=item, unchanged=False, seconds=follower.seconds)
     return follower.follow(item)

@@ -7,8 +7,8 @@ import typer
 
 from loco_cli.client import again as client
 from loco_cli.context import Context, opened
-from loco_cli.following import Follower
-from loco_cli.options import App, Detach, Json, Team, WaitTimeout, deployment_number
+from loco_cli.following import Follower, Waiting
+from loco_cli.options import App, CancelOnInterrupt, Detach, Json, Named, Team, WaitTimeout, deployment_number
 from loco_cli.ui import render_changes
 from loco_cli.ui.results import RolledBack
 from loco_spec import again
@@ -27,15 +27,17 @@ def command(
     release: Release = False,
     detach: Detach = False,
     wait_timeout: WaitTimeout = "10m",
+    cancel_on_interrupt: CancelOnInterrupt = False,
     yes: Yes = False,
     app: App = None,
     team: Team = None,
     json: Json = False,
 ) -> None:
     """Roll out what served before, as a new deployment; loco rollback undoes it, too."""
+    waiting = Waiting(wait_timeout, cancel=cancel_on_interrupt)
     with opened(json=json) as context:
         wanted = None if number is None else deployment_number(number, "the number")
-        context.ui.result(run(context, wanted, app, team, release, detach, wait_timeout, yes=yes))
+        context.ui.result(run(context, wanted, app, team, release, detach, waiting, yes=yes))
 
 
 def run(
@@ -45,7 +47,7 @@ def run(
     team: str | None,
     release: bool,
     detach: bool,
-    wait_timeout: str,
+    waiting: Waiting,
     *,
     yes: bool,
 ) -> RolledBack:
@@ -55,7 +57,7 @@ def run(
         Interrupted: the answer was no.
     """
     target = context.target(Path(), app=app, team=team)
-    follower = Follower(context, wait_timeout=wait_timeout)
+    follower = Follower(context, waiting, Named(app=app, team=team))
     looked = client.look(context.http, target.team, target.app, number)
     if looked.unchanged and not release:
         return RolledBack(rollback=looked, seconds=follower.seconds)

@@ -7,8 +7,8 @@ import typer
 
 from loco_cli.client import again as client
 from loco_cli.context import Context, opened
-from loco_cli.following import Follower
-from loco_cli.options import App, Detach, Json, Team, WaitTimeout
+from loco_cli.following import Follower, Waiting
+from loco_cli.options import App, CancelOnInterrupt, Detach, Json, Named, Team, WaitTimeout
 from loco_cli.ui.results import ScaleDone
 from loco_spec import again
 from loco_spec.errors import UsageError
@@ -30,13 +30,15 @@ def command(
     cpu: Cpu = None,
     detach: Detach = False,
     wait_timeout: WaitTimeout = "10m",
+    cancel_on_interrupt: CancelOnInterrupt = False,
     app: App = None,
     team: Team = None,
     json: Json = False,
 ) -> None:
     """Run more or fewer replicas, until the next loco deploy brings what loco.toml says."""
+    waiting = Waiting(wait_timeout, cancel=cancel_on_interrupt)
     with opened(json=json) as context:
-        context.ui.result(run(context, asked(replicas, least, most, cpu), app, team, detach, wait_timeout))
+        context.ui.result(run(context, asked(replicas, least, most, cpu), app, team, detach, waiting))
 
 
 def asked(replicas: str | None, least: int | None, most: int | None, cpu: int | None) -> again.ScaleChange:
@@ -61,10 +63,10 @@ def asked(replicas: str | None, least: int | None, most: int | None, cpu: int | 
 
 
 def run(
-    context: Context, request: again.ScaleChange, app: str | None, team: str | None, detach: bool, wait_timeout: str
+    context: Context, request: again.ScaleChange, app: str | None, team: str | None, detach: bool, waiting: Waiting
 ) -> ScaleDone:
     target = context.target(Path(), app=app, team=team)
-    follower = Follower(context, wait_timeout=wait_timeout)
+    follower = Follower(context, waiting, Named(app=app, team=team))
     done = client.scale(context.http, target.team, target.app, request)
     for note in done.notes:
         context.ui.note(note)

@@ -9,8 +9,8 @@ import typer
 from loco_cli import dotenv_file
 from loco_cli.client import variables
 from loco_cli.context import Context, Target, opened
-from loco_cli.following import Follower
-from loco_cli.options import App, Json, Server, Team, WaitTimeout
+from loco_cli.following import Follower, Waiting
+from loco_cli.options import App, Json, Named, Server, Team, WaitTimeout
 from loco_cli.ui.results import VariablesDone
 from loco_spec import variables as wire
 from loco_spec.errors import UsageError
@@ -138,7 +138,7 @@ def _changed(
     wait_timeout: str,
 ) -> VariablesDone:
     """Send the change, say what became of it, and follow the deployment that brings it."""
-    follower = Follower(context, wait_timeout=wait_timeout)
+    follower = Follower(context, Waiting(wait_timeout), Named(app=target.app, team=target.team))
     request = VariablesChange(set=values, unset=tuple(unset_), stage=stage)
     done = variables.change(context.http, target.team, target.app, request)
     if done.made_app:

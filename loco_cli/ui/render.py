@@ -24,7 +24,7 @@ from loco_cli.ui.results import (
 )
 from loco_cli.ui.text import ago, columns, safe, until
 from loco_spec import api
-from loco_spec.events import NEVER_SERVED
+from loco_spec.events import ENDED, NEVER_SERVED
 from loco_spec.values import human_bytes
 
 
@@ -78,10 +78,12 @@ def _(value: Deployed) -> list[str]:
     item = value.deployment
     if value.unchanged:
         found = [f"v{item.number} is live, nothing changed"]
+    elif item.state == "replaced":
+        found = [f"v{item.number} was live, and is replaced by now; loco status"]
     elif item.state == "live":
         found = [f"v{item.number} is live after {value.seconds:.1f} s"]
     else:
-        found = [f"v{item.number} is {safe(item.state)}; follow it with: loco status"]
+        found = [f"v{item.number} is {safe(item.state)}; follow it with: loco deploy --attach v{item.number}"]
     found += [f"  {safe(url)}" for url in item.urls]
     if item.urls and ".localhost" in item.urls[0]:
         found.append("  (browsers and curl find *.localhost; other programs may not)")
@@ -123,8 +125,10 @@ def _(value: api.AppStatus) -> list[str]:
         found.append("live: nothing; loco deploy")
     newest = value.latest
     if newest is not None and (value.live is None or newest.number != value.live.number):
-        reason = f": {safe(newest.reason)}" if newest.reason else ""
-        found.append(f"newest: v{newest.number} {safe(newest.state)} by {safe(newest.created_by)}{reason}")
+        more = f": {safe(newest.reason)}" if newest.reason else ""
+        if newest.state not in ENDED and newest.state_at is not None:
+            more = f", for {ago(newest.state_at).removesuffix(' ago')}; loco deploy --attach v{newest.number}"
+        found.append(f"newest: v{newest.number} {safe(newest.state)} by {safe(newest.created_by)}{more}")
         if newest.diagnosis is not None:
             found += [*short(newest.diagnosis), f"  next: {safe(newest.diagnosis.hint)}"]
             found.append(f"  more: loco doctor v{newest.number}")

@@ -17,6 +17,7 @@ def deployment(app: AppRecord, item: DeploymentRecord, *, edge_url: str) -> Depl
         digest=item.digest,
         created_by=item.created_by,
         created_at=item.created_at,
+        state_at=item.state_at,
         live_at=item.live_at,
         ended_at=item.ended_at,
         urls=hosts.urls(item.routes, edge_url=edge_url),

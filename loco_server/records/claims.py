@@ -21,7 +21,6 @@ from loco_server.records.events import append_event
 from loco_server.records.tables import DEPLOYMENTS
 from loco_server.records.values import DeploymentRecord
 from loco_server.records.wake import Wake
-from loco_spec.events import ENDED
 
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = LEASE.total_seconds() / 3
@@ -74,13 +73,9 @@ class Claims:
         async with self._database.write() as db:
             # Waits in line: one that only tried would never get in between the holds of several servers.
             await _lock(db, func.pg_advisory_xact_lock_shared(_BEGINNING))
-            now = _now(db)
-            free = or_(DEPLOYMENTS.c.leased_until.is_(None), DEPLOYMENTS.c.leased_until < now)
-            busy = select(DEPLOYMENTS.c.app_id).where(DEPLOYMENTS.c.state.in_(ROLLING))
-            waiting = and_(DEPLOYMENTS.c.state == "accepted", DEPLOYMENTS.c.app_id.not_in(busy))
             rows = await db.execute(
                 select(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number)
-                .where(free, or_(waiting, DEPLOYMENTS.c.state.in_(ROLLING)))
+                .where(_free(db), or_(_waiting(), DEPLOYMENTS.c.state.in_(ROLLING)))
                 .order_by(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number.desc())
                 .with_for_update(key_share=True, skip_locked=True)  # being superseded or cancelled: the next look tells
             )
@@ -91,9 +86,14 @@ class Claims:
                 await db.execute(
                     update(DEPLOYMENTS)
                     .where(this(app_id, number))
-                    .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1, leased_until=now + LEASE)
+                    .values(owner=owner, attempt=DEPLOYMENTS.c.attempt + 1, leased_until=_now(db) + LEASE)
                 )
         return newest
+
+    async def unclaimed(self) -> list[DeploymentRecord]:
+        """Give the accepted deployments that a worker could take, and none has."""
+        async with self._database.read() as db:
+            return [record(row) for row in await db.execute(select(DEPLOYMENTS).where(_free(db), _waiting()))]
 
     @asynccontextmanager
     async def none_begin(self, *, waits: bool = True) -> AsyncIterator[None]:
@@ -139,19 +139,36 @@ class Claims:
             )
         return await self._read([DEPLOYMENTS.c.state.in_(ROLLING)])
 
-    async def still_ours(self, item: DeploymentRecord) -> None:
-        """Check before each engine step.
+    async def still_ours(self, item: DeploymentRecord) -> DeploymentRecord:
+        """Check before each engine step; give it as it is now.
+
+        A lease that is over is a claim lost, also before another takes it: the next claim may come at any moment.
+
+        Raises:
+            ClaimLostError: another owner or attempt has it, its lease is over, or it has ended.
+            CancelRequestedError: it is to stop.
+        """
+        async with self._database.read() as db:
+            kept = DEPLOYMENTS.c.leased_until > _now(db)
+            row = (await db.execute(select(DEPLOYMENTS).where(_ours(item), kept))).first()
+        if row is None:
+            raise ClaimLostError
+        if row.cancel_requested:
+            raise CancelRequestedError
+        return record(row)
+
+    async def tell(
+        self, item: DeploymentRecord, message: str, *, kind: str = "step", detail: dict[str, Any] | None = None
+    ) -> None:
+        """Add an event to the deployment's history.
 
         Raises:
             ClaimLostError: another owner or attempt has it, or it has ended.
-            CancelRequestedError: it is to stop.
         """
-        found = await self._read([this(item.app_id, item.number)])
-        now = found[0] if found else None
-        if now is None or (now.owner, now.attempt) != (item.owner, item.attempt) or now.state in ENDED:
-            raise ClaimLostError
-        if now.cancel_requested:
-            raise CancelRequestedError
+        async with self._database.write() as db:
+            if not await append_event(db, item.app_id, item.number, kind, message, detail or {}, _ours(item)):
+                raise ClaimLostError
+        self._wake.all()
 
     async def set_released(self, item: DeploymentRecord) -> None:
         """The release command has done its work, and is not run again.
@@ -160,15 +177,7 @@ class Claims:
             ClaimLostError: another owner or attempt has it.
         """
         async with self._database.write() as db:
-            done = await db.execute(
-                update(DEPLOYMENTS)
-                .where(
-                    this(item.app_id, item.number),
-                    DEPLOYMENTS.c.owner == item.owner,
-                    DEPLOYMENTS.c.attempt == item.attempt,
-                )
-                .values(released=True)
-            )
+            done = await db.execute(update(DEPLOYMENTS).where(_ours(item)).values(released=True))
         if done.rowcount == 0:
             raise ClaimLostError
 
@@ -179,12 +188,7 @@ class Claims:
             await lock_app(db, item.app_id)
             done = await db.execute(
                 update(DEPLOYMENTS)
-                .where(
-                    this(item.app_id, item.number),
-                    DEPLOYMENTS.c.owner == item.owner,
-                    DEPLOYMENTS.c.attempt == item.attempt,
-                    DEPLOYMENTS.c.state == "rolling",
-                )
+                .where(_ours(item), DEPLOYMENTS.c.state == "rolling")
                 .values(state="live", live_at=now)
             )
             if done.rowcount == 0:
@@ -277,6 +281,26 @@ async def _ask(db: AsyncConnection) -> bool:
     except (DBAPIError, OSError):
         return False
     return True
+
+
+def _free(db: AsyncConnection) -> ColumnElement[bool]:
+    return or_(DEPLOYMENTS.c.leased_until.is_(None), DEPLOYMENTS.c.leased_until < _now(db))
+
+
+def _waiting() -> ColumnElement[bool]:
+    """Whether it is accepted, and none of its app is under way."""
+    busy = select(DEPLOYMENTS.c.app_id).where(DEPLOYMENTS.c.state.in_(ROLLING))
+    return and_(DEPLOYMENTS.c.state == "accepted", DEPLOYMENTS.c.app_id.not_in(busy))
+
+
+def _ours(item: DeploymentRecord) -> ColumnElement[bool]:
+    """Whether it is in hand by that very claim."""
+    return and_(
+        this(item.app_id, item.number),
+        DEPLOYMENTS.c.owner == item.owner,
+        DEPLOYMENTS.c.attempt == item.attempt,
+        DEPLOYMENTS.c.state.in_(("accepted", *ROLLING)),
+    )
 
 
 def _of(owner: str) -> Any:

@@ -42,4 +42,5 @@ def record(row: Row[Any]) -> DeploymentRecord:
         ticket_expires_at=row.ticket_expires_at,
         base=row.base,
         image_deleted=row.image_deleted_at is not None,
+        state_at=row.state_at,
     )

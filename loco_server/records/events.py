@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.change import TOLD, leave_end
@@ -14,24 +14,36 @@ from loco_spec.events import DeploymentEvent
 
 
 async def append_event(
-    db: AsyncConnection, app_id: str, deployment: int, kind: str, message: str, detail: dict[str, Any]
-) -> None:
+    db: AsyncConnection,
+    app_id: str,
+    deployment: int,
+    kind: str,
+    message: str,
+    detail: dict[str, Any],
+    *only: ColumnElement[bool],
+) -> bool:
     """Within a transaction: the deployment's next event. The update takes the row's lock, so numbers have no gap.
 
-    An end leaves an event of the audit trail too: every change of state comes by here.
+    An end leaves an event of the audit trail too: every change of state comes by here. False: it is not as `only` asks.
     """
+    now = datetime.now(UTC)
+    changes: dict[str, Any] = {"last_event": DEPLOYMENTS.c.last_event + 1}
+    if kind == "state":
+        changes["state_at"] = now
     number = await db.scalar(
         update(DEPLOYMENTS)
-        .where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.number == deployment)
-        .values(last_event=DEPLOYMENTS.c.last_event + 1)
+        .where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.number == deployment, *only)
+        .values(changes)
         .returning(DEPLOYMENTS.c.last_event)
     )
+    if number is None:
+        return False
     await db.execute(
         insert(EVENTS).values(
             app_id=app_id,
             deployment=deployment,
             number=number,
-            at=datetime.now(UTC),
+            at=now,
             kind=kind,
             message=message,
             detail=detail,
@@ -39,6 +51,7 @@ async def append_event(
     )
     if kind == "state" and detail["state"] in TOLD:
         await leave_end(db, app_id, deployment, detail["state"])
+    return True
 
 
 class Events:

@@ -189,6 +189,7 @@ DEPLOYMENTS = Table(
     Column("last_event", Integer, nullable=False),
     Column("base", Integer, nullable=True),
     _at("created_at"),
+    _at("state_at", nullable=True),
     _at("live_at", nullable=True),
     _at("ended_at", nullable=True),
     _at("image_deleted_at", nullable=True),
@@ -198,7 +199,7 @@ DEPLOYMENTS = Table(
 (no group: the user's own); `routes` the full hosts; `variables` the version of each variable that it has;
 `creator_id` the user who made it, whose name is in `created_by`: no key, since a user may be gone before it is;
 `owner` the worker that rolls it out, unless it is past `leased_until`; `base` the number that it was made from;
-`image_deleted_at` when retention decided to delete its image."""
+`state_at` since when it is in its state; `image_deleted_at` when retention decided to delete its image."""
 
 EVENTS = Table(
     "events",

@@ -83,6 +83,8 @@ class DeploymentRecord:
     """The number that it was made from: what a rollback restores, what a redeploy or a scale rolls once more."""
     image_deleted: bool = False
     """Retention has taken its image away, or is about to."""
+    state_at: datetime | None = None
+    """Since when it is in its state."""
 
 
 Wanted = str | Sequence[str]

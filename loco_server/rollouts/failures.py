@@ -5,8 +5,11 @@ from loco_server.engines.base import ReleaseResult
 from loco_server.engines.explaining.made import made
 from loco_spec.errors import Cause, Diagnosis
 
+PHASES = {"created": "pushing", "accepted": "waiting", "rolling": "starting"}
+"""What a state is called where it went wrong in it, if not by its own name."""
 
-def diagnosis(cause: Cause, message: str, hint: str, *, phase: str = "starting", seconds: float = 0) -> Diagnosis:
+
+def diagnosis(cause: Cause, message: str, hint: str, phase: str, seconds: float) -> Diagnosis:
     return explaining.timed(made(phase, cause, message, hint), seconds)
 
 

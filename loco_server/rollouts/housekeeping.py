@@ -11,12 +11,14 @@ from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.records.apps import Apps
 from loco_server.records.audit import Audit
+from loco_server.records.claims import Claims
 from loco_server.records.deployments import Deployments
 from loco_server.records.facts import Facts
 from loco_server.records.images import Images
 from loco_server.records.people import People
-from loco_server.records.values import AppRecord
+from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.registries.base import Registry, RegistryDownError
+from loco_server.rollouts import failures
 from loco_server.rollouts.lifecycle import Lifecycle
 from loco_spec import names
 
@@ -31,6 +33,11 @@ COLLECT_EVERY = 600.0
 TOKENS_KEPT = timedelta(days=30)
 """After its end a token is told from an unknown one for so long; then it is forgotten."""
 
+CHECKING_SECONDS = 600.0
+"""For which an image may be checked, whichever server does it."""
+WAITING_SECONDS = 600.0
+"""For which an accepted deployment that nothing stands in the way of may wait for a worker."""
+
 EVENTS_KEPT = timedelta(days=400)
 """How long the audit trail goes back: over a year, so that one yearly look at it misses nothing."""
 
@@ -44,6 +51,7 @@ class Housekeeping:
         apps: Apps,
         deployments: Deployments,
         images: Images,
+        claims: Claims,
         facts: Facts,
         engine: Engine,
         registry: Registry,
@@ -57,6 +65,7 @@ class Housekeeping:
         self._apps = apps
         self._deployments = deployments
         self._images = images
+        self._claims = claims
         self._facts = facts
         self._engine = engine
         self._registry = registry
@@ -65,6 +74,7 @@ class Housekeeping:
         self._lifecycle = lifecycle
         self._collected_at = time.monotonic()
         self._untidy: set[str] = set()
+        self._waiting: dict[tuple[str, int, int], float] = {}
 
     async def run(self) -> None:
         """Tidy up until cancelled."""
@@ -79,6 +89,7 @@ class Housekeeping:
 
     async def once(self) -> None:
         await self.expire()
+        await self.end_unclaimed()
         await self._people.forget_tokens(ended_before=datetime.now(UTC) - TOKENS_KEPT)
         await self._audit.forget(datetime.now(UTC) - EVENTS_KEPT)
         for app in await self._apps.all():
@@ -100,18 +111,45 @@ class Housekeeping:
             self._untidy.add(app.id)
 
     async def expire(self) -> None:
-        """End the deployments whose client never came back with an image, or died while it was checked."""
+        """End the deployments whose client never came back with an image, and those that are checked for ever."""
         now = datetime.now(UTC)
         for item in await self._deployments.in_state("created", "checking"):
-            if item.ticket_expires_at is not None and item.ticket_expires_at <= now:
+            since = item.state_at or item.created_at
+            if item.state == "checking":
+                if now - since >= timedelta(seconds=CHECKING_SECONDS):
+                    text = "the image could not be checked in time; nothing was changed"
+                    await self._end(item, "failed", text, "loco deploy", now - since)
+            elif item.ticket_expires_at is not None and item.ticket_expires_at <= now:
                 self._closed.close(deployment_key(item.app_id, item.number))  # before anybody can read that it is over
-                await self._deployments.move(
-                    item.app_id,
-                    item.number,
-                    "expired",
-                    of=("created", "checking"),
-                    message="no image came in time; nothing was changed",
-                )
+                text, hint = "no image came in time; nothing was changed", "loco deploy"
+                if item.digest is not None:  # it stands on another's image
+                    text, hint = "its server ended before it was accepted; nothing was changed", "loco redeploy"
+                await self._end(item, "expired", text, hint, now - since)
+
+    async def end_unclaimed(self) -> None:
+        """End what is accepted, and not taken up by any worker though none of its app is under way."""
+        found, now = await self._claims.unclaimed(), time.monotonic()
+        keys = [(item.app_id, item.number, item.attempt) for item in found]
+        self._waiting = {key: self._waiting.get(key, now) for key in keys}
+        for key, item in zip(keys, found, strict=True):
+            if now - self._waiting[key] >= WAITING_SECONDS:
+                passed = datetime.now(UTC) - (item.state_at or item.created_at)
+                text = "no server took it up; nothing was changed"
+                await self._end(item, "failed", text, "loco redeploy, or ask the operator", passed)
+
+    async def _end(self, item: DeploymentRecord, state: str, message: str, hint: str, passed: timedelta) -> None:
+        phase = failures.PHASES.get(item.state, item.state)
+        told = failures.diagnosis("phase-timeout", message, hint, phase, passed.total_seconds())
+        await self._deployments.move(
+            item.app_id,
+            item.number,
+            state,
+            of=(item.state,),
+            message=message,
+            owner=item.owner,
+            attempt=item.attempt,
+            diagnosis=told,
+        )
 
     async def retain(self, app: AppRecord) -> int:
         """Delete the app's images that neither a rollback nor anything running or coming needs.

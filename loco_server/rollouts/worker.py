@@ -1,4 +1,4 @@
-"""The rollout worker: claims accepted deployments, one an app at a time, and takes each to a true end state.
+"""The rollout worker: claims accepted deployments, one an app at a time, and has each taken to a true end state.
 
 It may be killed at any point. Whoever comes next takes the claim over with a higher attempt and begins again: the
 engine's steps are idempotent, and every write names the owner and the attempt.
@@ -6,46 +6,19 @@ engine's steps are idempotent, and every write names the owner and the attempt.
 
 import asyncio
 import logging
-import time
 from contextlib import nullcontext
 
-from loco_server.engines.base import (
-    CapacityError,
-    Emit,
-    Engine,
-    EngineDownError,
-    Guard,
-    Rollout,
-    RolloutFailedError,
-    StaleAttemptError,
-)
-from loco_server.records.claims import (
-    RENEW_EVERY,
-    CancelRequestedError,
-    ClaimLostError,
-    Claims,
-    HeldElsewhereError,
-    HoldLostError,
-)
-from loco_server.records.database import is_away
+from loco_server.engines.base import CapacityError, Engine, EngineDownError
+from loco_server.records.claims import RENEW_EVERY, Claims, HeldElsewhereError, HoldLostError
 from loco_server.records.deployments import ROLLING, Deployments
-from loco_server.records.events import Events
 from loco_server.records.values import DeploymentRecord
-from loco_server.rollouts import failures, releases
-from loco_server.rollouts.plan import NotWantedError, Planner
-from loco_server.sealing import UnreadableError
-from loco_server.telemetry.fields import bind
+from loco_server.rollouts.plan import Planner
+from loco_server.rollouts.runner import Runner
 from loco_server.telemetry.metrics import Metrics
 from loco_spec import names
-from loco_spec.errors import Diagnosis
-from loco_spec.values import seconds
 
 log = logging.getLogger("loco.rollouts")
 
-ENGINE_DOWN_RETRY = 2.0
-"""Also for records that do not answer."""
-ENGINE_DOWN_LIMIT = 600.0
-"""Seconds for which a rollout waits for an engine that does not answer."""
 RECONCILE_EVERY = 5.0
 RECONCILE_SECONDS = 60.0
 """The most for which one server holds up the beginning of rollouts at all of them."""
@@ -58,19 +31,19 @@ class Worker:
         engine: Engine,
         deployments: Deployments,
         claims: Claims,
-        events: Events,
         planner: Planner,
         shared: bool = False,
         metrics: Metrics | None = None,
     ) -> None:
         """`shared`: workers of other servers begin rollouts of these records, too."""
         self._shared = shared
-        self._metrics = metrics or Metrics()
         self.owner = names.new_id()
         self._engine = engine
         self._deployments = deployments
         self._claims = claims
-        self._events = events
+        self._runner = Runner(
+            engine=engine, deployments=deployments, claims=claims, planner=planner, metrics=metrics or Metrics()
+        )
         self._planner = planner
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, DeploymentRecord] = {}
@@ -172,7 +145,7 @@ class Worker:
         if item.app_id in self._tasks:
             self._waiting[item.app_id] = item  # begun when the one in hand has ended
             return
-        task = asyncio.create_task(self._finish(item), name=f"rollout-{item.app_id}-v{item.number}")
+        task = asyncio.create_task(self._runner.finish(item), name=f"rollout-{item.app_id}-v{item.number}")
         self._tasks[item.app_id] = task
         task.add_done_callback(lambda _: self._done(item.app_id))
 
@@ -182,165 +155,3 @@ class Worker:
         if waiting is not None:
             self._begin(waiting)
         self._deployments.wake.all()
-
-    async def _finish(self, item: DeploymentRecord) -> None:
-        """Take one deployment to its end, whatever happens on the way.
-
-        While the engine is down, for so long; while the records are, until they answer: by then it may be another's.
-        """
-        bind(app_id=item.app_id, deployment=f"v{item.number}")
-        down_since: float | None = None
-        were_away = False
-        while True:
-            try:
-                await self._attempt(item, down_since)
-            except EngineDownError:
-                down_since = down_since or time.monotonic()
-            except Exception as e:
-                if isinstance(e, OSError):  # perhaps not the records' fault
-                    down_since = down_since or time.monotonic()
-                if not is_away(e):
-                    log.exception("v%s of app %s cannot be ended", item.number, item.app_id)
-                    return
-                if not were_away:
-                    log.warning("v%s of app %s waits for the records: %s", item.number, item.app_id, type(e).__name__)
-                were_away = True
-            else:
-                return
-            await asyncio.sleep(ENGINE_DOWN_RETRY)
-
-    async def _attempt(self, item: DeploymentRecord, down_since: float | None) -> None:
-        """Take it to its end, once.
-
-        Raises:
-            EngineDownError: the engine does not answer, and has not for less than `ENGINE_DOWN_LIMIT`.
-            Exception: the records do not answer (`is_away`); how far it came is for the next attempt to see.
-        """
-        try:
-            await self._claims.still_ours(item)
-            item = await self._deployments.get(item.app_id, item.number) or item
-            with self._metrics.rollout():
-                await self._roll(item)
-        except (ClaimLostError, StaleAttemptError):
-            return
-        except NotWantedError as e:
-            await self._end(item, "cancelled", str(e))
-        except CancelRequestedError:
-            await self._cancelled(item)
-        except RolloutFailedError as e:
-            await self._end(item, "failed", e.diagnosis.message, e.diagnosis)
-        except CapacityError as e:
-            await self._end(item, "failed", str(e), failures.diagnosis("no-room", str(e), "ask the operator"))
-        except UnreadableError as e:
-            hint = "set it again, or ask the operator for the key: loco variables set"
-            await self._end(item, "failed", str(e), failures.diagnosis("server-fault", str(e), hint))
-        except EngineDownError as e:
-            if _too_long(down_since):
-                text = f"the container engine did not answer for {ENGINE_DOWN_LIMIT:.0f} s: {e}"
-                hint = "loco redeploy, once it is up"
-                found = failures.diagnosis("engine-down", text, hint, seconds=ENGINE_DOWN_LIMIT)
-                await self._end(item, "failed", text, found)
-                return
-            await self._events.add(item.app_id, item.number, f"{e}; trying again", kind="note")
-            raise
-        except Exception as e:
-            if is_away(e) and not (isinstance(e, OSError) and _too_long(down_since)):
-                raise
-            log.exception("v%s of app %s: a defect", item.number, item.app_id)
-            text = "a defect of the server; its log has the trace"
-            await self._end(item, "failed", text, failures.diagnosis("server-fault", text, "loco deploy"))
-
-    async def _roll(self, item: DeploymentRecord) -> None:
-        rollout = await self._planner.rollout(item)
-        bind(team=rollout.app.team, app=rollout.app.app)
-        await self._engine.prepare(rollout.app)
-        started = time.monotonic()
-        await self._release(item, rollout)
-        if item.state != "rolling" and not await self._deployments.move(
-            item.app_id,
-            item.number,
-            "rolling",
-            of=("accepted", "releasing"),
-            message=f"rolling out {rollout.unit.replicas} instance{'s' if rollout.unit.replicas > 1 else ''}",
-            owner=item.owner,
-            attempt=item.attempt,
-        ):
-            raise ClaimLostError  # superseded between the claim and here
-        told = await self._engine.roll(rollout, emit=self._emit(item), guard=self._guard(item))
-        if told is not None:
-            detail = told.model_dump(mode="json")
-            await self._events.add(item.app_id, item.number, told.message, kind="diagnosis", detail=detail)
-        if await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s"):
-            self._metrics.ended("live")
-
-    async def _cancelled(self, item: DeploymentRecord) -> None:
-        """End it, and take away what it has started.
-
-        Before the app's next rollout begins, which would run beside a release command. Else reconcile does it.
-        """
-        try:
-            rollout = await self._planner.rollout(item)
-        except (NotWantedError, UnreadableError) as e:
-            await self._end(item, "cancelled", str(e))
-            return
-        await self._end(item, "cancelled", "cancelled; the previous deployment serves on")
-        try:
-            await self._engine.withdraw(rollout)
-        except (EngineDownError, StaleAttemptError) as e:
-            log.info("v%d of app %s waits for reconcile: %s", item.number, item.app_id, e)
-
-    async def _release(self, item: DeploymentRecord, rollout: Rollout) -> None:
-        command = item.spec.deploy.release_command
-        if command is None or item.released or item.state == "rolling":
-            return
-        if not await releases.is_due(self._deployments, item):
-            return
-        await self._deployments.move(
-            item.app_id,
-            item.number,
-            "releasing",
-            of=("accepted",),
-            message=f"running the release command: {' '.join(command)}",
-            owner=item.owner,
-            attempt=item.attempt,
-        )
-        began = time.monotonic()
-        result = await self._engine.release(
-            rollout,
-            command,
-            timeout_seconds=seconds(item.spec.deploy.release_timeout),
-            emit=self._emit(item),
-            guard=self._guard(item),
-        )
-        if result.exit_code != 0:
-            raise RolloutFailedError(failures.release_failed(command, result, time.monotonic() - began))
-        await self._claims.set_released(item)
-
-    def _emit(self, item: DeploymentRecord) -> Emit:
-        async def emit(message: str) -> None:
-            await self._events.add(item.app_id, item.number, message)
-
-        return emit
-
-    def _guard(self, item: DeploymentRecord) -> Guard:
-        async def guard() -> None:
-            await self._claims.still_ours(item)
-
-        return guard
-
-    async def _end(self, item: DeploymentRecord, state: str, message: str, diagnosis: Diagnosis | None = None) -> None:
-        if await self._deployments.move(
-            item.app_id,
-            item.number,
-            state,
-            of=("accepted", *ROLLING),
-            message=message,
-            owner=item.owner,
-            attempt=item.attempt,
-            diagnosis=diagnosis,
-        ):
-            self._metrics.ended(state)
-
-
-def _too_long(down_since: float | None) -> bool:
-    return down_since is not None and time.monotonic() - down_since > ENGINE_DOWN_LIMIT

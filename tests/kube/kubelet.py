@@ -6,6 +6,7 @@ import json
 import math
 from typing import Self
 
+from loco_server.engines.kubernetes import names
 from tests.kube.stub.store import DEPLOYMENTS, EVENTS, PODS, ROUTES, SETS, Key, Log, Object, Store, now
 
 TICK = 0.01
@@ -68,7 +69,7 @@ class Kubelet:
         for each in self._store.of(PODS, key[1]):
             if _owner(each) == mine["metadata"]["uid"] and not each["metadata"].get("deletionTimestamp"):
                 self._step(each)
-        pods = [each for each in self._store.of(PODS, key[1]) if not each["metadata"].get("deletionTimestamp")]
+        pods = [each for each in self._store.of(PODS, key[1], f"{names.ROLE}=app") if not _leaves(each)]
         new = [each for each in pods if _owner(each) == mine["metadata"]["uid"]]
         ready = len([each for each in pods if _ready(each)])
         for each in sorted([*new[wanted:], *(pod for pod in pods if pod not in new)], key=_ready):
@@ -128,6 +129,10 @@ def _owned(owner: Object, template: Object) -> Object:
 
 def _owner(found: Object) -> str:
     return str((found["metadata"].get("ownerReferences") or [{"uid": ""}])[0]["uid"])
+
+
+def _leaves(pod: Object) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))
 
 
 def _ready(pod: Object) -> bool:

@@ -7,7 +7,7 @@ from loco_cli.client import deployments
 from loco_cli.client.http import Http
 from loco_spec import api
 from loco_spec.errors import ImageRefused, NotFound, ServerUnreachable, TooManyRequests
-from loco_spec.events import DeploymentEvent
+from loco_spec.events import DeploymentEvent, StreamFault
 from loco_spec.kinds.service import Service
 from tests.loco_cli.conftest import Clock
 from tests.loco_cli.samples import DEPLOYMENTS, DIGEST, created, deployment, event
@@ -57,12 +57,14 @@ def test_an_image_is_handed_over_once_more_when_the_answer_is_lost(server: Serve
     assert clock.slept == [2]
 
 
-def test_an_image_is_not_handed_over_a_third_time(server: Server, http: Http, clock: Clock) -> None:
-    server.is_away(f"POST {V3}/image")
-    server.is_away(f"POST {V3}/image")
+def test_an_image_is_handed_over_again_for_as_long_as_a_server_may_be_away(
+    server: Server, http: Http, two_seconds: Clock
+) -> None:
+    for _ in range(3):
+        server.is_away(f"POST {V3}/image")
     with pytest.raises(ServerUnreachable):
         deployments.image(http, ITEM, DIGEST)
-    assert len(server.asked) == 2
+    assert two_seconds.slept == [2, 2]
 
 
 def test_an_image_that_is_refused_stays_refused(server: Server, http: Http, clock: Clock) -> None:
@@ -100,15 +102,67 @@ def test_half_a_message_before_a_cut_is_read_whole_afterwards(server: Server, ht
     assert follow(http) == [event(1), None, event(2)]
 
 
+def polled(server: Server, state: str, *numbers: int, after: int) -> None:
+    server.answers(f"GET {V3}", deployment(state))
+    found = api.DeploymentEvents(events=tuple(event(number) for number in numbers))
+    server.answers(f"GET {EVENTS}?after={after}", found)
+
+
 @pytest.mark.parametrize("parts", [(), (cut(),), (httpx.ReadTimeout("silence"),)])
-def test_where_no_stream_gets_through_the_state_is_polled(
+def test_where_no_stream_gets_through_the_events_are_polled(
     server: Server, http: Http, clock: Clock, parts: tuple[BaseException, ...]
 ) -> None:
-    for state in ("rolling", "rolling", "live"):
-        server.streams(EVENTS, *parts, last_id="0")
-        server.answers(f"GET {V3}", deployment(state))
-    assert follow(http) == [None, None]
-    assert clock.slept == [0.5, 0.5]
+    for last in (0, 1, 1):
+        server.streams(EVENTS, *parts, last_id=str(last))
+    polled(server, "rolling", 1, after=0)
+    polled(server, "rolling", after=1)
+    polled(server, "live", 2, after=1)
+    assert follow(http) == [event(1), None, None, event(2)]
+    assert clock.slept == [2, 2]
+
+
+@pytest.mark.parametrize("status", [400, 403, 406, 426, 500, 502])
+def test_a_proxy_that_lets_no_stream_through_hides_no_end(
+    server: Server, http: Http, clock: Clock, status: int
+) -> None:
+    for _ in range(2):
+        server.says(f"GET {EVENTS}", status, b"<html>no streams here")
+    polled(server, "rolling", 1, after=0)
+    polled(server, "live", 2, 3, after=1)
+    assert follow(http) == [event(1), None, event(2), event(3)]
+
+
+def test_a_stream_that_somebody_keeps_back_is_polled_beside_for_a_while(
+    server: Server, http: Http, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connected, and silent until nobody waits any longer."""
+    stream = http.stream
+
+    def silent(path: str, *, last_id: str | None, **query: str) -> object:
+        clock.now += 40
+        return stream(path, last_id=last_id, **query)
+
+    monkeypatch.setattr(http, "stream", silent)
+    server.streams(EVENTS, httpx.ReadTimeout("silence"), last_id="0")
+    for _ in range(15):
+        polled(server, "rolling", after=0)
+    server.streams(EVENTS, said(1), END, last_id="0")
+    assert [found for found in follow(http) if found is not None] == [event(1)]
+
+
+def test_what_a_stream_says_went_wrong_is_asked_for_instead(server: Server, http: Http, clock: Clock) -> None:
+    fault = StreamFault(problem=NotFound("gone").to_problem())
+    server.streams(EVENTS, PING, message("error", fault), last_id="0")
+    server.refuses(f"GET {V3}", NotFound("there is no v3"))
+    with pytest.raises(NotFound, match="v3"):
+        follow(http)
+
+
+def test_how_it_ended_is_asked_until_there_is_an_answer(server: Server, http: Http, two_seconds: Clock) -> None:
+    server.is_away(f"GET {V3}")
+    server.says(f"GET {V3}", 503)
+    server.answers(f"GET {V3}", deployment("live"))
+    assert deployments.ended(http, ITEM).state == "live"
 
 
 def test_a_stream_that_gets_through_is_not_polled_beside(server: Server, http: Http, clock: Clock) -> None:
@@ -152,7 +206,7 @@ def test_the_while_begins_anew_when_the_server_was_back(server: Server, http: Ht
     server.streams(EVENTS, PING, cut(), last_id="0")
     is_away(server, 4)
     server.streams(EVENTS, cut(), last_id="0")
-    server.answers(f"GET {V3}", deployment("rolling"))
+    polled(server, "rolling", after=0)
     is_away(server, 4)
     server.streams(EVENTS, END, last_id="0")
     assert set(follow(http)) == {None}
@@ -160,6 +214,7 @@ def test_the_while_begins_anew_when_the_server_was_back(server: Server, http: Ht
 
 def test_what_the_server_refuses_ends_it(server: Server, http: Http) -> None:
     server.refuses(f"GET {EVENTS}", NotFound("there is no v3"))
+    server.refuses(f"GET {V3}", NotFound("there is no v3"))
     with pytest.raises(NotFound, match="v3"):
         follow(http)
 

@@ -45,7 +45,7 @@ def rolls(server: Server, end: api.Deployment | None = None) -> None:
 
 
 def cancels(server: Server) -> None:
-    server.answers(f"POST {V3}/cancel", deployment("cancelled"))
+    server.answers(f"POST {V3}/cancel", deployment("cancelled", reason="cancelled; nothing was changed"))
 
 
 def sent(server: Server, path: str) -> list[Any]:

@@ -120,7 +120,7 @@ def test_whoever_does_not_wait_is_told_how_to_follow(server: Server, loco: Loco,
     takes(server)
     server.answers(f"POST {V3}/image", deployment("accepted", urls=()))
     found = loco("deploy", *ENGINE, flag)
-    assert (found.code, found.out) == (0, "v3 is accepted; follow it with: loco status\n")
+    assert (found.code, found.out) == (0, "v3 is accepted; follow it with: loco deploy --attach v3\n")
 
 
 def test_app_and_team_may_be_named(server: Server, loco: Loco, docker: Docker) -> None:

@@ -57,7 +57,17 @@ def test_the_wait_is_limited(server: Server, loco: Loco, clock: Clock, monkeypat
     server.streams(f"{DEPLOYMENTS}/4/events", PING)
     found = loco("redeploy", *SHOP, "--wait-timeout", "900ms")
     assert (found.code, found.out) == (8, "")
-    assert found.err == "error: v4 is still going after 1 s; it goes on without you\nnext: loco status\n"
+    assert found.err == (
+        "error: v4 is still going after 1 s: accepted; it goes on without you\n"
+        "next: loco deploy --attach v4 --app shop --team ann\n"
+    )
+
+
+def test_whoever_does_not_wait_is_told_how_to_follow(server: Server, loco: Loco) -> None:
+    begins(server)
+    found = loco("redeploy", *SHOP, "--detach")
+    assert found.code == 0
+    assert found.out.startswith("v4 is accepted; follow it with: loco deploy --attach v4\n")
 
 
 def test_a_limit_that_is_none_is_refused_before_anything_is_rolled(server: Server, loco: Loco) -> None:

@@ -66,7 +66,7 @@ def test_a_deployment_without_a_change_says_what_is_live() -> None:
 
 
 def test_a_deployment_that_goes_on_says_how_to_follow_it() -> None:
-    assert deployed("rolling", urls=()) == ["v3 is rolling; follow it with: loco status"]
+    assert deployed("rolling", urls=()) == ["v3 is rolling; follow it with: loco deploy --attach v3"]
 
 
 def test_a_team_without_apps_is_told_how_to_begin() -> None:

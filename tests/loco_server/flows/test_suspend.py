@@ -54,7 +54,6 @@ class Operator:
             engine=self.engine,
             deployments=records.deployments,
             claims=records.claims,
-            events=records.events,
             planner=planner,
         )
         self.flow = Suspend(

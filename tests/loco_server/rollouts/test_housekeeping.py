@@ -56,6 +56,7 @@ class House:
             apps=self.records.apps,
             deployments=self.records.deployments,
             images=Images(self.records.database),
+            claims=self.records.claims,
             facts=self.records.facts,
             engine=self.engine,
             registry=self.registry,

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from loco_server.engines.base import ReleaseResult
 from loco_server.gateway.tickets import PullTickets
 from loco_server.records.values import AppRecord
+from loco_server.rollouts import runner
 from loco_server.rollouts import worker as worker_module
 from loco_server.rollouts.plan import Planner
 from loco_server.rollouts.worker import Worker
@@ -41,7 +42,6 @@ def make(records: Records, engine: FakeEngine, settings: Settings, *, shared: bo
         engine=engine,
         deployments=records.deployments,
         claims=records.claims,
-        events=records.events,
         planner=planner,
         shared=shared,
     )
@@ -128,7 +128,7 @@ async def test_a_cancelled_rollout_stops_at_its_next_step(records: Records, engi
 async def test_an_engine_that_does_not_answer_concludes_nothing(
     records: Records, engine: FakeEngine, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "ENGINE_DOWN_RETRY", 0.01)
+    monkeypatch.setattr(runner, "ENGINE_DOWN_RETRY", 0.01)
     engine.down = 3
     app = await records.app()
     number = await records.accepted(app)
@@ -140,8 +140,8 @@ async def test_an_engine_that_does_not_answer_concludes_nothing(
 async def test_an_engine_that_stays_away_ends_the_deployment_in_time(
     records: Records, engine: FakeEngine, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "ENGINE_DOWN_RETRY", 0.01)
-    monkeypatch.setattr(worker_module, "ENGINE_DOWN_LIMIT", 0.03)
+    monkeypatch.setattr(runner, "ENGINE_DOWN_RETRY", 0.01)
+    monkeypatch.setattr(runner, "ENGINE_DOWN_LIMIT", 0.03)
     engine.down = 10**6
     app = await records.app()
     number = await records.accepted(app)
@@ -392,7 +392,7 @@ GONE = OperationalError("UPDATE", {}, Exception("server closed the connection un
 
 
 @pytest.mark.parametrize("fault", [GONE, ConnectionResetError("reset")])
-@pytest.mark.parametrize("step", ["still_ours", "promote", "add", "move"])
+@pytest.mark.parametrize("step", ["still_ours", "promote", "tell", "move"])
 async def test_records_that_are_away_for_a_moment_fail_no_rollout(
     records: Records,
     engine: FakeEngine,
@@ -401,10 +401,10 @@ async def test_records_that_are_away_for_a_moment_fail_no_rollout(
     step: str,
     fault: Exception,
 ) -> None:
-    monkeypatch.setattr(worker_module, "ENGINE_DOWN_RETRY", 0.01)
+    monkeypatch.setattr(runner, "ENGINE_DOWN_RETRY", 0.01)
     app = await records.app()
     number = await records.accepted(app)
-    owner = next(each for each in (records.claims, records.events, records.deployments) if hasattr(each, step))
+    owner = next(each for each in (records.claims, records.deployments) if hasattr(each, step))
     works = getattr(owner, step)
     asked = 0
 
@@ -424,7 +424,7 @@ async def test_records_that_are_away_for_a_moment_fail_no_rollout(
 async def test_a_failure_that_cannot_be_written_down_is_written_once_the_records_are_back(
     records: Records, engine: FakeEngine, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "ENGINE_DOWN_RETRY", 0.01)
+    monkeypatch.setattr(runner, "ENGINE_DOWN_RETRY", 0.01)
     works = records.deployments.move
     cuts = 3
 

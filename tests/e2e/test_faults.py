@@ -135,7 +135,7 @@ def test_records_that_another_process_holds_are_waited_for(own_stack: Stack, siz
     assert "defect" not in own_stack.output()
 
 
-@pytest.mark.parametrize("skew", ["+1h", "-1h"])
+@pytest.mark.parametrize("skew", ["+1h", pytest.param("-1h", marks=pytest.mark.long)])
 def test_a_server_whose_clock_is_wrong_by_an_hour_deploys_and_says_so(own_stack: Stack, skew: str) -> None:
     wrong = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": skew, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     assert FAKETIME.exists(), "apt-get install faketime"

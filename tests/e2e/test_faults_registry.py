@@ -101,10 +101,19 @@ def test_a_registry_that_fails_for_a_while_holds_a_deploy_up_in_each_of_its_step
                 registry.wrong = lambda _line: False
                 assert deploying.ended(within=120) == 0, deploying.said
             assert own_stack.get("hello").text == step
-        # For good: the deploy ends, says why, and what served serves.
-        (folder / "www/index.html").write_text("never")
-        registry.wrong = steps["push"]
-        found = own_stack.loco("deploy", cwd=folder, exit_code=3)
-        assert "500 Internal Server Error" in found.stderr
-        assert own_stack.get("hello").text == "gates and pull"
     assert "defect" not in own_stack.output()
+
+
+@pytest.mark.long
+def test_a_registry_that_fails_for_good_ends_the_deploy_and_what_served_serves(own_stack: Stack) -> None:
+    """The engine itself tries for 50 s."""
+    own_stack.start()
+    own_stack.loco("login")
+    folder = httpd(own_stack, text="before")
+    own_stack.loco("deploy", cwd=folder)
+    (folder / "www/index.html").write_text("never")
+    with failing(own_stack) as registry:
+        registry.wrong = lambda line: line.startswith(("POST", "PATCH", "PUT"))
+        assert "500 Internal Server Error" in own_stack.loco("deploy", cwd=folder, exit_code=3).stderr
+    assert own_stack.get("hello").text == "before"
+    assert own_stack.json("status", "--app", "hello")["latest"]["state"] == "cancelled"

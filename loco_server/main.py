@@ -12,7 +12,7 @@ from loco_server.admin import commands as admin
 from loco_server.check.command import check
 from loco_server.cluster import command as cluster
 from loco_server.cluster.server import Listens
-from loco_server.local import base_images, command
+from loco_server.local import backup, base_images, command
 from loco_server.local import ports as ports_
 from loco_server.records import migrating
 from loco_server.settings import Ports, Public, default_data_dir, domain_name
@@ -35,6 +35,8 @@ bases = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bases, name="base-images", help="The base images that are allowed, where the operator lists some.")
 
 admin.group.command()(check)
+admin.group.command()(backup.backup)
+admin.group.command("restore")(backup.restore_command)
 app.add_typer(admin.group, name="admin")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where everything is kept.", show_default=False)]

@@ -26,6 +26,7 @@
     ├── DeploymentFailed           6   with the diagnosis
     ├── Superseded                 6   a newer deployment came first
     ├── ServerUnreachable          7
+    │   └── RecordsAway            7   the server runs, and cannot read or write its records now
     ├── StillGoing                 8   the wait ended, the deployment or the destroy goes on
     ├── ClientTooOld               1
     ├── ServerFault                1   a defect of the server, with the request's id
@@ -256,6 +257,10 @@ class ServerUnreachable(LocoError):
     code = "server-unreachable"
     http_status = 503
     exit_code = Exit.SERVER_UNREACHABLE
+
+
+class RecordsAway(ServerUnreachable):
+    code = "records-away"
 
 
 class StillGoing(LocoError):

@@ -1,7 +1,10 @@
-"""The version this tree carries, and the header in which each request says which one its sender is."""
+"""The version this tree carries, and the headers of requests."""
 
 VERSION = "0.1.0"
 VERSION_HEADER = "Loco-Version"
+"""In which each request says which one its sender is."""
+REPEAT_HEADER = "Idempotency-Key"
+"""The same for each sending of one change: what is sent again because its answer was lost is done once."""
 
 
 def version_tuple(text: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,13 +21,14 @@ from loco_cli.credentials import Token
 from loco_spec.errors import (
     LocoError,
     NotSignedIn,
+    RecordsAway,
     ServerFault,
     ServerUnreachable,
     TooManyRequests,
     UsageError,
     from_problem,
 )
-from loco_spec.version import VERSION, VERSION_HEADER
+from loco_spec.version import REPEAT_HEADER, VERSION, VERSION_HEADER
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -39,8 +41,15 @@ SHORTEST_SECONDS = 0.2
 DESTROY_SECONDS = 300.0
 PUT_SECONDS = 20.0
 WAITS = 3
+AWAY_WAITS = 6
+"""What the server's records keep it from: so many times, which is half a minute or more."""
 WAIT_SECONDS = 30
 """What is asked too often is asked again so many times, where the server wants no more than so long between."""
+CUTS = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
+"""The connection was there and broke off: whether the server has heard is not known. It does what comes again once."""
+CUT_TRIES = 8
+CUT_PAUSE_SECONDS = 0.1
+"""Before the first of them; doubled each time, up to two seconds."""
 _TOKEN = re.compile(r"[!-~]+")
 _UNTRUSTED = re.compile(r"local issuer|self[- ]signed")
 """In OpenSSL's words for a certificate of an authority that nobody has named."""
@@ -189,9 +198,10 @@ class Http:
         content = body.model_dump_json() if isinstance(body, BaseModel) else body
         if content is not None:
             headers["content-type"] = "text/plain; charset=utf-8" if isinstance(body, bytes) else "application/json"
-        asked = 0
+        if method != "GET":
+            headers[REPEAT_HEADER] = secrets.token_urlsafe(16)
+        asked, cut = 0, 0
         while True:
-            asked += 1
             try:
                 answer = self._client.request(
                     method,
@@ -201,23 +211,37 @@ class Http:
                     headers=headers,
                     timeout=self._bounded(timeout or READ_SECONDS),
                 )
+            except CUTS as e:
+                cut += 1
+                if cut == CUT_TRIES:
+                    raise self._unreachable(e) from e
+                time.sleep(min(CUT_PAUSE_SECONDS * 2 ** (cut - 1), 2.0))
+                continue
             except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server knows
                 raise self._unreachable(e) from e
             if answer.is_success:
                 return answer
+            asked += 1
             error = self._error(answer)
             if not self._waited(error, asked):
                 raise error
 
     def _waited(self, error: LocoError, asked: int) -> bool:
-        """Wait where the request was one too many within a while: nothing has come of it, and it may be sent again."""
+        """Wait where nothing has come of it and it may be sent again: it was one too many, or records are away."""
         seconds = error.retry_after
-        if not isinstance(error, TooManyRequests) or seconds is None or seconds > WAIT_SECONDS or asked > WAITS:
+        if (
+            not isinstance(error, TooManyRequests | RecordsAway)
+            or seconds is None
+            or seconds > WAIT_SECONDS
+            or asked > (AWAY_WAITS if isinstance(error, RecordsAway) else WAITS)
+        ):
             return False
         if time.monotonic() + seconds > self._until:
             return False
         if asked == 1:
-            self._say(f"{self.server} has no time for more requests now; waiting {seconds} s")
+            away = isinstance(error, RecordsAway)
+            why = error.message if away else f"{self.server} has no time for more requests now"
+            self._say(f"{why}; waiting {seconds} s")
         time.sleep(seconds)
         return True
 

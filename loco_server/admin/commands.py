@@ -21,7 +21,7 @@ group = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Look after the running server: suspend, resume, overview, users, quota, lifecycle, events, invite, "
-    "rotate-keys; keys, check.",
+    "rotate-keys; keys, check, backup, restore.",
 )
 
 Subject = Annotated[Literal["team", "user", "app"], typer.Argument(help="team, user or app.", metavar="KIND")]

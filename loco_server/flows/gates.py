@@ -1,15 +1,20 @@
 """The gates that an image passes between its push and the worker."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loco_server.policy import gates
 from loco_server.policy.base_images import BaseImage
 from loco_server.records.values import AppRecord
-from loco_server.registries.base import ImageMissingError, ImageUnreadableError, Registry
+from loco_server.registries.base import ImageMissingError, ImageUnreadableError, Registry, RegistryDownError
 from loco_server.scanners.base import Scanner
 from loco_spec import image_rules, names
 from loco_spec.kinds.service import Service
+
+REGISTRY_AWAY_SECONDS = 75.0
+"""For so long an image waits in its gates for a registry that does not answer, or fails."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,18 @@ class Gates:
 
         Raises:
             ImageRefused: a gate said no.
-            RegistryDownError: the image could not be looked at.
+            RegistryDownError: the image could not be looked at for so long; who pushed it need not push it again.
         """
+        started = time.monotonic()
+        while True:
+            try:
+                return await self._passed(app, spec, digest, image_bytes=image_bytes)
+            except RegistryDownError:
+                if time.monotonic() - started >= REGISTRY_AWAY_SECONDS:
+                    raise
+                await asyncio.sleep(1)
+
+    async def _passed(self, app: AppRecord, spec: Service, digest: str, *, image_bytes: int) -> tuple[int, int | None]:
         repository = names.repository(app.team, app.name, app.id)
         try:
             facts = await self.registry.image(repository, digest)

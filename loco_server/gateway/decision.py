@@ -100,6 +100,7 @@ def decide(
     is_closed: Callable[[str], bool],
     read_only: bool,
     challenge: Challenge,
+    full: bool = False,
 ) -> Allow | Deny:
     """Say whether the request may go on to the registry.
 
@@ -109,6 +110,7 @@ def decide(
         is_closed: whether a deployment takes no image any more.
         read_only: the registry is collecting garbage.
         challenge: what a 401 tells.
+        full: the registry has no room for another layer.
     """
     target = _target(request.path)
     if claims is None or is_closed(claims.deployment_key):
@@ -122,7 +124,7 @@ def decide(
             return Deny(404, "NAME_UNKNOWN", "not known to this token")
         return Deny(403, "DENIED", "this token is good for another repository")
     if "push" in claims.actions:
-        return _push(request, target, read_only=read_only, challenge=challenge)
+        return _push(request, target, read_only=read_only, challenge=challenge, full=full)
     if "pull" in claims.actions and request.method in _READS and target.kind not in {"start", "upload"}:
         if _parameters(request.query) <= _READ_PARAMETERS.get(target.kind, frozenset()):
             return Allow(target.repository, ("pull",))
@@ -130,7 +132,7 @@ def decide(
     return _unauthorized(request, target, challenge, "insufficient_scope")
 
 
-def _push(request: Request, target: _Target, *, read_only: bool, challenge: Challenge) -> Allow | Deny:
+def _push(request: Request, target: _Target, *, read_only: bool, challenge: Challenge, full: bool) -> Allow | Deny:
     if request.method == "HEAD" and target.kind in {"manifest", "blob"} and not request.query:
         return Allow(target.repository, ("pull",))
     allowed = _WRITES.get((target.kind, request.method))
@@ -144,6 +146,9 @@ def _push(request: Request, target: _Target, *, read_only: bool, challenge: Chal
         return _unauthorized(request, target, challenge, None)
     if not parameters <= allowed:
         return Deny(400, "UNSUPPORTED", "a parameter that this registry does not take")
+    if full and target.kind == "start":
+        # Not 5xx: the engine would try for a minute, and then show a number.
+        return Deny(403, "DENIED", "no space left for images on the server's disk")
     if read_only:
         retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return Deny(503, "UNAVAILABLE", "the registry is tidying up and takes no pushes for a moment", retry)

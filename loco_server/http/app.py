@@ -8,7 +8,7 @@ from functools import partial
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
@@ -21,7 +21,7 @@ from loco_server.http.rates import network
 from loco_server.http.table import ENDPOINTS
 from loco_server.policy.permissions import Permission
 from loco_server.records.change import tell
-from loco_spec.errors import LocoError, NotAllowed, NotFound
+from loco_spec.errors import LocoError, NotAllowed, NotFound, ServerUnreachable
 
 
 def api_app(services: Services, extra: Sequence[BaseRoute] = ()) -> Starlette:
@@ -44,6 +44,12 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
     async def answer(request: Request) -> Response:
         try:
             services.rates.knock(network(request), signs_in=signs_in)
+        except LocoError as e:
+            return problem(e)
+        return await services.repeats.once(request, done)
+
+    async def done(request: Request) -> Response:
+        try:
             again = partial(authorize, endpoint, request, services, begun=True)
             call = replace(await authorize(endpoint, request, services), again=again)
             if endpoint.query is not None:
@@ -56,6 +62,8 @@ def _route(endpoint: Endpoint, services: Services) -> Route:
                 found = await endpoint.handler(await _awake(endpoint, call))
         except LocoError as e:
             return problem(e)
+        except ClientDisconnect:  # in the middle of its body: nothing was done, and nobody hears this but who waits too
+            return problem(ServerUnreachable("the request was cut"))
         except Exception as e:  # noqa: BLE001  the one catch
             return defect(request, e)
         if isinstance(found, BaseModel):

@@ -23,6 +23,7 @@ from loco_server.flows.tokens import ManageTokens
 from loco_server.flows.trust import Trust
 from loco_server.flows.variables import VariablesFlow
 from loco_server.http.rates import Rates
+from loco_server.http.repeats import Repeats
 from loco_server.http.shared import Shared
 from loco_server.records.apps import Apps
 from loco_server.records.audit import Audit
@@ -62,6 +63,7 @@ class Services:
     rates: Rates
     again: Shared = field(default_factory=Shared)
     """What streams that go on ask about themselves."""
+    repeats: Repeats = field(default_factory=Repeats)
 
 
 async def not_again() -> None:

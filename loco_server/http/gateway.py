@@ -45,11 +45,13 @@ def gateway_route(
     path: str = AUTHORIZE_PATH,
     see: Callable[[str], Awaitable[None]] | None = None,
     busy: Busy = BUSY,
+    full: Callable[[], bool] = lambda: False,
 ) -> Mount:
     """Give the route of `/gateway/authorize/…`; the rest of the path is the request's own.
 
     `see` learns of a deployment, or of an app's pulls, before `is_closed` is asked; it raises a RegistryDownError where
-    nothing is to be learnt. `busy` is what is answered where nothing can be decided now.
+    nothing is to be learnt. `busy` is what is answered where nothing can be decided now. `full`, where it can be known,
+    says that no layer more has room.
     """
 
     async def answer(request: Request) -> Response:
@@ -78,6 +80,7 @@ def gateway_route(
             is_closed=is_closed,
             read_only=read_only(),
             challenge=challenge,
+            full=full(),
         )
         if isinstance(found, Deny):
             return denied(found)

@@ -12,7 +12,7 @@ from loco_server.policy.permissions import Permission
 from loco_spec import errors
 from loco_spec.errors import Diagnosis, FieldFault, LocoError
 from loco_spec.kinds.planned import Planned
-from loco_spec.version import VERSION, VERSION_HEADER
+from loco_spec.version import REPEAT_HEADER, VERSION, VERSION_HEADER
 
 Names = Mapping[Any, Any]
 """The reference to the schema of a model, by the model and whether it is read or written."""
@@ -121,6 +121,9 @@ def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
             yield {"name": name, "in": "query", **told, "schema": _said_if_there(schema)}
     version = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+\.[0-9]+$"}
     yield {"name": VERSION_HEADER, "in": "header", "description": "The client's version.", "schema": version}
+    if endpoint.changes:
+        text = "The same for each sending of one request: what is sent again because its answer was lost is done once."
+        yield {"name": REPEAT_HEADER, "in": "header", "description": text, "schema": {"type": "string"}}
     if "text/event-stream" in endpoint.media:
         text = "Where a stream that was cut off goes on."
         yield {"name": "Last-Event-ID", "in": "header", "description": text, "schema": {"type": "string"}}

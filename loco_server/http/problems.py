@@ -7,10 +7,14 @@ from collections.abc import Iterable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from loco_server.records.database import why_away
 from loco_spec import names
-from loco_spec.errors import LocoError, ServerFault, UsageError
+from loco_spec.errors import LocoError, RecordsAway, ServerFault, UsageError
 
 log = logging.getLogger("loco.http")
+
+RETRY_SECONDS = 5
+"""After which records that were away are asked again."""
 
 
 def request_id(request: Request) -> str:
@@ -41,11 +45,19 @@ def method_unknown(request: Request, known: Iterable[str]) -> Response:
 
 
 def defect(request: Request, error: Exception) -> Response:
-    """Answer for a defect: the trace goes to the log under the request's id, and only the id to the client.
+    """Answer for records that are away, and for a defect: its trace goes to the log, the request's id to the client.
 
     The event of what it had changed by then has the same id.
     """
     number = request_id(request)
+    why = why_away(error)
+    if why is not None:
+        log.warning("request %s: %s %s: the records %s", number, request.method, request.url.path, why)
+        return problem(
+            RecordsAway(
+                f"the records of the server {why}", hint="try again; or tell its operator", retry_after=RETRY_SECONDS
+            )
+        )
     log.error("request %s: %s %s", number, request.method, request.url.path, exc_info=error)
     return problem(
         ServerFault(f"a defect of the server (request {number})", hint="tell its operator: the log has the trace")

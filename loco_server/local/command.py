@@ -153,10 +153,11 @@ def reset(data_dir: Path, database: str | None = None) -> int:
     if data_dir.exists():
         folder.refuse_strange(data_dir)
         for path in data_dir.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            for each in path.iterdir() if path.is_mount() else [path]:  # the registry may have a disk of its own
+                if each.is_dir() and not each.is_symlink():
+                    shutil.rmtree(each)
+                else:
+                    each.unlink()
         try:
             data_dir.rmdir()
         except OSError:

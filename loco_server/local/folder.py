@@ -122,7 +122,7 @@ def migrate(settings: Settings, *, say: Callable[[str], None]) -> None:
         if found is not None:
             if not schema.is_known(found):
                 raise _newer(f"the records in {settings.data_dir}", found)
-            copy = _back_up(database, settings.data_dir / "backups", found)
+            copy = keep_copy(database, settings.data_dir / "backups", found)
             say(f"migrating the records from schema {found} to {head}; a copy of the old ones: {copy}")
     schema.upgrade(settings.database_url)
     database.chmod(0o600)
@@ -162,7 +162,8 @@ def _newer(what: str, found: str) -> Conflict:
     )
 
 
-def _back_up(database: Path, folder: Path, revision: str) -> Path:
+def keep_copy(database: Path, folder: Path, revision: str) -> Path:
+    """Copy the records as they are, for their owner alone; of such copies the newest are kept."""
     folder.mkdir(mode=0o700, exist_ok=True)
     target = folder / f"loco-{revision}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.db"
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

@@ -19,6 +19,8 @@ from loco_spec.names import LABEL_PREFIX
 
 NAME = "registry"
 IMAGE = "registry:3"
+PUSH_FLOOR_BYTES = 16 << 20
+"""Far below the floor for new deployments: a push that has begun may go on for a long time."""
 _BINARIES = ("registry", "docker-registry")
 
 
@@ -43,6 +45,12 @@ class LocalRegistry:
     def read_only(self) -> bool:
         """Whether garbage is being collected: the gateway refuses writes meanwhile."""
         return self._collecting
+
+    @property
+    def full(self) -> bool:
+        """Whether no layer more is to be begun: what is on its way may need what is left."""
+        floor = min(self._settings.limits.free_space_bytes, PUSH_FLOOR_BYTES)
+        return shutil.disk_usage(self._folder).free < floor
 
     async def garbage_collect(self) -> int:
         """Give the space of deleted images back; writes are refused meanwhile. Give the bytes freed.

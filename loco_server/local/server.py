@@ -181,6 +181,7 @@ class LocalServer:
                     read_only=lambda: registry.read_only,
                     challenge=Challenge(realm=f"{api_url}{TOKEN_PATH}", service=SERVICE),
                     path=path,
+                    full=lambda: registry.full,
                 )
                 for path, api_url in asked.items()
             ]

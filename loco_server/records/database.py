@@ -23,6 +23,7 @@ _CHANGED = "changed"
 Took = Callable[[str, float], None]
 """Told select, insert, update, delete or other, and the seconds that it took."""
 _CONNECT = {
+    "application_name": "loco-server",
     "connect_timeout": "10",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
@@ -48,6 +49,27 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, OperationalError | InterfaceError | InternalError | PoolTimeoutError | OSError):
         return True
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def why_away(error: BaseException) -> str | None:
+    """Say why the records do not answer now; None where it is not their doing: a statement was wrong, say."""
+    if not is_away(error) or (isinstance(error, OSError) and not isinstance(error, DBAPIError)):
+        return None
+    said = str(getattr(error, "orig", None) or error).lower()
+    for words, reason in _AWAY.items():
+        if words in said:
+            return reason
+    return None if "no such" in said or "syntax" in said else "do not answer"
+
+
+_AWAY = {
+    "locked": "are held by another process",
+    "full": "have no room: the disk is full",
+    "no space left": "have no room: the disk is full",
+    "disk i/o": "cannot be read or written: the disk fails, or is full",
+    "readonly": "are read-only",
+}
+"""In the words of SQLite and PostgreSQL."""
 
 
 class Database:

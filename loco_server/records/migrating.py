@@ -47,7 +47,7 @@ def current(url: str) -> str | None:
     Raises:
         LocoError: the database does not answer, or refuses.
     """
-    with _told(shown(url)):
+    with told(shown(url)):
         return schema.revision(url)
 
 
@@ -64,7 +64,7 @@ def migrate(url: URL) -> tuple[str | None, str | None]:
     """
     text = url.render_as_string(hide_password=False)
     where = shown(text)
-    with _told(where):
+    with told(where):
         found = schema.revision(text)
         if found is not None and not schema.is_known(found):
             raise Conflict(
@@ -76,7 +76,8 @@ def migrate(url: URL) -> tuple[str | None, str | None]:
 
 
 @contextmanager
-def _told(where: str) -> Iterator[None]:
+def told(where: str) -> Iterator[None]:
+    """Raise what the driver raises in the block as a LocoError that names the database."""
     try:
         yield
     except ImportError as e:

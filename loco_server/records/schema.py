@@ -28,7 +28,7 @@ def sync_url(url: str) -> str:
 
 
 @contextmanager
-def _transaction(url: str) -> Iterator[Connection]:
+def transaction(url: str) -> Iterator[Connection]:
     """One transaction, of all migrations together: what fails half way has changed nothing. Others wait.
 
     Without foreign keys on SQLite: a table is changed by a copy that takes its place, and what hangs on it must stay.
@@ -51,12 +51,17 @@ def _transaction(url: str) -> Iterator[Connection]:
 
 def upgrade(url: str, to: str = "head") -> None:
     """Run the missing migrations."""
-    with _transaction(url) as connection:
-        command.upgrade(_config(connection), to)
+    with transaction(url) as connection:
+        upgrade_within(connection, to)
+
+
+def upgrade_within(connection: Connection, to: str) -> None:
+    """The same within a transaction that is under way."""
+    command.upgrade(_config(connection), to)
 
 
 def downgrade(url: str, to: str) -> None:
-    with _transaction(url) as connection:
+    with transaction(url) as connection:
         command.downgrade(_config(connection), to)
 
 

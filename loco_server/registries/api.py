@@ -189,18 +189,22 @@ class RegistryApi(ABC):
             if answer.headers.get("content-length") != str(size):
                 raise ImageMissingError(f"{digest} does not have the size that its manifest says")
 
+    @property
+    def client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            transport = httpx.AsyncHTTPTransport(uds=self._socket, verify=self._verify, retries=1)
+            self._client = httpx.AsyncClient(transport=transport, timeout=30, base_url=self._url)
+        return self._client
+
     @asynccontextmanager
     async def _ask(
         self, method: str, repository: str, path: str, action: str, *, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[httpx.Response]:
         """Ask the registry; its own faults, and none of its other answers, are errors."""
-        if self._client is None:
-            transport = httpx.AsyncHTTPTransport(uds=self._socket, verify=self._verify, retries=1)
-            self._client = httpx.AsyncClient(transport=transport, timeout=30, base_url=self._url)
         name = self._prefix + repository
         wanted = {**_AS_IT_IS, **(headers or {}), "Authorization": await self.authorization(name, (action,))}
         try:
-            async with self._client.stream(method, f"/v2/{name}/{path}", headers=wanted) as answer:
+            async with self.client.stream(method, f"/v2/{name}/{path}", headers=wanted) as answer:
                 self._see_through(answer, f"{method} {path}")
                 yield answer
         except httpx.TransportError as e:

@@ -113,7 +113,7 @@ class Stack:
             env=self.env(),
         )
         log.close()
-        eventually(self.answers, within=30)
+        eventually(self.answers, within=60)
 
     def answers(self) -> bool:
         assert self.process is None or self.process.poll() is None, self.output()

@@ -6,6 +6,7 @@ import pwd
 import signal
 import sqlite3
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from fnmatch import fnmatchcase
@@ -118,6 +119,7 @@ def test_a_planted_secret_is_only_where_the_page_on_security_says(
         crashed(planted)
         assert planted.ask_everything() == set()
         assert containers.images(f"/{APP}", "/private", "/pushed") >= 2
+        backed_up(planted)
         planted.stop()
     running.tell(search)
     search.folder(planted.folder)
@@ -139,6 +141,15 @@ def test_what_the_page_on_security_allows_is_what_the_table_above_does() -> None
     section = page.partition("## Where a secret stands in plain ")[2].partition(" ## ")[0]
     assert section
     assert [row.words for row in ALLOWED if row.words not in section] == []
+
+
+def backed_up(planted: Planted) -> None:
+    """The file is packed: what is in it is looked at part by part."""
+    file = planted.folder / "loco.backup"
+    planted.operator("admin", "--data-dir", str(planted.data_dir), "backup", str(file))
+    with zipfile.ZipFile(file) as parts:
+        for name in parts.namelist():
+            planted.search.keep(f"backup {name}", parts.read(name).decode())
 
 
 def allows(row: Allowed, place: str, secret: str) -> bool:

@@ -11,9 +11,9 @@ from loco_server.engines.base import AppRef, Emit, Guard, Rollout, RolloutFailed
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_spec import names
 
-AWAY_SECONDS = 15.0
-"""So long the registry, or the edge before it, may be away: one that died is started again within two seconds."""
-_AWAY = re.compile(r"connection refused|connection reset|\bEOF\b|\b50[234]\b|unavailable", re.IGNORECASE)
+AWAY_SECONDS = 75.0
+"""So long the registry, or the edge before it, may be away or fail, as one does whose storage is away for a minute."""
+_AWAY = re.compile(r"connection refused|connection reset|\bEOF\b|\b50[0234]\b|unavailable", re.IGNORECASE)
 _REFERENCE = re.compile(r"(?P<repository>.+)@(?P<digest>sha256:[0-9a-f]{64})")
 
 
@@ -37,7 +37,7 @@ async def ensure(docker: Docker, rollout: Rollout, *, emit: Emit, guard: Guard) 
         if time.monotonic() - started > AWAY_SECONDS or not _AWAY.search(fault):
             raise _failed(rollout, fault)
         if not told:
-            await emit("the registry does not answer; trying again")
+            await emit("the registry does not answer, or fails; trying again")
             told = True
         await asyncio.sleep(1)
         await guard()

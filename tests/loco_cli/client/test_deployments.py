@@ -54,7 +54,7 @@ def test_an_image_is_handed_over_once_more_when_the_answer_is_lost(server: Serve
     server.answers(f"POST {V3}/image", deployment("accepted"))
     assert deployments.image(http, ITEM, DIGEST).state == "accepted"
     assert server.body(0) == server.body(1) == {"digest": DIGEST}
-    assert clock.slept == [2]
+    assert clock.slept == [0.1]
 
 
 def test_an_image_is_handed_over_again_for_as_long_as_a_server_may_be_away(

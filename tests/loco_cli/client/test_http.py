@@ -16,6 +16,7 @@ from loco_spec.errors import (
     FieldFault,
     LocoError,
     NotSignedIn,
+    RecordsAway,
     Refused,
     ServerFault,
     ServerUnreachable,
@@ -122,7 +123,7 @@ def test_what_is_open_to_all_is_asked_without_the_token_and_also_unencrypted(ser
     assert ["authorization" in request.headers for request in server.mock.get_requests()] == [False, False]
 
 
-OF_THEIR_OWN = (NotSignedIn, TooManyRequests)
+OF_THEIR_OWN = (NotSignedIn, RecordsAway, TooManyRequests)
 
 
 @pytest.mark.parametrize("cls", [LocoError, *(cls for cls in LocoError.by_code.values() if cls not in OF_THEIR_OWN)])
@@ -234,7 +235,7 @@ def test_a_host_that_no_name_server_can_be_asked_for_is_not_reached(url: str) ->
         ),
     ],
 )
-@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.WriteError])
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout])
 def test_a_server_that_is_not_reached_is_named_with_where_its_url_comes_from(
     server: Server, url: str, hint: str, error: type[httpx.TransportError]
 ) -> None:
@@ -317,6 +318,42 @@ def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
     server.answers("GET /v1/me", me())
     client(url).get("/v1/me", api.Me)
     assert len(server.mock.get_requests(proxy_url="http://proxy.example.com:3128/")) == int(proxied)
+
+
+@pytest.mark.parametrize("error", [httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError])
+def test_a_connection_that_breaks_off_is_made_again_and_the_server_knows_the_request_for_the_same(
+    server: Server, http: Http, clock: Clock, error: type[httpx.TransportError]
+) -> None:
+    for _ in range(7):
+        server.is_away("POST /v1/me", error("cut"))
+    server.answers("POST /v1/me", me())
+    assert http.post("/v1/me", api.Me) == me()
+    assert clock.slept == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+    server.answers("POST /v1/me", me())
+    http.post("/v1/me", api.Me)
+    keys = [each.headers["idempotency-key"] for each in server.mock.get_requests()]
+    assert len(set(keys[:8])) == 1
+    assert keys[8] != keys[0]
+
+
+def test_after_eight_cuts_the_server_is_not_reached(server: Server, http: Http, clock: Clock) -> None:
+    for _ in range(8):
+        server.is_away("GET /v1/me", httpx.ReadError("cut"))
+    with pytest.raises(ServerUnreachable, match="cannot be reached: cut"):
+        http.get("/v1/me", api.Me)
+    assert len(clock.slept) == 7
+
+
+def test_records_that_are_away_are_waited_for_and_it_is_said_why(server: Server, clock: Clock) -> None:
+    away = RecordsAway("the records of the server have no room: the disk is full", retry_after=5)
+    for _ in range(7):
+        server.refuses("POST /v1/me", away)
+    said: list[str] = []
+    http = Http(Choice(server.url, "--server"), Token(TOKEN, "keyring"), say=said.append)
+    with pytest.raises(RecordsAway) as error:
+        http.post("/v1/me", api.Me)
+    assert (clock.slept, error.value.exit_code) == ([5] * 6, 7)
+    assert said == ["the records of the server have no room: the disk is full; waiting 5 s"]
 
 
 def busy(seconds: int | None = 7) -> TooManyRequests:

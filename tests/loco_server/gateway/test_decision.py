@@ -17,7 +17,13 @@ def claims(*actions: Action) -> Claims:
 
 
 def asked(
-    method: str, target: str, *actions: Action, closed: str = "", read_only: bool = False, anonymous: bool = False
+    method: str,
+    target: str,
+    *actions: Action,
+    closed: str = "",
+    read_only: bool = False,
+    anonymous: bool = False,
+    full: bool = False,
 ) -> Allow | Deny:
     path, _, query = target.partition("?")
     return decide(
@@ -26,6 +32,7 @@ def asked(
         is_closed=lambda key: key == closed,
         read_only=read_only,
         challenge=CHALLENGE,
+        full=full,
     )
 
 
@@ -155,6 +162,15 @@ def test_without_a_token_one_is_told_where_to_buy_it() -> None:
     assert isinstance(ping, Deny)
     assert ping.headers["Www-Authenticate"] == 'Bearer realm="http://server/registry/token",service="loco-registry"'
     assert refused(asked("GET", "/v2/_catalog", anonymous=True)) == (401, "UNAUTHORIZED")
+
+
+def test_without_room_no_layer_is_begun_and_what_is_on_its_way_arrives() -> None:
+    answer = asked("POST", f"/v2/{OWN}/blobs/uploads/", "push", full=True)
+    assert isinstance(answer, Deny)
+    assert (answer.status, answer.code) == (403, "DENIED")
+    assert "no space left" in answer.message
+    assert asked("PATCH", UPLOAD, "push", full=True) == Allow(OWN, ("push",))
+    assert asked("GET", f"/v2/{OWN}/manifests/v1", "pull", full=True) == Allow(OWN, ("pull",))
 
 
 def test_a_closed_deployments_token_buys_nothing_not_even_the_ping() -> None:

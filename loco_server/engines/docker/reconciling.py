@@ -99,6 +99,7 @@ class Reconciler:
         for app_id in list(self._edge.published()):
             if app_id not in known and not skip(app_id):
                 await self._edge.retire(app_id)
+        await self._edge.tidy()
         self._forget(there)
 
     async def _fence(self) -> None:

@@ -10,7 +10,7 @@ from loco_spec.events import ENDED, DeploymentEvent
 
 POLL_SECONDS = 2.0
 GIVE_UP_SECONDS = 120.0
-"""For so long a server may be away while a deployment is followed."""
+"""For so long a server may be away while a deployment is handed over, or followed."""
 
 
 def create(http: Http, team: str, app: str, request: api.DeploymentCreate) -> api.DeploymentCreated:
@@ -18,13 +18,20 @@ def create(http: Http, team: str, app: str, request: api.DeploymentCreate) -> ap
 
 
 def image(http: Http, item: api.Deployment, digest: str) -> api.Deployment:
-    """Tell the server that the image is there. Repeated when the answer is lost: the server knows it is the same."""
+    """Tell the server that the image is there. Repeated while the server is away: it knows that it is the same.
+
+    Raises:
+        ServerUnreachable: it stayed away for two minutes.
+    """
     path = paths.fill(paths.IMAGE, team=item.team, app=item.app, number=item.number)
-    try:
-        return http.post(path, api.Deployment, api.ImagePushed(digest=digest))
-    except ServerUnreachable:
-        time.sleep(POLL_SECONDS)
-        return http.post(path, api.Deployment, api.ImagePushed(digest=digest))
+    since = time.monotonic()
+    while True:
+        try:
+            return http.post(path, api.Deployment, api.ImagePushed(digest=digest))
+        except ServerUnreachable:
+            if time.monotonic() - since > GIVE_UP_SECONDS:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def cancel(http: Http, item: api.Deployment) -> api.Deployment:

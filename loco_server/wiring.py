@@ -40,6 +40,7 @@ from loco_server.records.database import Database
 from loco_server.records.deployments import Deployments
 from loco_server.records.events import Events
 from loco_server.records.facts import Facts
+from loco_server.records.images import Images
 from loco_server.records.invitations import Invitations
 from loco_server.records.kept_logs import KeptLogs
 from loco_server.records.load import Load
@@ -266,6 +267,7 @@ async def wire(
             audit=audit,
             apps=apps,
             deployments=deployments,
+            images=Images(database),
             facts=facts,
             engine=engine,
             registry=registry,

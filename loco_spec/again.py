@@ -37,6 +37,8 @@ class Rollback(Response):
     """What serves is the same: no number was given out."""
     deployment: Deployment | None = None
     """The new number; None: it was only looked, or nothing changed."""
+    notes: tuple[str, ...] = ()
+    """Said once to the person: that what failed just now is not what is taken back."""
 
 
 class ScaleChange(Request):

@@ -144,6 +144,18 @@ class Deployment(Response):
     diagnosis: Diagnosis | None = None
 
 
+class DeploymentShown(Deployment):
+    """One deployment with what it stands on."""
+
+    variables: dict[str, int] = Field(default_factory=dict)
+    """The version of each variable that it has; none before it is accepted."""
+    replicas: int = 1
+    replicas_most: int = 1
+    release_command: tuple[str, ...] | None = None
+    image_kept: bool = True
+    """Whether retention has left its image in the registry."""
+
+
 class DeploymentCreated(Response):
     deployment: Deployment
     unchanged: bool = False
@@ -206,6 +218,11 @@ class Apps(Response):
 
 class Deployments(Response):
     deployments: tuple[Deployment, ...]
+
+
+class DeploymentsQuery(Request):
+    limit: int = Field(default=50, ge=1, le=500)
+    """At most so many of the newest."""
 
 
 class DeploymentEvents(Response):

@@ -54,6 +54,17 @@ def get(http: Http, item: api.Deployment) -> api.Deployment:
     return http.get(paths.fill(paths.DEPLOYMENT, team=item.team, app=item.app, number=item.number), api.Deployment)
 
 
+def newest(http: Http, team: str, app: str, limit: int) -> api.Deployments:
+    return http.get(paths.fill(paths.DEPLOYMENTS, team=team, app=app), api.Deployments, limit=str(limit))
+
+
+def show(http: Http, team: str, app: str, number: int) -> tuple[api.DeploymentShown, tuple[DeploymentEvent, ...]]:
+    """Give one, and all that has happened to it so far."""
+    shown = http.get(paths.fill(paths.DEPLOYMENT, team=team, app=app, number=number), api.DeploymentShown)
+    events = http.get(paths.fill(paths.EVENTS, team=team, app=app, number=number), api.DeploymentEvents)
+    return shown, events.events
+
+
 def redeploy(http: Http, team: str, app: str) -> api.Deployment:
     return http.post(paths.fill(paths.REDEPLOY, team=team, app=app), api.Deployment)
 

@@ -75,6 +75,8 @@ def run(
 def _shown(context: Context, looked: again.Rollback, *, release: bool) -> None:
     ui = context.ui
     ui.step(f"{looked.to.app}: v{looked.live.number} -> v{looked.to.number}, which {looked.to.created_by} made")
+    for note in looked.notes:
+        ui.note(f"  {note}")
     for line in render_changes.lines(looked.changes):
         ui.step(f"  {line}")
     ui.step(f"  the release command runs{'' if release else ' not: what it did to data stays (--release)'}")

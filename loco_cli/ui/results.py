@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from loco_spec import again, api
 from loco_spec.errors import FieldFault
+from loco_spec.events import DeploymentEvent, LogLine
 from loco_spec.variables import VariablePurged, VariablesChanged
 
 
@@ -51,6 +52,19 @@ class Deployed(_Result):
     deployment: api.Deployment
     unchanged: bool
     seconds: float
+
+
+class DeploymentHistory(_Result):
+    deployment: api.DeploymentShown
+    events: tuple[DeploymentEvent, ...]
+
+
+class ReleaseLog(_Result):
+    team: str
+    app: str
+    deployment: int
+    lines: tuple[LogLine, ...]
+    notes: tuple[str, ...] = ()
 
 
 class RolledBack(_Result):

@@ -17,6 +17,7 @@ from loco_server.registries.base import ImageMissingError, Registry, RegistryDow
 from loco_spec import again as wire
 from loco_spec import names
 from loco_spec.errors import Conflict, LocoError, NotAllowed, NotFound, RegistryUnreachable
+from loco_spec.events import NEVER_SERVED
 
 SERVED_MOST = 100
 """So many that served are looked at for the one that is meant by default, and for those that can be."""
@@ -105,8 +106,16 @@ class Rollback:
             live=self._numbers.view(app, live),
             changes=() if unchanged else changes(state(live, history), state(target, history)),
             unchanged=unchanged,
+            notes=await self._notes(app, live) if number is None else (),
         )
         return _Found(target, live, shown)
+
+    async def _notes(self, app: AppRecord, live: DeploymentRecord) -> tuple[str, ...]:
+        """Who goes back after a failure may take what failed for what serves."""
+        [newest] = await self._deployments.of_app(app.id, limit=1)
+        if newest.number < live.number or newest.state not in NEVER_SERVED:
+            return ()
+        return (f"v{newest.number} is {newest.state} and never served: what is taken back is v{live.number}",)
 
     async def _refuse_busy(self, app: AppRecord) -> None:
         if app.destroying:

@@ -73,15 +73,15 @@ class Status:
             ),
         )
 
-    async def deployments(self, app: AppRecord) -> api.Deployments:
+    async def deployments(self, app: AppRecord, *, limit: int) -> api.Deployments:
         """Give the app's newest deployments, newest first."""
-        found = await self._deployments.of_app(app.id)
+        found = await self._deployments.of_app(app.id, limit=limit)
         return api.Deployments(
             deployments=tuple(view.deployment(app, item, edge_url=self._settings.edge_url) for item in found)
         )
 
-    async def deployment(self, app: AppRecord, number: int) -> api.Deployment:
-        """Give one deployment.
+    async def deployment(self, app: AppRecord, number: int) -> api.DeploymentShown:
+        """Give one deployment, with what it stands on.
 
         Raises:
             NotFound: the app has no such number.
@@ -89,7 +89,7 @@ class Status:
         item = await self._deployments.get(app.id, number)
         if item is None:
             raise NotFound(f"{app.name} has no deployment v{number}", hint="loco status")
-        return view.deployment(app, item, edge_url=self._settings.edge_url)
+        return view.shown(app, item, edge_url=self._settings.edge_url)
 
     async def events(self, app: AppRecord, number: int, after: int) -> list[DeploymentEvent]:
         """Give the events after number `after`.

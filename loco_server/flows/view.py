@@ -2,7 +2,7 @@
 
 from loco_server.policy import hosts
 from loco_server.records.values import AppRecord, DeploymentRecord
-from loco_spec.api import Deployment
+from loco_spec.api import Deployment, DeploymentShown
 
 
 def deployment(app: AppRecord, item: DeploymentRecord, *, edge_url: str) -> Deployment:
@@ -21,4 +21,16 @@ def deployment(app: AppRecord, item: DeploymentRecord, *, edge_url: str) -> Depl
         ended_at=item.ended_at,
         urls=hosts.urls(item.routes, edge_url=edge_url),
         diagnosis=item.diagnosis,
+    )
+
+
+def shown(app: AppRecord, item: DeploymentRecord, *, edge_url: str) -> DeploymentShown:
+    scale = item.spec.scale
+    return DeploymentShown(
+        **dict(deployment(app, item, edge_url=edge_url)),
+        variables=dict(item.variables),
+        replicas=scale.least,
+        replicas_most=scale.most,
+        release_command=item.spec.deploy.release_command,
+        image_kept=item.digest is not None and not item.image_deleted,
     )

@@ -29,10 +29,10 @@ async def redeploy(call: Call) -> api.Deployment:
 
 
 async def deployments(call: Call) -> api.Deployments:
-    return await call.services.status.deployments(call.of_app)
+    return await call.services.status.deployments(call.of_app, limit=call.query.limit)
 
 
-async def deployment(call: Call) -> api.Deployment:
+async def deployment(call: Call) -> api.DeploymentShown:
     return await call.services.status.deployment(call.of_app, call.number)
 
 

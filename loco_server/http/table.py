@@ -87,7 +87,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", paths.APP, _READ, apps.app, response=api.AppStatus),
     Endpoint("DELETE", paths.APP, _DESTROY, apps.destroy, response=api.Destroyed, action="app.destroy"),
     Endpoint("GET", paths.LOGS, _READ, apps.logs, query=api.LogsQuery, media=_SSE),
-    Endpoint("GET", paths.DEPLOYMENTS, _READ, deployments.deployments, response=api.Deployments),
+    Endpoint(
+        "GET",
+        paths.DEPLOYMENTS,
+        _READ,
+        deployments.deployments,
+        response=api.Deployments,
+        query=api.DeploymentsQuery,
+    ),
     Endpoint(
         "POST",
         paths.DEPLOYMENTS,
@@ -100,7 +107,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         makes_app=True,
         errors=(ConfigError, ImageRefused),
     ),
-    Endpoint("GET", paths.DEPLOYMENT, _READ, deployments.deployment, response=api.Deployment),
+    Endpoint("GET", paths.DEPLOYMENT, _READ, deployments.deployment, response=api.DeploymentShown),
     Endpoint(
         "POST",
         paths.IMAGE,

@@ -13,6 +13,7 @@ from loco_server.records.apps import Apps
 from loco_server.records.audit import Audit
 from loco_server.records.deployments import Deployments
 from loco_server.records.facts import Facts
+from loco_server.records.images import Images
 from loco_server.records.people import People
 from loco_server.records.values import AppRecord
 from loco_server.registries.base import Registry, RegistryDownError
@@ -21,8 +22,10 @@ from loco_spec import names
 
 log = logging.getLogger("loco.housekeeping")
 
-KEPT_IMAGES = 2
-"""How many of an app's deployments that once were live keep their image."""
+KEPT_IMAGES = 5
+"""So many different images of an app stay, of those that served last: what a rollback may go back to.
+
+On a bad day the last good one is some fixes back; two would lose it to the second of them."""
 EVERY = 10.0
 COLLECT_EVERY = 600.0
 TOKENS_KEPT = timedelta(days=30)
@@ -40,6 +43,7 @@ class Housekeeping:
         audit: Audit,
         apps: Apps,
         deployments: Deployments,
+        images: Images,
         facts: Facts,
         engine: Engine,
         registry: Registry,
@@ -52,6 +56,7 @@ class Housekeeping:
         self._audit = audit
         self._apps = apps
         self._deployments = deployments
+        self._images = images
         self._facts = facts
         self._engine = engine
         self._registry = registry
@@ -109,21 +114,24 @@ class Housekeeping:
                 )
 
     async def retain(self, app: AppRecord) -> int:
-        """Delete the app's images that neither the last two live deployments nor anything running or coming needs."""
-        coming = ("created", "checking", "accepted", "releasing", "rolling")
-        newest = await self._deployments.of_app(app.id)
-        if any(item.state in coming for item in newest):
-            return 0  # a push in flight may stand on layers and tags that nobody else needs
-        keep = {item.digest for item in await self._deployments.served(app.id, limit=KEPT_IMAGES)}
-        keep |= {item.digest for item in newest if item.state == "live"}
-        keep |= await self._engine.in_use(AppRef(team=app.team, team_id=app.team_id, app=app.name, app_id=app.id))
-        repository = names.repository(app.team, app.name, app.id)
-        unneeded = [digest for digest in await self._registry.manifests(repository) if digest not in keep]
-        if unneeded:
-            await self._facts.add_garbage()
-        for digest in unneeded:
+        """Delete the app's images that neither a rollback nor anything running or coming needs.
+
+        Not while anything comes: a push in flight may stand on layers and tags that nobody else needs. What is deleted
+        the records say before (`records/images.py`), so that a rollback to it is refused and not half done.
+        """
+        if await self._images.coming(app.id):
+            return 0
+        repository, deleted = names.repository(app.team, app.name, app.id), 0
+        used = await self._engine.in_use(AppRef(team=app.team, team_id=app.team_id, app=app.name, app_id=app.id))
+        found = await self._registry.manifests(repository) - used
+        for digest in await self._images.give_up(app.id, found, kept=KEPT_IMAGES):
+            if await self._images.coming(app.id):
+                break  # the same image may be on its way again
+            if not deleted:
+                await self._facts.add_garbage()
             await self._registry.delete(repository, digest)
-        return len(unneeded)
+            deleted += 1
+        return deleted
 
     async def collect(self) -> int:
         """Give the space of deleted images back; pushes wait a moment meanwhile. Not while one is under way.

@@ -48,6 +48,12 @@ def test_what_changes_is_shown_and_how_to_undo_it(server: Server, loco: Loco) ->
     assert said.out == "v4 is live after 0.0 s, as v2 was\n  https://shop.example.com\nundo: loco rollback v3\n"
 
 
+def test_what_is_to_be_known_before_is_said(server: Server, loco: Loco) -> None:
+    server.answers(f"GET {APP}/rollback", found(notes=("v4 is failed and never served",)))
+    server.answers(f"POST {APP}/rollback", found(deployment=deployment("accepted", 5)))
+    assert "\n  v4 is failed and never served\n" in loco("rollback", *SHOP, "--detach").err
+
+
 def test_what_was_shown_is_what_is_asked_for(server: Server, loco: Loco) -> None:
     rolls(server, query="?number=2")
     said = loco("rollback", "v2", *SHOP, "--release", "--detach")

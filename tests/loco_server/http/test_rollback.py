@@ -118,6 +118,16 @@ async def test_what_failed_is_no_target_and_the_answer_lists_what_is(server: Api
     assert (await new(ann)).base == 1
 
 
+async def test_who_goes_back_after_a_failure_is_told_what_is_taken_back(server: Api, ann: httpx.AsyncClient) -> None:
+    await served(server, ann, ONE)
+    await served(server, ann, TWO)
+    await created(ann)
+    await server.records.deployments.move((await app(server)).id, 3, "failed", of=("created",), message="no")
+    looked = again.Rollback.model_validate((await ann.get(f"{SHOP}/rollback")).json())
+    assert looked.notes == ("v3 is failed and never served: what is taken back is v2",)
+    assert (await back(ann, number=1)).notes == ()
+
+
 @pytest.mark.parametrize("number", [9, None])
 async def test_without_anything_to_go_back_to_nothing_is_done(
     server: Api, ann: httpx.AsyncClient, number: int | None

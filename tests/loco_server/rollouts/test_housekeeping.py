@@ -10,11 +10,12 @@ from loco_server.engines.base import AppRef
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
 from loco_server.lifecycle_settings import LifecycleSettings
+from loco_server.records.images import Images
 from loco_server.records.tables import DEPLOYMENTS
 from loco_server.records.values import AppRecord
 from loco_server.registries.base import RegistryDownError
 from loco_server.rollouts import housekeeping as housekeeping_module
-from loco_server.rollouts.housekeeping import Housekeeping
+from loco_server.rollouts.housekeeping import KEPT_IMAGES, Housekeeping
 from loco_server.rollouts.lifecycle import Lifecycle
 from loco_spec import names
 from loco_spec.kinds.service import Service
@@ -54,6 +55,7 @@ class House:
             audit=self.records.audit,
             apps=self.records.apps,
             deployments=self.records.deployments,
+            images=Images(self.records.database),
             facts=self.records.facts,
             engine=self.engine,
             registry=self.registry,
@@ -102,20 +104,105 @@ class House:
             await made.move(app.id, item.number, end, of=("rolling",), message=end)
         return digest
 
+    async def again_live(self, app: AppRecord, base: int, action: str) -> None:
+        """Let a deployment of another one's image become live."""
+        made, before = self.records.deployments, await self.records.deployments.get(app.id, base)
+        assert before is not None
+        assert before.digest is not None
+        item = await made.create(app, before.spec, before.routes, action=action, created_by="ann", base=base)
+        await made.accept(app, item.number, digest=before.digest, user_id=10001, of="created")
+        [claimed] = await self.records.claims.claim(f"worker {item.number}")
+        await made.move(app.id, item.number, "rolling", of=("accepted",), message="rolling out")
+        assert await self.records.claims.promote(claimed, message="live")
+
     async def kept(self, app: AppRecord) -> set[str]:
         return set(await self.registry.manifests(names.repository(app.team, app.name, app.id)))
 
 
 @pytest.fixture
-def house(records: Records) -> House:
+def house(records: Records, monkeypatch: pytest.MonkeyPatch) -> House:
+    """One that keeps two images: to show more takes more of the same."""
+    monkeypatch.setattr(housekeeping_module, "KEPT_IMAGES", 2)
     return House(records)
 
 
-async def test_the_last_two_images_that_were_live_stay(house: House, records: Records) -> None:
+def test_the_last_good_one_of_a_bad_day_stays() -> None:
+    assert KEPT_IMAGES >= 5
+
+
+async def test_the_last_images_that_were_live_stay(house: House, records: Records) -> None:
     app = await records.app()
     digests = [await house.deployed(app) for _ in range(4)]
     await house.housekeeping.once()
     assert await house.kept(app) == set(digests[2:])
+    deleted = [item.number for item in await records.deployments.of_app(app.id) if item.image_deleted]
+    assert deleted == [2, 1]
+
+
+async def test_deployments_of_one_image_push_out_no_other(house: House, records: Records) -> None:
+    app = await records.app()
+    digests = [await house.deployed(app) for _ in range(2)]
+    for action in ("redeploy", "scale", "variables"):
+        await house.again_live(app, 2, action)
+    await house.housekeeping.once()
+    assert await house.kept(app) == set(digests)
+
+
+async def test_what_was_rolled_back_to_is_among_the_last_that_served(house: House, records: Records) -> None:
+    app = await records.app()
+    digests = [await house.deployed(app) for _ in range(2)]
+    await house.again_live(app, 1, "rollback")
+    digests.append(await house.deployed(app))
+    await house.housekeeping.once()
+    assert await house.kept(app) == {digests[0], digests[2]}
+
+
+async def test_an_image_that_is_pushed_again_can_come_back_again(house: House, records: Records) -> None:
+    app = await records.app()
+    first = await house.deployed(app)
+    for _ in range(2):
+        await house.deployed(app)
+    await house.housekeeping.once()
+    item = await records.deployments.create(
+        app, Service(name="shop"), [route("shop.localhost")], action="deploy", created_by="ann"
+    )
+    await records.deployments.move(app.id, item.number, "checking", of=("created",), message="checking")
+    assert await records.deployments.accept(app, item.number, digest=first, user_id=1) == "accepted"
+    before = await records.deployments.get(app.id, 1)
+    assert before is not None
+    assert not before.image_deleted
+
+
+async def test_what_the_registry_did_not_delete_is_deleted_the_next_time(
+    house: House, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await records.app()
+    digests = [await house.deployed(app) for _ in range(3)]
+    with monkeypatch.context() as patched:
+        patched.setattr(house.registry, "delete", house._never)
+        await house.housekeeping.once()
+    assert await house.kept(app) == set(digests)
+    await house.housekeeping.once()
+    assert await house.kept(app) == set(digests[1:])
+
+
+async def test_nothing_is_deleted_where_something_comes_while_images_are_listed(
+    house: House, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await records.app()
+    digests = [await house.deployed(app) for _ in range(3)]
+    listed = house.registry.manifests
+
+    async def list_them(repository: str) -> frozenset[str]:
+        found = await listed(repository)
+        await records.deployments.create(app, Service(name="shop"), [], action="rollback", created_by="ann", base=1)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.registry, "manifests", list_them)
+        await house.housekeeping.once()
+    assert await house.kept(app) == set(digests)
+    assert not any(item.image_deleted for item in await records.deployments.of_app(app.id))
 
 
 async def test_an_image_that_never_served_goes_and_pushes_out_no_other(house: House, records: Records) -> None:

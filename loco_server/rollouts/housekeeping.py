@@ -104,13 +104,15 @@ class Housekeeping:
         now = datetime.now(UTC)
         for item in await self._deployments.in_state("created", "checking"):
             if item.ticket_expires_at is not None and item.ticket_expires_at <= now:
+                # One that has its image was begun by a server that ended before it was accepted.
+                what = "no image came" if item.digest is None else "it was not accepted"
                 self._closed.close(deployment_key(item.app_id, item.number))  # before anybody can read that it is over
                 await self._deployments.move(
                     item.app_id,
                     item.number,
                     "expired",
                     of=("created", "checking"),
-                    message="no image came in time; nothing was changed",
+                    message=f"{what} in time; nothing was changed",
                 )
 
     async def retain(self, app: AppRecord) -> int:

@@ -75,10 +75,11 @@ class Place:
 
     # --- the app ------------------------------------------------------------------------------------------------
 
-    def folder(self, *, dockerfile: str = HTTPD) -> Path:
+    def folder(self, *, dockerfile: str = HTTPD, grace: str = "10s") -> Path:
         """Give the app's folder, with a text that it has never had."""
         self._texts += 1
-        return self.stack.app(APP, dockerfile, toml=TOML, files={"www/index.html": f"text {self._texts}"})
+        toml, files = TOML.replace("10s", grace), {"www/index.html": f"text {self._texts}"}
+        return self.stack.app(APP, dockerfile, toml=toml, files=files)
 
     def learn(self) -> None:
         """Note what the newest image answers."""
@@ -106,7 +107,7 @@ class Place:
     def stuck(self) -> None:
         """Let a deployment be rolling out that does not become healthy soon."""
         self.deployed()
-        self.stack.loco("deploy", "--detach", self.folder(dockerfile=NEVER_HEALTHY))
+        self.stack.loco("deploy", "--detach", self.folder(dockerfile=NEVER_HEALTHY, grace="25s"))
         eventually(lambda: self._newest()["state"] == "rolling", within=30)
 
     def cancel(self) -> tuple[str | Path, ...]:

@@ -1,7 +1,10 @@
 """Apps: list, look, destroy, read their logs."""
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 
+from loco_cli.client.deployments import GIVE_UP_SECONDS, POLL_SECONDS
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import api, paths
 from loco_spec.errors import EngineUnavailable, ServerUnreachable, TooManyRequests, from_problem
@@ -17,7 +20,23 @@ def status(http: Http, team: str, app: str) -> api.AppStatus:
 
 
 def destroy(http: Http, team: str, app: str) -> None:
-    http.delete(paths.fill(paths.APP, team=team, app=app))
+    """Destroy it. A server that goes away meanwhile goes on by itself when it is back: that is waited for.
+
+    It is not asked twice: by then there may be a new app of that name.
+
+    Raises:
+        ServerUnreachable: it stayed away for two minutes, or had begun nothing.
+    """
+    try:
+        http.delete(paths.fill(paths.APP, team=team, app=app))
+    except ServerUnreachable:
+        since, state = time.monotonic(), "destroying"
+        while state == "destroying" and time.monotonic() - since < GIVE_UP_SECONDS:
+            time.sleep(POLL_SECONDS)
+            with suppress(ServerUnreachable):
+                state = next((each.state for each in apps(http, team).apps if each.app == app), "gone")
+        if state != "gone":
+            raise
 
 
 def logs(

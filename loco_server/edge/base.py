@@ -64,6 +64,10 @@ class Edge(Protocol):
         """How many requests each app (by id) has had since the edge was started; empty where they are not counted."""
         ...
 
+    async def tidy(self) -> None:
+        """Forget what a killed server has left besides what is published, where there is any such thing."""
+        ...
+
     def published(self) -> Mapping[str, EdgeApp]:
         """What is published, by app id. Survives a restart of the server."""
         ...

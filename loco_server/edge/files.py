@@ -62,6 +62,7 @@ class EnvoyEdge:
         self._admin: httpx.AsyncClient | None = None
         self._lock = asyncio.Lock()
         self._waiting: list[_Change] = []
+        self._left: list[str] = []
         self.watched.mkdir(parents=True, exist_ok=True)
         self._apps = _read_state(self._state_file)
         self._resume()
@@ -86,6 +87,17 @@ class EnvoyEdge:
         """
         if app_id in self._apps or self._waiting or self._lock.locked():
             await self._change(_Change(app_id, None))
+
+    async def tidy(self) -> None:
+        """Forget the clusters that a killed server has left, once they answer nothing any more."""
+        async with self._lock:
+            if self._left and not sum([await self.active_requests(name) for name in self._left]):
+                try:
+                    await self._put(_ROUTES, config.routes(self._apps.values(), ""))
+                    await self._put(_CLUSTERS, config.clusters(self._apps.values(), ""))
+                except EdgeRejectedError:
+                    return  # the next time
+                self._left = []
 
     async def active_requests(self, cluster: str) -> int:
         """How many requests are being answered by the cluster right now; 0 for an unknown one."""
@@ -188,7 +200,9 @@ class EnvoyEdge:
         known = {cluster.name for app in self._apps.values() for cluster in app.clusters}
         wanted = config.clusters(self._apps.values(), "")
         had = _read(self.watched / _CLUSTERS.name).get("resources", [])
-        wanted["resources"] += [cluster for cluster in had if cluster["name"] not in known]
+        left = [cluster for cluster in had if cluster["name"] not in known]
+        self._left = [str(cluster["name"]) for cluster in left]
+        wanted["resources"] += left
         self._write_if_new(_CLUSTERS, wanted)
         self._write_if_new(_ROUTES, config.routes(self._apps.values(), ""))
 

@@ -11,6 +11,8 @@ class StoppedEdge:
 
     async def retire(self, app_id: str) -> None: ...
 
+    async def tidy(self) -> None: ...
+
     async def active_requests(self, cluster: str) -> int:
         del cluster
         return 0

@@ -137,6 +137,8 @@ class MemoryEdge:
     async def active_requests(self, cluster: str) -> int:
         return self.active.get(cluster, 0)
 
+    async def tidy(self) -> None: ...
+
     async def requests(self) -> Mapping[str, int]:
         return {}
 

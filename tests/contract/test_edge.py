@@ -211,6 +211,30 @@ async def test_another_server_finds_what_is_published_and_goes_on(edge: RealEdge
     await again.close()
 
 
+async def test_what_a_killed_server_has_left_goes_once_it_answers_nothing(edge: RealEdge, one: Upstream) -> None:
+    """Between the new clusters and the routes to them, or after: the state knows one of both."""
+    former = app("a", "shop.localhost", one.port)
+    await edge.files.publish(former)
+    edge.files._apps = {"a": app("a", "shop.localhost", one.port, version=2)}
+    edge.files._save_state()
+    clusters = edge.files.watched / "clusters.json"
+    asked = asyncio.create_task(asyncio.to_thread(edge.get, "shop.localhost", "/held"))
+    await asyncio.to_thread(one.held.wait, 10)
+    again = EnvoyEdge(edge.files.watched.parent, admin_socket=edge.settings.envoy_socket)
+    await again.tidy()
+    assert "a-v1-http" in clusters.read_text()
+    one.hold.set()
+    assert (await asked)[0] == 200
+    await eventually_async(lambda: _tidied(again, clusters))
+    assert edge.get("shop.localhost")[0] == 200
+    await again.close()
+
+
+async def _tidied(edge: EnvoyEdge, clusters: Path) -> bool:
+    await edge.tidy()
+    return "a-v1-http" not in clusters.read_text()
+
+
 async def test_a_killed_envoy_comes_back_and_serves_what_is_true(edge: RealEdge, one: Upstream, two: Upstream) -> None:
     await edge.files.publish(app("a", "shop.localhost", one.port))
     watch = asyncio.create_task(edge.process.watch())

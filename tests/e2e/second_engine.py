@@ -20,12 +20,22 @@ BRIDGE = "loco-test0"
 class SecondEngine:
     """dockerd in process and mount namespaces of its own: nothing of it outlives its first process."""
 
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, folder: Path, argv: list[str]) -> None:
         self.host = f"unix://{folder}/docker.sock"
-        self._process = process
+        self._log, self._pid = folder / "log", folder / "pid"
+        self._argv = argv
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, for the first time or after it was killed; wait until it answers."""
+        self._pid.unlink(missing_ok=True)  # in its namespace the next one has the very pid that was written there
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._argv, stdout=log, stderr=log, start_new_session=True)
+        eventually(self.answers, within=30)
 
     def answers(self) -> bool:
-        assert self._process.poll() is None, "the second dockerd ended"
+        assert self._process is not None
+        assert self._process.poll() is None, f"the second dockerd ended\n{self._log.read_text()[-3000:]}"
         with socket.socket(socket.AF_UNIX) as found:
             return found.connect_ex(self.host.removeprefix("unix://")) == 0
 
@@ -35,9 +45,10 @@ class SecondEngine:
         client.close()
 
     def kill(self) -> None:
-        """SIGKILL, as a crash does it."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """SIGKILL, as a crash does it. Once is enough."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 @contextmanager
@@ -59,15 +70,12 @@ def second_engine(*, apart: bool, prefix: tuple[str, ...] = ()) -> Iterator[Seco
             subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
             subprocess.run(["ip", "address", "add", "10.250.77.1/24", "dev", BRIDGE], check=True)
             subprocess.run(["ip", "link", "set", BRIDGE, "up"], check=True)
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
-        engine = SecondEngine(folder, process)
+        engine = SecondEngine(folder, argv)
         try:
-            eventually(engine.answers, within=30)
+            engine.start()
             engine.make_base_image()
             yield engine
         finally:
-            if process.poll() is None:
-                engine.kill()
+            engine.kill()
             if not apart:
                 subprocess.run(["ip", "link", "delete", BRIDGE], check=True)

@@ -63,6 +63,8 @@ class Stack:
     environment: dict[str, str] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
     """What the CLI is run by, where that is not simply here."""
+    program: tuple[str | Path, ...] = (BIN / "loco-server",)
+    """What `start` starts."""
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -106,14 +108,14 @@ class Stack:
         """Start the server (`local`, unless told otherwise) as a child and wait until it answers."""
         log = (self.folder / "server.out").open("ab")
         self.process = subprocess.Popen(
-            [BIN / "loco-server", *(argv or ("local", "--data-dir", str(self.data_dir), *self.ports))],
+            [*self.program, *(argv or ("local", "--data-dir", str(self.data_dir), *self.ports))],
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
             env=self.env(),
         )
         log.close()
-        eventually(self.answers, within=60)
+        eventually(self.answers, within=90)
 
     def answers(self) -> bool:
         assert self.process is None or self.process.poll() is None, self.output()
@@ -190,8 +192,14 @@ class Stack:
     @contextmanager
     def begin(self, *args: str | Path, cwd: Path | None = None, **more: str) -> Iterator[Begun]:
         """Start the CLI and let it run; its lines are collected as they come. Killed at the end of the block."""
+        with self.begin_any(BIN / "loco", *args, cwd=cwd, **more) as begun:
+            yield begun
+
+    @contextmanager
+    def begin_any(self, *argv: str | Path, cwd: Path | None = None, **more: str) -> Iterator[Begun]:
+        """The same with whichever command."""
         process = subprocess.Popen(
-            [*self.prefix, BIN / "loco", *map(str, args)],
+            [*self.prefix, *map(str, argv)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

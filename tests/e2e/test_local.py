@@ -53,10 +53,11 @@ def started(own_stack: Stack) -> Stack:
 
 
 class Asking:
-    """Asks an app all the time and keeps what it got."""
+    """Asks an app all the time, or every so many seconds, and keeps what it got."""
 
-    def __init__(self, stack: Stack, host: str) -> None:
+    def __init__(self, stack: Stack, host: str, *, every: float = 0.0) -> None:
         self.answers: list[int | str] = []
+        self._every = every
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(stack, host), daemon=True)
 
@@ -69,7 +70,7 @@ class Asking:
         self._thread.join()
 
     def _run(self, stack: Stack, host: str) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(self._every):
             try:
                 self.answers.append(stack.get(host).status_code)
             except httpx.HTTPError as e:

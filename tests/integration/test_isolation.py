@@ -14,6 +14,7 @@ import pytest
 
 from loco_server.engines.base import AppRef, CapacityError
 from loco_server.engines.docker import fence as fences
+from loco_server.engines.docker import names
 from loco_server.engines.docker.engine import DockerEngine
 from loco_spec.names import new_id
 from tests.contract.engines import MemoryEdge, MemoryKeeper, Told, new_app, owner, rollout, unit, web_image
@@ -305,20 +306,22 @@ async def test_a_fence_that_cannot_be_set_is_told_once_and_so_is_its_return(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine, reason = _engine(new_id(), "10.217.12.0/22"), "Permission denied"
+    app = new_app()
+    coming = frozenset({app.app_id})
 
     async def not_allowed(*argv: str, text: str = "") -> str:
         raise fences.FenceError(reason)
 
     try:
-        await engine.prepare(new_app())
+        await engine.prepare(app)
         with monkeypatch.context() as patch:
             patch.setattr(fences, "_run", not_allowed)
             for _ in range(3):
-                await engine.reconcile([], frozenset())
+                await engine.reconcile([], coming)
             reason = "iptables is gone"
-            await engine.reconcile([], frozenset())
+            await engine.reconcile([], coming)
         for _ in range(2):
-            await engine.reconcile([], frozenset())
+            await engine.reconcile([], coming)
         said = [line.removeprefix("the fence between teams is ") for line in caplog.messages if "fence" in line]
         assert said == ["not in place: Permission denied", "not in place: iptables is gone", "in place again"]
     finally:
@@ -341,6 +344,23 @@ async def test_reconcile_sets_a_fence_that_was_flushed_again(docker_client: dock
         assert jumps() == 0
         await engine.reconcile([], frozenset())
         assert jumps() == len(fences.JUMPS)
+    finally:
+        await engine.remove_all()
+        await engine.close()
+
+
+@pytest.mark.anyio
+async def test_the_network_of_a_team_that_has_nothing_goes_when_nothing_is_on_its_way(
+    docker_client: docker.DockerClient,
+) -> None:
+    """A server that was killed had made it for an app which then never came to be."""
+    engine, app = _engine(new_id(), "10.217.8.0/22"), new_app()
+    try:
+        await engine.prepare(app)
+        await engine.reconcile([], frozenset({app.app_id}))
+        assert docker_client.networks.list(names=[names.team_network(app.team_id)])
+        await engine.reconcile([], frozenset())
+        assert not docker_client.networks.list(names=[names.team_network(app.team_id)])
     finally:
         await engine.remove_all()
         await engine.close()

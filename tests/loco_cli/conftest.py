@@ -110,6 +110,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     for module in (
         "following",
+        "client.apps",
         "client.deployments",
         "client.http",
         "commands.deploy",

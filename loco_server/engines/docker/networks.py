@@ -1,7 +1,8 @@
 """One network per team: a bridge named after the team, on a /24 that loco picks, and fixed addresses in it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+import logging
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -11,6 +12,8 @@ from loco_server.engines.base import AppRef, CapacityError
 from loco_server.engines.docker import names
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import Fence, FenceError
+
+_log = logging.getLogger("loco.engine")
 
 PREFIX = 24
 ROUTES = Path("/proc/net/route")
@@ -105,6 +108,16 @@ class Networks:
         async with self._teams.setdefault(team_id, asyncio.Lock()):
             if not await self._docker.containers({names.TEAM_ID: team_id}):
                 await self._remove(names.team_network(team_id))
+
+    async def tidy(self, keep: Collection[str]) -> None:
+        """Remove the networks of other teams (ids) without containers: of one whose first app never came to be."""
+        for network in await self.all():
+            team_id = network["Labels"][names.TEAM_ID]
+            if team_id not in keep:
+                try:
+                    await self.release_team(team_id)
+                except RefusedError as error:
+                    _log.info("network %s stays: %s", network["Name"], error.message)
 
     async def remove_all(self) -> None:
         """Remove this installation's networks, and the fence when no loco bridge of any installation is left."""

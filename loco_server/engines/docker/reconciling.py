@@ -104,6 +104,10 @@ class Reconciler:
         for app_id in list(self._edge.published()):
             if app_id not in known and not skip(app_id):
                 await self._edge.retire(app_id)
+        await self._edge.tidy()
+        if not busy:  # else one may be for what is about to run
+            apps = [*(each.app for each in wanted), *(each.app for each in suspended)]
+            await self._networks.tidy({app.team_id for app in apps})
         self._forget(there)
 
     async def _fence(self) -> None:

@@ -9,6 +9,7 @@ from loco_cli.client.http import Http
 from loco_spec import api
 from loco_spec.errors import EngineUnavailable, LocoError, NotFound, ServerFault, ServerUnreachable, TooManyRequests
 from loco_spec.events import LogBatch, StreamFault
+from tests.loco_cli.conftest import Clock
 from tests.loco_cli.samples import APP, NOW, batch, deployment
 from tests.loco_cli.server import END, PING, Server, cut, message
 
@@ -41,6 +42,40 @@ def test_apps_are_listed_looked_at_and_destroyed_under_their_team(server: Server
     assert apps.status(http, "ann", "shop") == status
     server.answers(f"DELETE {APP}")
     apps.destroy(http, "ann", "shop")
+
+
+def listed(server: Server, *states: str) -> None:
+    """Let the app be in one state after the other when it is asked for; in the state "", it is gone."""
+    for state in states:
+        found = (api.AppSummary(team="ann", app="shop", state=state, updated_at=NOW),) if state else ()
+        server.answers("GET /v1/teams/ann/apps", api.Apps(apps=found))
+
+
+def test_the_end_of_an_app_is_waited_for_where_its_server_goes_away_meanwhile(
+    server: Server, http: Http, clock: Clock
+) -> None:
+    server.is_away(f"DELETE {APP}", cut())
+    server.is_away("GET /v1/teams/ann/apps")
+    listed(server, "destroying", "")
+    apps.destroy(http, "ann", "shop")
+    assert clock.slept == [2, 2, 2]
+
+
+def test_an_app_that_is_there_after_the_cut_was_not_destroyed_and_is_not_a_second_time(
+    server: Server, http: Http, clock: Clock
+) -> None:
+    server.is_away(f"DELETE {APP}", cut())
+    listed(server, "live")
+    with pytest.raises(ServerUnreachable):
+        apps.destroy(http, "ann", "shop")
+
+
+def test_an_end_is_waited_for_two_minutes(server: Server, http: Http, clock: Clock) -> None:
+    server.is_away(f"DELETE {APP}", cut())
+    listed(server, *["destroying"] * 60)
+    with pytest.raises(ServerUnreachable):
+        apps.destroy(http, "ann", "shop")
+    assert clock.slept == [2] * 60
 
 
 def test_logs_are_read_to_the_end_and_pings_are_nothing(server: Server, http: Http) -> None:

@@ -292,6 +292,21 @@ async def test_a_deployment_whose_image_never_came_expires_and_its_token_buys_no
     assert not house.closed.is_closed(deployment_key(app.id, 2))
 
 
+async def test_it_is_said_what_did_not_come_in_time(house: House, records: Records) -> None:
+    """A rollback has its image: its server ended before it was accepted."""
+    app, past = await records.app(), datetime.now(UTC) - timedelta(seconds=1)
+    for digest in (None, f"sha256:{'0' * 64}"):
+        await records.deployments.create(
+            app, Service(name="shop"), [], action="any", created_by="ann", ticket_expires_at=past, digest=digest
+        )
+    await house.housekeeping.once()
+    reasons = {item.number: item.reason for item in await records.deployments.of_app(app.id)}
+    assert reasons == {
+        1: "no image came in time; nothing was changed",
+        2: "it was not accepted in time; nothing was changed",
+    }
+
+
 @pytest.mark.parametrize("how", ["expired", "revoked"])
 async def test_a_session_that_ended_is_told_for_a_month_and_then_forgotten(
     house: House, records: Records, monkeypatch: pytest.MonkeyPatch, how: str

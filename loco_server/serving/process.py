@@ -36,6 +36,7 @@ def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> Sta
         destroy=parts.destroy,
         status=parts.status,
         build_logs=parts.build_logs,
+        logs=parts.logs,
         variables=parts.variables,
         engine=parts.engine,
         trust=parts.trust,

@@ -1,7 +1,7 @@
 """One container at a time: make, start, look at, take leave of."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -49,13 +49,22 @@ def state(record: dict[str, Any]) -> State:
 
 class Instances:
     def __init__(
-        self, docker: Docker, networks: Networks, listing: Listing, keeper: LogKeeper, *, installation: str
+        self,
+        docker: Docker,
+        networks: Networks,
+        listing: Listing,
+        keeper: LogKeeper,
+        *,
+        installation: str,
+        left: Callable[[Found], None],
     ) -> None:
+        """`left` hears of an instance whose last words are kept, before it goes."""
         self._docker = docker
         self._networks = networks
         self._listing = listing
         self._keeper = keeper
         self._installation = installation
+        self._left = left
 
     async def of(self, rollout: Rollout) -> dict[int, Found]:
         """Give the deployment's containers by number (0: the release command).
@@ -118,7 +127,7 @@ class Instances:
         stopped = next((now for now in await self._listing.now(container.app.app_id) if now.id == container.id), None)
         if stopped is None:
             return
-        kept = [line for line in await self._keeper.kept(container.app.app_id) if line.instance == container.name]
+        kept = await self._keeper.kept(container.app.app_id, container.name)
         # Kept already: by an earlier call, cut short between keeping and removing, or of a container of this name
         # that was made anew since. What is kept replaces what was kept.
         last, known = (kept[-1].at if kept else ""), {line.mark for line in marked(kept)}
@@ -126,6 +135,7 @@ class Instances:
         fresh = [line.line for line in words if line.line.at >= last and line.mark not in known]
         if fresh:
             await self._keeper.keep(container.app.app_id, container.deployment, container.name, [*kept, *fresh])
+        self._left(stopped)
         await self._docker.remove(container.id)
 
     async def remove(self, container: Found) -> None:

@@ -1,6 +1,7 @@
 """`loco logs`."""
 
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loco_cli.commands.logs import since_time
+from loco_cli.commands.logs import moment
 from loco_spec.errors import EngineUnavailable, NotFound, UsageError
 from loco_spec.events import LogBatch, LogLine, StreamFault
 from tests.loco_cli.conftest import Clock, Loco
@@ -44,7 +45,7 @@ def test_what_loco_says_itself_is_no_line_of_the_app(server: Server, loco: Loco)
 def test_a_program_gets_each_line_as_an_object_with_all_that_is_known_of_it(server: Server, loco: Loco) -> None:
     server.streams(f"{LOGS}?lines=100", lines(batch("a", "one", "two", note="not kept")), END)
     found = loco("logs", *SHOP, "--json")
-    assert found.objects == [line.model_dump(mode="json") for line in batch("a", "one", "two").lines]
+    assert found.objects == [asdict(line) for line in batch("a", "one", "two").lines]
     assert found.err == '{"note": "-- not kept"}\n'
 
 
@@ -157,7 +158,7 @@ def test_logs_that_break_off_are_no_success(server: Server, loco: Loco) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "expected"),
     [
         ("30s", NOW - timedelta(seconds=30)),
         ("500ms", NOW - timedelta(milliseconds=500)),
@@ -170,10 +171,10 @@ def test_logs_that_break_off_are_no_success(server: Server, loco: Loco) -> None:
     ],
 )
 def test_a_time_is_a_duration_before_now_or_a_moment_which_is_utc_where_nothing_is_said(
-    text: str, moment: datetime
+    text: str, expected: datetime
 ) -> None:
-    assert since_time(text, now=NOW) == moment
-    assert since_time(text, now=NOW).tzinfo is not None
+    assert moment("--since", text, now=NOW) == expected
+    assert moment("--since", text, now=NOW).tzinfo is not None
 
 
 @signed_in
@@ -188,4 +189,4 @@ def test_what_is_no_time_is_refused_with_examples(server: Server, loco: Loco, te
 @given(st.text() | st.builds("{}{}".format, st.integers(0, 10**30), st.sampled_from(["ms", "s", "m", "h", "d"])))
 def test_any_text_is_a_time_with_a_zone_or_refused(text: str) -> None:
     with suppress(UsageError):
-        assert since_time(text, now=NOW).tzinfo is not None
+        assert moment("--since", text, now=NOW).tzinfo is not None

@@ -16,7 +16,7 @@ LINE_MAX = 64 << 10
 """Bytes of one line; the engine itself cuts lines at 16 KB and gives the pieces one timestamp."""
 SLACK_SECONDS = 1
 """By how much lines of one container may stand out of order of time."""
-_REMEMBERED = 4096
+_REMEMBERED = 32768
 KEPT = "kept"
 
 
@@ -110,6 +110,30 @@ class Counter:
             while _is_past(next(iter(self._seen)), at):
                 self._seen.popitem(last=False)
         return nth
+
+
+class Repeated:
+    """Knows lines again that a followed log gives twice: Docker begins a file anew when it hears twice of a rotation."""
+
+    def __init__(self) -> None:
+        self._newest = ""
+        self._seen: OrderedDict[tuple[str, int], None] = OrderedDict()
+
+    def has(self, line: Marked) -> bool:
+        """Whether it was there before; it is from now on."""
+        at = line.line.at
+        key = (at, hash(line.line.text))
+        if at > self._newest:
+            if at[:19] != self._newest[:19]:
+                while self._seen and _is_past(next(iter(self._seen))[0], at):
+                    self._seen.popitem(last=False)
+            self._newest = at
+        elif key in self._seen or _is_past(at, self._newest):
+            return True
+        self._seen[key] = None
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return False
 
 
 def marked(lines: Iterable[LogLine]) -> Iterator[Marked]:

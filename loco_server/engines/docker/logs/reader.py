@@ -1,5 +1,6 @@
 """Read one container's log: its last lines, all of it after a mark, or on and on as it is written."""
 
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -7,10 +8,12 @@ from contextlib import aclosing
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.logs.wire import frames
 from loco_server.engines.docker.names import Found
-from loco_server.engines.log_lines import KEPT, SLACK_SECONDS, After, LineReader, Mark, Marked, seconds_of
+from loco_server.engines.log_lines import KEPT, SLACK_SECONDS, After, LineReader, Mark, Marked, Repeated, seconds_of
 
 KEPT_BYTES = 1 << 20
 KEPT_LINES = 20_000
+STREAM_BYTES = 4 << 20
+LAG_SECONDS = 0.5
 
 
 async def newest(docker: Docker, container: Found, count: int) -> list[Marked]:
@@ -73,7 +76,7 @@ async def read(
     if mark is not None:
         params["since"] = seconds_of(mark.at) - SLACK_SECONDS
     reader, gate = _lines(container), After(mark)
-    over = False
+    over, size, repeated = False, 0, Repeated()
     try:
         async with aclosing(frames(docker.url, container.id, **params)) as found:
             async for some in found:
@@ -84,8 +87,14 @@ async def read(
                         break
                     if (line := reader.feed(kind, frame)) is not None:
                         lines.append(line)
+                if follow:
+                    lines = [line for line in lines if not repeated.has(line)]
                 if passed := gate.feed_all(lines):
                     yield passed
+                size += sum(len(frame) for _, frame in some) if follow else 0
+                # Far behind what is written, the engine may pass over a whole file when it has read one to its end,
+                # and say nothing. A new stream begins in a file that holds the last line, or tells the gap.
+                over = over or (size > STREAM_BYTES and bool(lines) and _lag(lines[-1]) > LAG_SECONDS)
                 if over:
                     break
     except RefusedError as error:
@@ -94,9 +103,13 @@ async def read(
             return
         raise
     # What a running container has not ended yet is not a line yet: the next read gives it whole.
-    rest = list(reader.rest()) if over or not (follow or container.running) else []
+    rest = list(reader.rest()) if before is not None or not (follow or container.running) else []
     if last := [*gate.feed_all(rest), *gate.rest()]:
         yield last
+
+
+def _lag(line: Marked) -> float:
+    return time.time() - seconds_of(line.line.at) - 1
 
 
 def source(container: Found) -> str:

@@ -22,7 +22,7 @@ from benchmarks.followed_logs import cpu, memory
 from tests.e2e.stack import BIN, QUICK, Stack
 from tests.images import base_image
 
-FOLLOWERS, APPS = 1000, 4
+FOLLOWERS, APPS = 1000, 2
 OPEN_SECONDS, WARM_SECONDS, SECONDS = 120.0, 10.0, 30.0
 MOST_MB, MOST_SECONDS = 200, 0.25
 LINES, ROUNDS, LEAST = 100_000, 3, 0.5

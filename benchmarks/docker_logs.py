@@ -23,6 +23,7 @@ from tests.e2e.stack import BIN, QUICK, Stack
 from tests.images import base_image
 
 FOLLOWERS, APPS = 1000, 2
+AT_ONCE = 50
 OPEN_SECONDS, WARM_SECONDS, SECONDS = 120.0, 10.0, 30.0
 MOST_MB, MOST_SECONDS = 200, 0.25
 LINES, ROUNDS, LEAST = 100_000, 3, 0.5
@@ -62,6 +63,7 @@ class Followers:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._headers = dict(stack.client().headers)
+        self._opening = asyncio.Semaphore(AT_ONCE)
         self.last: list[int] = [0] * FOLLOWERS
         """By follower, the number of the last line."""
         self.lost = 0
@@ -69,11 +71,12 @@ class Followers:
         """Seconds from a line's writing to its reading here, while it is measured."""
 
     async def read(self, number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._stack.api)
         path = f"/v1/teams/{team(self._stack)}/apps/ticks{number % APPS}/logs?follow=true&lines=1"
         request = f"GET {path} HTTP/1.1\r\nHost: loco\r\nAuthorization: {self._headers['authorization']}\r\n\r\n"
-        writer.write(request.encode())
-        answer = await reader.readuntil(b"\r\n\r\n")
+        async with self._opening:  # no more at once than wait in a listener's line
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._stack.api)
+            writer.write(request.encode())
+            answer = await reader.readuntil(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200"), answer + await reader.read(2000)
         while data := await reader.read(1 << 16):
             for text, uptime in WRITTEN.findall(data):

@@ -483,3 +483,20 @@ async def test_lines_that_a_log_no_longer_has_are_told_to_who_resumes_and_counte
     assert [batch.note for batch in got if batch.note] == [gap, f"{lost} lines lost"]
     (resumed, *_) = await world.batches(position=got[0].position)
     assert (resumed.note, resumed.lines[0]) == (gap, first)
+
+
+async def test_many_followers_of_one_app_get_each_line_once_from_one_reader(world: World) -> None:
+    ticking = "httpd -p 8080 -h /www; i=0; while :; do i=$((i + 1)); echo $i; sleep 0.1; done"
+    await world.roll(world.rollout(1, command=sh(ticking)))
+    got: list[list[int]] = [[] for _ in range(100)]
+
+    async def read(seen: list[int]) -> None:
+        async for batch in _batches(world, None, follow=True, tail=1):
+            seen.extend(int(line.text) for line in batch.lines)
+
+    readers = [asyncio.create_task(read(seen)) for seen in got]
+    await eventually_async(lambda: _same(all(len(seen) > 20 for seen in got)), within=30)
+    for reader in readers:
+        reader.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)
+    assert all(seen == list(range(seen[0], seen[0] + len(seen))) for seen in got)

@@ -113,7 +113,7 @@ class Counter:
 
 
 class Repeated:
-    """Knows lines again that a followed log gives twice: Docker begins a file anew when it hears twice of a rotation."""
+    """Knows lines that a followed log gives twice: Docker begins a file anew when it hears twice of a rotation."""
 
     def __init__(self) -> None:
         self._newest = ""

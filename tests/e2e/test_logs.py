@@ -65,35 +65,3 @@ def test_what_a_failed_deployment_said_is_read_when_its_containers_are_gone(stac
     assert texts("--deployment", "v1", "--until", "1h") == []
     missing = stack.loco("logs", "--deployment", "v9", cwd=app, exit_code=Exit.NOT_FOUND)
     assert missing.stderr == "error: breaking has no deployment v9\nnext: loco status\n"
-
-
-COUNTING = """\
-FROM loco-test/base:1
-USER 10001
-STOPSIGNAL SIGKILL
-CMD ["/bin/sh", "-c", "httpd -p 8080 -h /tmp; while :; do n=$((n + 1)); echo $LOCO_DEPLOYMENT-$n; sleep 0.02; done"]
-"""
-
-
-def test_a_followed_log_repeats_and_loses_nothing_when_the_server_is_killed_in_a_redeploy(own_stack: Stack) -> None:
-    own_stack.start()
-    own_stack.loco("login")
-    app = own_stack.app("counting", COUNTING, toml=QUICK)
-    own_stack.loco("deploy", cwd=app)
-    with own_stack.begin("logs", "-f", "--since", "1h", "--json", cwd=app) as following:
-        eventually(lambda: '"v1-5"' in following.said)
-        with own_stack.begin("redeploy", cwd=app):
-            eventually(lambda: '"v2-1"' in following.said, within=60)
-            own_stack.kill()
-        own_stack.start()
-        eventually(lambda: own_stack.json("status", cwd=app)["live"]["number"] == 2, within=60)
-        seen = len(following.lines)
-        eventually(lambda: len(following.lines) > seen + 50, within=30)
-        whole = own_stack.loco("logs", "--since", "1h", "--json", cwd=app).stdout.splitlines()
-        eventually(lambda: len(following.lines) >= len(whole), within=30)
-    got = [json.loads(line)["text"] for line in following.lines if '"text"' in line]
-    assert not [line for line in following.lines if '"note"' in line]
-    for deployment in ("v1", "v2"):
-        numbers = [int(text.partition("-")[2]) for text in got if text.startswith(f"{deployment}-")]
-        assert numbers == list(range(1, len(numbers) + 1))
-        assert len(numbers) > 5

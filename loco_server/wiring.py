@@ -14,6 +14,7 @@ from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Login
+from loco_server.flows.logs import Logs
 from loco_server.flows.plans import Plans
 from loco_server.flows.quotas import ManageQuotas
 from loco_server.flows.rollback import Rollback
@@ -88,6 +89,7 @@ class Parts:
     destroy: Destroy
     status: Status
     build_logs: BuildLogs
+    logs: Logs
     tickets: Tickets
     variables: VariablesFlow
     rotation: Rotation
@@ -254,6 +256,7 @@ async def wire(
         destroy=destroy,
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),
+        logs=Logs(engine=engine, deployments=deployments, kept=KeptLogs(database)),
         tickets=Tickets(
             people=people,
             apps=apps,

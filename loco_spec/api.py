@@ -254,19 +254,23 @@ class LogsQuery(Request):
     """At most so many of the newest."""
     since: Annotated[datetime, BeforeValidator(_written)] | None = None
     """None that is older; without a zone it is UTC."""
+    until: Annotated[datetime, BeforeValidator(_written)] | None = None
+    """Only what is older; without a zone it is UTC."""
     position: str | None = None
     """Where a log that was cut off goes on; the header `Last-Event-ID` wins."""
     instance: str | None = Field(default=None, min_length=1, max_length=100)
     """Only the lines of this one: `v12-1`."""
+    deployment: int | None = Field(default=None, ge=1, lt=2**31)
+    """Only the lines of this one's instances, live or ended."""
     previous: bool = False
     """Only what is over: what was said before an instance's last restart, and by those that have ended."""
 
-    @field_validator("previous")
+    @field_validator("previous", "until")
     @classmethod
-    def _over(cls, previous: bool, asked: ValidationInfo) -> bool:
-        if previous and asked.data.get("follow"):
+    def _over(cls, over: Any, asked: ValidationInfo) -> Any:
+        if over and asked.data.get("follow"):
             raise ValueError("what is over cannot be followed: without follow")
-        return previous
+        return over
 
 
 class Destroyed(Response):

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 
 from loco_cli.client.deployments import GIVE_UP_SECONDS, POLL_SECONDS
 from loco_cli.client.http import Http, StreamCutError
@@ -39,34 +41,43 @@ def destroy(http: Http, team: str, app: str) -> None:
             raise
 
 
-def logs(
-    http: Http,
-    team: str,
-    app: str,
-    *,
-    lines: int | None,
-    since: str | None,
-    follow: bool,
-    instance: str | None = None,
-    previous: bool = False,
-) -> Iterator[LogBatch | None]:
+@dataclass(frozen=True)
+class Asked:
+    """Which lines of an app's log."""
+
+    follow: bool = False
+    lines: int | None = None
+    """At most so many of the newest."""
+    since: datetime | None = None
+    until: datetime | None = None
+    instance: str | None = None
+    deployment: int | None = None
+    previous: bool = False
+
+    def query(self) -> dict[str, str]:
+        found = {
+            "follow": "1" if self.follow else None,
+            "instance": self.instance,
+            "deployment": self.deployment,
+            "previous": "1" if self.previous else None,
+            "since": self.since and self.since.isoformat(),
+            "until": self.until and self.until.isoformat(),
+            "lines": self.lines,
+        }
+        return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def logs(http: Http, team: str, app: str, asked: Asked, *, position: str | None = None) -> Iterator[LogBatch | None]:
     """Give batches of lines; following, for ever, resumed where a cut left off. None: the connection was lost just now.
 
+    With a position: what stands behind it.
+
     Raises:
-        NotFound: the app has no instance of that name; the hint names those that it has.
+        NotFound: there is no such instance, or nothing is kept of the deployment; the hint says what there is.
         ServerUnreachable: not following, and cut in the middle.
     """
     path = paths.fill(paths.LOGS, team=team, app=app)
-    query = {"follow": "1"} if follow else {}
-    if instance is not None:
-        query["instance"] = instance
-    if previous:
-        query["previous"] = "1"
-    if since is not None:
-        query["since"] = since
-    if lines is not None:
-        query["lines"] = str(lines)
-    position: str | None = None
+    query, follow = asked.query(), asked.follow
     while True:
         try:
             with http.stream(path, last_id=position, **query) as stream:

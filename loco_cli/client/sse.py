@@ -18,13 +18,18 @@ def lines(parts: Iterable[str]) -> Iterator[str]:
     """Split text at the standard's three line ends alone. Python's own lines end at eight more characters, which JSON
     carries as they are: a line of a log may hold a U+2028.
     """
-    rest = ""
+    begun: list[str] = []
+    half = ""
     for part in parts:
-        text = rest + part
+        text = half + part
         half = "\r" if text.endswith("\r") else ""  # the other half may be on its way
-        *whole, rest = _LINE_END.split(text.removesuffix(half))
-        rest += half
-        yield from whole
+        text = text.removesuffix(half) if half else text
+        first, *more = _LINE_END.split(text) if "\r" in text else text.split("\n")
+        begun.append(first)  # a batch of lines is one line here, of many parts
+        if more:
+            yield "".join(begun)
+            yield from more[:-1]
+            begun = [more[-1]]
 
 
 def messages(lines: Iterable[str]) -> Iterator[Message]:

@@ -71,9 +71,7 @@ def _release_log(context: Context, target: Target, number: int) -> ReleaseLog:
         NotFound: there was none, or it is not kept any more.
     """
     instance = f"v{number}-release"
-    read = apps.logs(
-        context.http, target.team, target.app, lines=None, since=None, follow=False, instance=instance, previous=False
-    )
+    read = apps.logs(context.http, target.team, target.app, apps.Asked(instance=instance))
     try:
         batches = [batch for batch in read if batch is not None]
     except NotFound as e:

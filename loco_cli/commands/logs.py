@@ -1,6 +1,11 @@
 """`loco logs`: an app's lines, the newest first asked for, then as they come."""
 
+import json as jsons
+import re
 import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +13,12 @@ from typing import Annotated
 import typer
 
 from loco_cli.client import apps, deployments
+from loco_cli.client.apps import Asked
 from loco_cli.context import Context, opened
 from loco_cli.options import App, Folder, Json, Team, deployment_number
 from loco_cli.ui.text import safe
 from loco_spec.errors import UsageError
-from loco_spec.events import LogBatch
+from loco_spec.events import LogBatch, LogLine
 from loco_spec.values import seconds
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come.")]
@@ -20,18 +26,25 @@ Lines = Annotated[
     int | None, typer.Option("--lines", "-n", help="So many of the newest lines.", min=0, show_default="100")
 ]
 Since = Annotated[str | None, typer.Option("--since", help="From 30s, 5m, 2h, 1d ago, or a time (RFC 3339).")]
+Until = Annotated[str | None, typer.Option("--until", help="Only what is older: a time, as for --since.")]
 Instance = Annotated[
     str | None,
     typer.Option("--instance", help="Only this one's lines: v12-1, running or ended.", metavar="NAME"),
+]
+Deployment = Annotated[
+    str | None,
+    typer.Option("--deployment", help="Only this one's lines: v12, live, ended or failed.", metavar="NUMBER"),
 ]
 Previous = Annotated[
     bool,
     typer.Option("--previous", "-p", help="Only what is over: from before the last restart, and of ended instances."),
 ]
-BuildOption = Annotated[bool, typer.Option("--build", help="The log of a build instead of the app's.")]
-Deployment = Annotated[
+Grep = Annotated[
     str | None,
-    typer.Option("--deployment", help="Whose build: v12; default: the newest that is kept.", metavar="NUMBER"),
+    typer.Option("--grep", help="Only lines in which this regular expression is found; -n counts those.", metavar="RE"),
+]
+BuildOption = Annotated[
+    bool, typer.Option("--build", help="The log of a build: of --deployment, or the newest that is kept.")
 ]
 
 DEFAULT_LINES = 100
@@ -45,84 +58,108 @@ def command(
     follow: Follow = False,
     lines: Lines = None,
     since: Since = None,
+    until: Until = None,
     instance: Instance = None,
-    previous: Previous = False,
-    build: BuildOption = False,
     deployment: Deployment = None,
+    previous: Previous = False,
+    grep: Grep = None,
+    build: BuildOption = False,
     json: Json = False,
 ) -> None:
     """Show an app's log lines, all instances merged by time; -f follows them across deployments."""
-    if build and (follow or since is not None):
-        raise UsageError("--build shows a log that is finished: without --follow and --since", hint="loco logs --build")
+    if build and (follow or since is not None or until is not None):
+        raise UsageError(
+            "--build shows a log that is finished: without --follow, --since and --until", hint="loco logs --build"
+        )
     if build and (instance is not None or previous):
         raise UsageError("--build is of no instance: without --instance and --previous", hint="loco logs --build")
     if previous and follow:
         raise UsageError("--previous shows what is over: without --follow", hint="loco logs --previous")
-    if deployment is not None and not build:
-        raise UsageError("--deployment goes with --build", hint=f"loco logs --build --deployment {deployment}")
+    if until is not None and follow:
+        raise UsageError("--until shows what is over: without --follow", hint=f"loco logs --until {until}")
+    pattern = None if grep is None else expression(grep)
+    number = None if deployment is None else deployment_number(deployment, "--deployment")
+    now = datetime.now(UTC)
+    asked = Asked(
+        follow=follow,
+        lines=DEFAULT_LINES if lines is None and since is None else lines,
+        since=None if since is None else moment("--since", since, now=now),
+        until=None if until is None else moment("--until", until, now=now),
+        instance=instance,
+        deployment=number,
+        previous=previous,
+    )
     with opened(json=json) as context:
         if build:
-            run_build(context, folder, app=app, team=team, lines=lines, deployment=deployment)
+            run_build(context, folder, app=app, team=team, lines=lines, deployment=number, pattern=pattern)
         else:
-            run(
-                context,
-                folder,
-                app=app,
-                team=team,
-                follow=follow,
-                lines=lines,
-                since=since,
-                instance=instance,
-                previous=previous,
-            )
+            run(context, folder, asked, app=app, team=team, pattern=pattern)
 
 
 def run(
+    context: Context, folder: Path, asked: Asked, *, app: str | None, team: str | None, pattern: re.Pattern[str] | None
+) -> None:
+    target = context.target(folder, app=app, team=team)
+
+    def batches(asked: Asked, position: str | None = None) -> Iterator[LogBatch]:
+        for batch in apps.logs(context.http, target.team, target.app, asked, position=position):
+            if batch is None:
+                time.sleep(RECONNECT_SECONDS)
+                continue
+            if batch.note:
+                context.ui.note(f"-- {batch.note}")
+            yield batch
+
+    position = None
+    if pattern is not None and asked.lines:
+        # The newest that match are known when all was looked through; what comes then stands behind that.
+        newest: deque[LogLine] = deque(maxlen=asked.lines)
+        for batch in batches(replace(asked, follow=False, lines=None)):
+            newest.extend(_matching(pattern, batch.lines))
+            position = batch.position
+        _show(context, newest)
+        if not asked.follow:
+            return
+        asked = replace(asked, lines=None)
+    for batch in batches(asked, position):
+        _show(context, batch.lines if pattern is None else _matching(pattern, batch.lines))
+
+
+def run_build(
     context: Context,
     folder: Path,
     *,
     app: str | None,
     team: str | None,
-    follow: bool,
     lines: int | None,
-    since: str | None,
-    instance: str | None,
-    previous: bool,
-) -> None:
-    target = context.target(folder, app=app, team=team)
-    if lines is None and since is None:
-        lines = DEFAULT_LINES
-    start = None if since is None else since_time(since, now=datetime.now(UTC)).isoformat()
-    for batch in apps.logs(
-        context.http,
-        target.team,
-        target.app,
-        lines=lines,
-        since=start,
-        follow=follow,
-        instance=instance,
-        previous=previous,
-    ):
-        if batch is None:
-            time.sleep(RECONNECT_SECONDS)
-        else:
-            _show(context, batch)
-
-
-def run_build(
-    context: Context, folder: Path, *, app: str | None, team: str | None, lines: int | None, deployment: str | None
+    deployment: int | None,
+    pattern: re.Pattern[str] | None,
 ) -> None:
     """Show what a build said: the newest one that is kept, or a deployment's."""
-    number = None if deployment is None else deployment_number(deployment, "--deployment")
     target = context.target(folder, app=app, team=team)
-    found = deployments.build_log(context.http, target.team, target.app, number)
-    if lines is not None:
-        kept = found.text.splitlines()[-lines:] if lines else []
+    found = deployments.build_log(context.http, target.team, target.app, deployment)
+    if lines is not None or pattern is not None:
+        kept = [line for line in found.text.splitlines() if pattern is None or pattern.search(line)]
+        kept = kept if lines is None else kept[-lines:] if lines else []
         found = found.model_copy(update={"text": "".join(f"{line}\n" for line in kept)})
     context.ui.result(found)
 
 
-def since_time(text: str, *, now: datetime) -> datetime:
+def expression(text: str) -> re.Pattern[str]:
+    """Compile what --grep was given. It is looked for here and not by the server, whose time it could take.
+
+    Raises:
+        UsageError: it is no regular expression.
+    """
+    try:
+        return re.compile(text)
+    except (re.error, RecursionError, OverflowError) as e:
+        raise UsageError(
+            f"--grep {text!r} is not a regular expression: {e}", hint="put a backslash before what is meant literally"
+        ) from e
+
+
+def moment(option: str, text: str, *, now: datetime) -> datetime:
     """Read `5m` as five minutes before now, anything else as a time of RFC 3339; without a zone it is UTC.
 
     Raises:
@@ -135,13 +172,18 @@ def since_time(text: str, *, now: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as e:
-        raise UsageError(f"--since {text!r} is neither 30s, 5m, 2h, 1d nor a time", hint="loco logs --since 5m") from e
+        raise UsageError(
+            f"{option} {text!r} is neither 30s, 5m, 2h, 1d nor a time", hint=f"loco logs {option} 5m"
+        ) from e
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-def _show(context: Context, batch: LogBatch) -> None:
-    ui = context.ui
-    if batch.note:
-        ui.note(f"-- {batch.note}")
-    for line in batch.lines:
-        ui.line(line.model_dump_json() if ui.json else f"{safe(line.at[:19])}Z {safe(line.instance)} {safe(line.text)}")
+def _matching(pattern: re.Pattern[str], lines: Iterable[LogLine]) -> list[LogLine]:
+    return [line for line in lines if pattern.search(line.text)]
+
+
+def _show(context: Context, lines: Iterable[LogLine]) -> None:
+    if context.ui.json:
+        context.ui.lines(jsons.dumps({name: getattr(line, name) for name in LogLine.__slots__}) for line in lines)
+    else:
+        context.ui.lines(f"{safe(line.at[:19])}Z {safe(line.instance)} {safe(line.text)}" for line in lines)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -109,6 +110,11 @@ class Ui:
     def line(self, text: str) -> None:
         """Give one line of the result, as it comes."""
         print(text, flush=True)
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Give some lines of the result at once, as they come."""
+        sys.stdout.write("".join([f"{text}\n" for text in texts]))
+        sys.stdout.flush()
 
     def ask_secret(self, question: str) -> str:
         """Ask a person for what nobody else should see."""

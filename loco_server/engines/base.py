@@ -100,10 +100,23 @@ class LogQuery:
     instance: str | None = None
     """`v12-1`: only this one's lines, be it live, ended or kept; None: all."""
     previous: bool = False
-    """Only what is over: what instances said before their last restart, and those that have ended. Not with `follow`.
+    """Only what is over: what instances said before their last restart, and by those that have ended. Not followed."""
+    deployment: int | None = None
+    """Only the lines of this one's instances."""
+    until: datetime | None = None
+    """Only lines from before this time. Not with `follow`.
 
-    `tail`, `since` and `position` are of the lines that these two leave.
+    `tail`, `since` and `position` are of the lines that these four leave.
     """
+
+    def wants(self, name: str) -> bool:
+        """Whether it is about the instance of that name."""
+        of_deployment = self.deployment is None or name.startswith(f"v{self.deployment}-")
+        return of_deployment and self.instance in {None, name}
+
+
+class NothingKeptError(Exception):
+    """The deployment that is asked for has no instance, neither live nor kept."""
 
 
 class RolloutFailedError(Exception):
@@ -143,8 +156,8 @@ class LogKeeper(Protocol):
         """Keep an instance's last lines. A second time replaces the first."""
         ...
 
-    async def kept(self, app_id: str) -> Sequence[LogLine]:
-        """All kept lines of the app, in order of time."""
+    async def kept(self, app_id: str, instance: str | None = None) -> Sequence[LogLine]:
+        """All kept lines of the app, or of one instance, in order of time."""
         ...
 
 
@@ -237,6 +250,7 @@ class Engine(Protocol):
 
         Raises:
             NotFound: the app has no instance of the name that is asked for; the hint names those that it has.
+            NothingKeptError: the deployment that is asked for has no instance.
         """
         ...
 

@@ -1,8 +1,9 @@
 """Which of an app's instances a reader of its log asked for."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
-from loco_server.engines.base import LogQuery
+from loco_server.engines.base import LogQuery, NothingKeptError
 from loco_spec.errors import NotFound
 
 NAMED = 20
@@ -18,13 +19,19 @@ def chosen(query: LogQuery, known: frozenset[str], resumed: Collection[str]) -> 
         resumed: those in the reader's position. One that is gone since is no mistake of the reader's.
 
     Raises:
-        NotFound: the one that is asked for is none of the app's.
+        NotFound: the one that is asked for is none of the app's, or not of the deployment that is asked for.
+        NothingKeptError: the deployment has none, and nobody waits for one.
     """
-    if query.instance is None:
-        return known
-    if query.instance not in known and query.instance not in resumed:
-        raise NotFound(f"{query.app.app} has no instance {query.instance!r}, live or kept", hint=_named(known))
-    return known & {query.instance}
+    wanted = frozenset(filter(query.wants, known))
+    if wanted or any(map(query.wants, resumed)):
+        return wanted
+    if query.instance is not None:
+        whose = query.app.app if query.deployment is None else f"v{query.deployment} of {query.app.app}"
+        there = frozenset(filter(replace(query, instance=None).wants, known))
+        raise NotFound(f"{whose} has no instance {query.instance!r}, live or kept", hint=_named(there))
+    if query.deployment is not None and not query.follow:
+        raise NothingKeptError(f"{query.app.app} has no instance of v{query.deployment}, live or kept")
+    return wanted
 
 
 def _named(known: frozenset[str]) -> str:

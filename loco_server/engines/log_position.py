@@ -4,12 +4,13 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from loco_server.engines.log_lines import Mark
+from loco_server.engines.log_lines import Mark, Marked
 from loco_spec.errors import UsageError
+from loco_spec.events import LogBatch
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?Z", re.ASCII)
 _FIRST = 1970
@@ -49,14 +50,30 @@ class Position:
             raise UsageError("this is not a position in a log", hint="loco logs -n 100") from error
         return Position(marks, ended)
 
-    def forget(self, known: frozenset[str]) -> tuple[str, ...]:
-        """Drop instances that are neither there nor kept; say of which of them lines may be lost, as notes."""
+    def forget(self, known: frozenset[str], wants: Callable[[str], bool] = lambda _name: True) -> tuple[str, ...]:
+        """Drop instances that are neither there nor kept; say of which wanted ones lines may be lost, as notes."""
         gone = sorted(self.marks.keys() - known)
-        lost = tuple(f"{name}: not kept since {self.marks[name].at}" for name in gone if name not in self.ended)
+        told = [name for name in gone if name not in self.ended and wants(name)]
+        lost = tuple(f"{name}: not kept since {self.marks[name].at}" for name in told)
         for name in gone:
             del self.marks[name]
         self.ended &= known
         return lost
+
+
+def batch_of(position: Position, lines: Sequence[Marked]) -> LogBatch:
+    """Give the lines with the position after them, and what is known of lines before them that are lost."""
+    notes = []
+    for line in lines:
+        if line.gap:
+            here = line.line
+            notes.append(f"{here.instance}: lines between {line.gap} and {here.at} may be missing")
+    # The last line of each instance counts, and most batches are of few.
+    for name, last in {line.line.instance: line for line in lines}.items():
+        position.marks[name] = last.mark
+        position.ended.discard(name)
+    told = tuple([line.line for line in lines])
+    return LogBatch.model_construct(position=position.encode(), lines=told, note="; ".join(notes) or None)
 
 
 def _time(text: object) -> str:

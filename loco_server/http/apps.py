@@ -35,7 +35,7 @@ async def logs(call: Call) -> Response:
 
     async def messages() -> AsyncIterator[Message | None]:
         try:
-            async for batch in call.services.engine.logs(query):
+            async for batch in call.services.logs.read(query):
                 yield Message("lines", id=batch.position, data=batch)
         except EngineDownError as e:
             raise EngineUnavailable(str(e), hint="ask the operator of this server to start it") from e
@@ -47,16 +47,20 @@ async def logs(call: Call) -> Response:
 def log_query(call: Call) -> LogQuery:
     """Give what the request asks of the logs; times that no clock shows are brought to one that does."""
     asked: api.LogsQuery = call.query
-    since = asked.since
-    if since is not None:
-        since = since.replace(tzinfo=UTC) if since.tzinfo is None else since
-        since = min(max(since, EARLIEST), LATEST)
     return LogQuery(
         app=app_ref(call.of_app),
         follow=asked.follow,
         tail=None if asked.lines is None else min(asked.lines, LINES_LIMIT),
-        since=since,
+        since=_moment(asked.since),
+        until=_moment(asked.until),
         position=call.request.headers.get("last-event-id") or asked.position,
         instance=asked.instance,
         previous=asked.previous,
+        deployment=asked.deployment,
     )
+
+
+def _moment(asked: datetime | None) -> datetime | None:
+    if asked is None:
+        return None
+    return min(max(asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked, EARLIEST), LATEST)

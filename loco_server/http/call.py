@@ -14,6 +14,7 @@ from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Caller, Login
+from loco_server.flows.logs import Logs
 from loco_server.flows.plans import Plans
 from loco_server.flows.rollback import Rollback
 from loco_server.flows.scale import Scaling
@@ -52,6 +53,7 @@ class Services:
     destroy: Destroy
     status: Status
     build_logs: BuildLogs
+    logs: Logs
     variables: VariablesFlow
     engine: Engine
     trust: Trust

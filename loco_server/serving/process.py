@@ -40,6 +40,7 @@ def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> ASG
         destroy=parts.destroy,
         status=parts.status,
         build_logs=parts.build_logs,
+        logs=parts.logs,
         variables=parts.variables,
         engine=parts.engine,
         trust=parts.trust,

@@ -106,8 +106,9 @@ class MemoryKeeper:
         others = [line for line in self.lines.get(app_id, ()) if line.instance != instance]
         self.lines[app_id] = [*others, *lines]
 
-    async def kept(self, app_id: str) -> Sequence[LogLine]:
-        return sorted(self.lines.get(app_id, ()), key=lambda line: line.at)
+    async def kept(self, app_id: str, instance: str | None = None) -> Sequence[LogLine]:
+        found = [line for line in self.lines.get(app_id, ()) if instance in {None, line.instance}]
+        return sorted(found, key=lambda line: line.at)
 
 
 class MemoryEdge:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from loco_server.engines.base import LogQuery, Rollout
+from loco_server.engines.base import LogQuery, NothingKeptError, Rollout, RolloutFailedError
+from loco_server.engines.docker import render
+from loco_server.engines.docker.logs import hub
 from loco_spec.errors import NotFound, UsageError
 from loco_spec.events import LogBatch, LogLine
 from tests.contract.engines import new_app
@@ -385,3 +387,116 @@ async def test_what_is_over_of_an_app_is_what_its_former_deployments_said(world:
 
 async def _lines_there(world: World, count: int) -> bool:
     return len(await world.lines()) == count
+
+
+async def test_the_lines_of_one_deployment_and_of_a_time_are_read_alone_live_ended_or_kept(world: World) -> None:
+    await world.roll(world.rollout(1, **burst(20, replicas=2)))
+    await _written(world, 2)
+    await world.roll(world.rollout(2, **burst(30)))
+    await _written(world, 3)
+    everything = await _all(world)
+    for number in (1, 2):
+        own = [line for line in everything if line.deployment == number]
+        assert len(own) > 20
+        assert await _all(world, deployment=number) == own
+        assert await _all(world, deployment=number, tail=7) == own[-7:]
+        text = own[15].at[:26]
+        older = [line for line in own if line.at < f"{text}000Z"]
+        until = datetime.fromisoformat(f"{text}+00:00")
+        assert await _all(world, deployment=number, until=until) == older
+        assert await _all(world, deployment=number, until=until, tail=5) == older[-5:]
+        instance = own[0].instance
+        assert await _all(world, deployment=number, instance=instance, until=until, since=until) == []
+    assert [line for line in await _all(world, previous=True, deployment=2) if line.deployment != 2] == []
+    with pytest.raises(NotFound) as caught:
+        await world.batches(instance="v1-1", deployment=2)
+    assert caught.value.hint == "one of v2-1"
+    with pytest.raises(NothingKeptError):
+        await world.batches(deployment=3)
+
+
+async def test_what_a_failed_deployment_said_is_followed_while_it_fails_and_read_afterwards(world: World) -> None:
+    await world.roll(world.rollout(1))
+    got: list[LogLine] = []
+
+    async def read() -> None:
+        async for batch in _batches(world, None, follow=True, deployment=2):
+            got.extend(batch.lines)
+
+    reader = asyncio.create_task(read())
+    with pytest.raises(RolloutFailedError):
+        await world.roll(world.rollout(2, command=sh("echo it breaks; exit 3")))
+    await eventually_async(lambda: _same([line.text for line in got] == ["it breaks"]))
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    assert world.names() == ["v1-1"]
+    assert await _all(world, deployment=2) == await _all(world, instance="v2-1") == got
+
+
+async def test_a_follower_that_the_ring_has_gone_on_without_reads_on_in_the_logs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "RING_LINES", 50)
+    await world.roll(world.rollout(1))
+    got: list[LogLine] = []
+    async with aclosing(_batches(world, None, follow=True)) as slow:
+        got += (await anext(slow)).lines
+        await world.roll(world.rollout(2, **burst(3000)))
+        await _written(world, 1)
+        whole = await _all(world)
+        async for batch in slow:
+            assert batch.note is None
+            got += batch.lines
+            if len(got) >= len(whole):
+                break
+    assert sorted(map(_key, got)) == sorted(map(_key, whole))
+
+
+SMALL = {"Type": "json-file", "Config": {"max-size": "20k", "max-file": "2"}}
+
+
+async def test_lines_that_a_log_no_longer_has_are_told_to_who_resumes_and_counted_for_who_was_too_slow(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "LOG", SMALL)
+    monkeypatch.setattr(hub, "RING_LINES", 50)
+    # No quicker than the engine itself can follow through files as small as these.
+    slowly = "for i in $(seq 3000); do echo n-$i; [ $((i % 50)) = 0 ] && sleep 0.05; done"
+    more = f"echo up; while [ ! -e /tmp/go ]; do sleep 0.05; done; {slowly}"
+    await world.roll(world.rollout(1, command=sh(f"httpd -p 8080 -h /www; {more}; echo ready; sleep 60")))
+    got: list[LogBatch] = []
+    async with aclosing(_batches(world, None, follow=True)) as slow:
+        got.append(await anext(slow))
+        world.container("v1-1").exec_run(["touch", "/tmp/go"], user="10001")
+        await _written(world, 1)
+        async for batch in slow:
+            got.append(batch)
+            if any(line.text == "ready" for line in batch.lines):
+                break
+        if not any(batch.note and batch.note.endswith("lines lost") for batch in got):
+            got.append(await anext(slow))
+    lines = [line for batch in got for line in batch.lines]
+    first = lines[1]
+    gap = f"v1-1: lines between {lines[0].at} and {first.at} may be missing"
+    lost = 1 + 3000 + 1 - len(lines)
+    assert lost > 1000
+    assert [batch.note for batch in got if batch.note] == [gap, f"{lost} lines lost"]
+    (resumed, *_) = await world.batches(position=got[0].position)
+    assert (resumed.note, resumed.lines[0]) == (gap, first)
+
+
+async def test_many_followers_of_one_app_get_each_line_once_from_one_reader(world: World) -> None:
+    ticking = "httpd -p 8080 -h /www; i=0; while :; do i=$((i + 1)); echo $i; sleep 0.1; done"
+    await world.roll(world.rollout(1, command=sh(ticking)))
+    got: list[list[int]] = [[] for _ in range(100)]
+
+    async def read(seen: list[int]) -> None:
+        async for batch in _batches(world, None, follow=True, tail=1):
+            seen.extend(int(line.text) for line in batch.lines)
+
+    readers = [asyncio.create_task(read(seen)) for seen in got]
+    await eventually_async(lambda: _same(all(len(seen) > 20 for seen in got)), within=30)
+    for reader in readers:
+        reader.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)
+    assert all(seen == list(range(seen[0], seen[0] + len(seen))) for seen in got)

@@ -1,4 +1,5 @@
 """The only module that touches the Docker SDK. The SDK is synchronous: every call runs in a thread of its own.
+Logs are read without it (`logs/wire.py`).
 
 What the engine refuses becomes `RefusedError`, an engine that does not answer `EngineDownError`; nothing of the SDK or
 of its HTTP library gets past this module.
@@ -6,9 +7,8 @@ of its HTTP library gets past this module.
 
 import asyncio
 import socket
-import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,7 +23,6 @@ DEFAULT_URL = "unix:///var/run/docker.sock"
 CALL_TIMEOUT = 60
 """Seconds without a byte from the engine. Stopping a container waits inside the engine and asks for more."""
 THREADS = 16
-_STREAMS = {1: "stdout", 2: "stderr"}
 
 
 class RefusedError(Exception):
@@ -107,23 +106,6 @@ class Docker:
             if not error.conflict:
                 raise
 
-    def open_log(self, container: str, **params: Any) -> "LogStream":
-        """Ask for a log, in the calling thread: `follow`, `since`, `tail` as in the engine's API. No read timeout.
-
-        Raises:
-            RefusedError, EngineDownError: as `call`.
-        """
-        query = {"stdout": 1, "stderr": 1, "timestamps": 1, **params}
-
-        # The SDK's public `logs` joins both streams into one and cannot tell stderr from stdout afterwards.
-        def ask(sdk: APIClient) -> Any:
-            url = sdk._url("/containers/{0}/logs", container)  # noqa: SLF001
-            response = sdk._get(url, params=query, stream=True, timeout=None)  # noqa: SLF001
-            sdk._raise_for_status(response)  # noqa: SLF001
-            return response
-
-        return LogStream(self._guarded(ask))
-
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._sdk is not None:
@@ -158,50 +140,6 @@ class Docker:
             if self._sdk is None:
                 self._sdk = APIClient(base_url=self.url, version="auto", timeout=CALL_TIMEOUT, max_pool_size=THREADS)
             return self._sdk
-
-
-class LogStream:
-    """One log as the engine sends it. Iterate in one thread; `close` from any other ends the iteration."""
-
-    def __init__(self, response: Any) -> None:
-        self._response = response
-        self._letting_go = threading.Lock()
-        self._begun = self._over = False
-
-    def frames(self) -> Iterator[tuple[str, bytes]]:
-        """(`stdout` or `stderr`, the frame's bytes), until the log ends or the stream is closed."""
-        raw = self._response.raw
-        self._begun = True
-        try:
-            while header := raw.read(8):
-                kind, length = struct.unpack(">BxxxL", header)
-                frame = raw.read(length) if length else b""
-                if len(frame) < length:
-                    return
-                if frame:
-                    yield _STREAMS.get(kind, "stdout"), frame
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, struct.error):
-            # Closed by us, or the engine stopped in mid-frame: the reader asks again from its position.
-            return
-        finally:
-            with self._letting_go:
-                self._over = True
-                self._response.close()
-
-    def close(self) -> None:
-        """End the connection under the reading thread, which then closes its own end of it."""
-        with self._letting_go:
-            if self._over:
-                return
-            self._over = True
-            if not self._begun:
-                self._response.close()
-                return
-            try:
-                with socket.fromfd(self._response.raw.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as same:
-                    same.shutdown(socket.SHUT_RDWR)
-            except (OSError, ValueError):
-                return  # it has ended by itself
 
 
 def down(url: str, error: Exception) -> str:

@@ -28,6 +28,7 @@ from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import Fence
 from loco_server.engines.docker.instances import Instances, State, together
 from loco_server.engines.docker.listing import Listing
+from loco_server.engines.docker.logs.hub import Hubs
 from loco_server.engines.docker.logs.stream import stream
 from loco_server.engines.docker.names import Found
 from loco_server.engines.docker.networks import Networks
@@ -62,7 +63,10 @@ class DockerEngine:
         self._docker = Docker(base_url)
         self._listing = Listing(self._docker, installation)
         self._networks = Networks(self._docker, Fence(), installation=installation, pool=subnets)
-        self._instances = Instances(self._docker, self._networks, self._listing, keeper, installation=installation)
+        self._hubs = Hubs(self._docker, self._listing, keeper)
+        self._instances = Instances(
+            self._docker, self._networks, self._listing, keeper, installation=installation, left=self._hubs.left
+        )
         self._roller = Roller(self._docker, self._instances, self._listing, edge)
         self._releaser = Releaser(self._docker, self._instances)
         self._suspender = Suspender(self._instances, self._listing, edge)
@@ -184,7 +188,7 @@ class DockerEngine:
         self._docker.close()
 
     def _stream(self, query: LogQuery) -> AsyncGenerator[LogBatch, None]:
-        return stream(self._docker, self._listing, self._keeper, query)
+        return stream(self._docker, self._listing, self._keeper, self._hubs, query)
 
     async def _end(self, found: Found) -> None:
         await self._instances.stop(found, min(found.drain_seconds, DESTROY_SECONDS))

@@ -1,7 +1,7 @@
 """One container at a time: make, start, look at, take leave of."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -50,13 +50,22 @@ def state(record: dict[str, Any]) -> State:
 
 class Instances:
     def __init__(
-        self, docker: Docker, networks: Networks, listing: Listing, keeper: LogKeeper, *, installation: str
+        self,
+        docker: Docker,
+        networks: Networks,
+        listing: Listing,
+        keeper: LogKeeper,
+        *,
+        installation: str,
+        left: Callable[[Found], None],
     ) -> None:
+        """`left` hears of an instance whose last words are kept, before it goes."""
         self._docker = docker
         self._networks = networks
         self._listing = listing
         self._keeper = keeper
         self._installation = installation
+        self._left = left
 
     async def of(self, rollout: Rollout) -> dict[int, Found]:
         """Give the deployment's containers by number (0: the release command).
@@ -120,7 +129,7 @@ class Instances:
         if stopped is None:
             return None
         state = await self.state(stopped)
-        kept = [line for line in await self._keeper.kept(container.app.app_id) if line.instance == container.name]
+        kept = await self._keeper.kept(container.app.app_id, container.name)
         # Kept already: by an earlier call, cut short between keeping and removing, or of a container of this name
         # that was made anew since. What is kept replaces what was kept.
         last, known = (kept[-1].at if kept else ""), {line.mark for line in marked(kept)}
@@ -128,6 +137,7 @@ class Instances:
         fresh = [line.line for line in words if line.line.at >= last and line.mark not in known]
         if fresh:
             await self._keeper.keep(container.app.app_id, container.deployment, container.name, [*kept, *fresh])
+        self._left(stopped)
         await self._docker.remove(container.id)
         return None if state is None or state.ended is None else state.ended.exit_code
 

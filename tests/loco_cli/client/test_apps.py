@@ -1,10 +1,13 @@
 """Apps, and their log lines: read once, or followed through every cut."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from urllib.parse import quote_plus
 
 import pytest
 
 from loco_cli.client import apps
+from loco_cli.client.apps import Asked
 from loco_cli.client.http import Http
 from loco_spec import api
 from loco_spec.errors import EngineUnavailable, LocoError, NotFound, ServerFault, ServerUnreachable, TooManyRequests
@@ -15,6 +18,7 @@ from tests.loco_cli.server import END, PING, Server, cut, message
 
 LOGS = f"{APP}/logs"
 FOLLOW = f"{LOGS}?follow=1"
+T = quote_plus(NOW.isoformat())
 
 
 def lines(position: str, *texts: str) -> str:
@@ -25,12 +29,12 @@ def fault(error: LocoError) -> str:
     return message("error", StreamFault(problem=error.to_problem()))
 
 
-def read(http: Http, *, count: int | None = None, since: str | None = None) -> list[LogBatch | None]:
-    return list(apps.logs(http, "ann", "shop", lines=count, since=since, follow=False))
+def read(http: Http, *, count: int | None = None, since: datetime | None = None) -> list[LogBatch | None]:
+    return list(apps.logs(http, "ann", "shop", Asked(lines=count, since=since)))
 
 
-def follow(http: Http, *, count: int | None = None, since: str | None = None) -> Iterator[LogBatch | None]:
-    return apps.logs(http, "ann", "shop", lines=count, since=since, follow=True)
+def follow(http: Http, *, count: int | None = None, since: datetime | None = None) -> Iterator[LogBatch | None]:
+    return apps.logs(http, "ann", "shop", Asked(follow=True, lines=count, since=since))
 
 
 def test_apps_are_listed_looked_at_and_destroyed_under_their_team(server: Server, http: Http) -> None:
@@ -90,10 +94,10 @@ def test_a_line_of_an_app_may_hold_what_other_texts_end_a_line_with(server: Serv
 
 @pytest.mark.parametrize(
     ("count", "since", "query"),
-    [(5, None, "lines=5"), (0, None, "lines=0"), (None, "T", "since=T"), (5, "T", "since=T&lines=5")],
+    [(5, None, "lines=5"), (0, None, "lines=0"), (None, NOW, f"since={T}"), (5, NOW, f"since={T}&lines=5")],
 )
 def test_logs_are_asked_for_by_number_and_by_time(
-    server: Server, http: Http, count: int | None, since: str | None, query: str
+    server: Server, http: Http, count: int | None, since: datetime | None, query: str
 ) -> None:
     server.streams(f"{LOGS}?{query}", END)
     assert read(http, count=count, since=since) == []
@@ -103,11 +107,11 @@ def test_the_lines_of_one_instance_and_of_what_is_over_are_asked_for_again_after
     server: Server, http: Http
 ) -> None:
     server.streams(f"{LOGS}?instance=v3-1&previous=1&lines=5", END)
-    found = apps.logs(http, "ann", "shop", lines=5, since=None, follow=False, instance="v3-1", previous=True)
+    found = apps.logs(http, "ann", "shop", Asked(lines=5, instance="v3-1", previous=True))
     assert list(found) == []
     server.streams(f"{FOLLOW}&instance=v3-1&lines=5", lines("a", "one"), cut())
     server.streams(f"{FOLLOW}&instance=v3-1", lines("b", "two"), END, last_id="a")
-    found = apps.logs(http, "ann", "shop", lines=5, since=None, follow=True, instance="v3-1")
+    found = apps.logs(http, "ann", "shop", Asked(lines=5, follow=True, instance="v3-1"))
     assert list(found) == [batch("a", "one"), None, batch("b", "two")]
 
 
@@ -118,7 +122,7 @@ def test_logs_that_end_without_an_end_have_ended(server: Server, http: Http) -> 
 
 def test_logs_that_are_cut_are_told_after_what_came(server: Server, http: Http) -> None:
     server.streams(LOGS, lines("a", "one"), cut())
-    found = apps.logs(http, "ann", "shop", lines=None, since=None, follow=False)
+    found = apps.logs(http, "ann", "shop", Asked())
     assert next(found) == batch("a", "one")
     with pytest.raises(ServerUnreachable, match=r"^the connection to http://127\.0\.0\.1:7070 was cut$") as caught:
         next(found)
@@ -139,9 +143,9 @@ def test_an_app_that_is_not_there_is_told_also_when_followed(server: Server, htt
 
 def test_a_followed_log_goes_on_where_it_was_cut(server: Server, http: Http) -> None:
     """The number of lines is asked for once: they have come. The time is asked for again: it is a lower bound."""
-    server.streams(f"{FOLLOW}&since=T&lines=5", lines("a", "one"), lines("b", "two"), cut())
-    server.streams(f"{FOLLOW}&since=T", lines("c", "three"), END, last_id="b")
-    found = list(follow(http, count=5, since="T"))
+    server.streams(f"{FOLLOW}&since={T}&lines=5", lines("a", "one"), lines("b", "two"), cut())
+    server.streams(f"{FOLLOW}&since={T}", lines("c", "three"), END, last_id="b")
+    found = list(follow(http, count=5, since=NOW))
     assert found == [batch("a", "one"), batch("b", "two"), None, batch("c", "three")]
 
 

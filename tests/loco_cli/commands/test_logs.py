@@ -1,6 +1,7 @@
 """`loco logs`."""
 
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loco_cli.commands.logs import since_time
+from loco_cli.commands.logs import moment
 from loco_spec.errors import EngineUnavailable, NotFound, UsageError
 from loco_spec.events import LogBatch, LogLine, StreamFault
 from tests.loco_cli.conftest import Clock, Loco
@@ -44,7 +45,7 @@ def test_what_loco_says_itself_is_no_line_of_the_app(server: Server, loco: Loco)
 def test_a_program_gets_each_line_as_an_object_with_all_that_is_known_of_it(server: Server, loco: Loco) -> None:
     server.streams(f"{LOGS}?lines=100", lines(batch("a", "one", "two", note="not kept")), END)
     found = loco("logs", *SHOP, "--json")
-    assert found.objects == [line.model_dump(mode="json") for line in batch("a", "one", "two").lines]
+    assert found.objects == [asdict(line) for line in batch("a", "one", "two").lines]
     assert found.err == '{"note": "-- not kept"}\n'
 
 
@@ -157,7 +158,7 @@ def test_logs_that_break_off_are_no_success(server: Server, loco: Loco) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "expected"),
     [
         ("30s", NOW - timedelta(seconds=30)),
         ("500ms", NOW - timedelta(milliseconds=500)),
@@ -170,10 +171,10 @@ def test_logs_that_break_off_are_no_success(server: Server, loco: Loco) -> None:
     ],
 )
 def test_a_time_is_a_duration_before_now_or_a_moment_which_is_utc_where_nothing_is_said(
-    text: str, moment: datetime
+    text: str, expected: datetime
 ) -> None:
-    assert since_time(text, now=NOW) == moment
-    assert since_time(text, now=NOW).tzinfo is not None
+    assert moment("--since", text, now=NOW) == expected
+    assert moment("--since", text, now=NOW).tzinfo is not None
 
 
 @signed_in
@@ -188,4 +189,75 @@ def test_what_is_no_time_is_refused_with_examples(server: Server, loco: Loco, te
 @given(st.text() | st.builds("{}{}".format, st.integers(0, 10**30), st.sampled_from(["ms", "s", "m", "h", "d"])))
 def test_any_text_is_a_time_with_a_zone_or_refused(text: str) -> None:
     with suppress(UsageError):
-        assert since_time(text, now=NOW).tzinfo is not None
+        assert moment("--since", text, now=NOW).tzinfo is not None
+
+
+@signed_in
+@pytest.mark.parametrize(
+    ("flags", "query"),
+    [
+        (("--deployment", "v3"), "deployment=3&lines=100"),
+        (("-f", "--deployment", "3", "-n", "5"), "follow=1&deployment=3&lines=5"),
+        (
+            ("--until", "2030-01-02", "--instance", "v3-1"),
+            "instance=v3-1&until=2030-01-02T00%3A00%3A00%2B00%3A00&lines=100",
+        ),
+        (
+            ("--since", "2030-01-01", "--until", "2030-01-02", "-p", "--deployment", "v3"),
+            "deployment=3&previous=1&since=2030-01-01T00%3A00%3A00%2B00%3A00&until=2030-01-02T00%3A00%3A00%2B00%3A00",
+        ),
+    ],
+)
+def test_the_lines_of_a_deployment_and_from_before_a_time_are_asked_for(
+    server: Server, loco: Loco, flags: tuple[str, ...], query: str
+) -> None:
+    server.streams(f"{LOGS}?{query}", END)
+    assert loco("logs", *SHOP, *flags).code == 0
+
+
+@signed_in
+def test_the_newest_lines_that_match_are_shown_however_many_stand_between_them(server: Server, loco: Loco) -> None:
+    said = [
+        lines(batch(str(n), f"GET /{n}", *["-"] * 50, note="not kept since 03:00" if n == 2 else None))
+        for n in range(9)
+    ]
+    server.streams(LOGS, *said, END)
+    found = loco("logs", *SHOP, "--grep", "GET /[1-9]", "-n", "2")
+    assert [line.split()[-1] for line in found.out.splitlines()] == ["/7", "/8"]
+    assert (found.code, found.err) == (0, "-- not kept since 03:00\n")
+    server.streams(f"{LOGS}?since=2030-01-02T00%3A00%3A00%2B00%3A00", *said, END)
+    found = loco("logs", *SHOP, "--grep", r"/[34]$", "--since", "2030-01-02", "--json")
+    assert [line["text"] for line in found.objects] == ["GET /3", "GET /4"]
+
+
+@signed_in
+def test_what_is_followed_and_must_match_goes_on_behind_all_that_was_looked_through(server: Server, loco: Loco) -> None:
+    server.streams(LOGS, lines(batch("a", "hit 1", "hit 2")), lines(batch("b", "miss")), END)
+    server.streams(f"{LOGS}?follow=1", lines(batch("c", "miss", "hit 3")), cut(), last_id="b")
+    server.streams(f"{LOGS}?follow=1", lines(batch("d", "hit 4")), END, last_id="c")
+    found = loco("logs", *SHOP, "-f", "-n", "1", "--grep", "hit")
+    assert [line[-5:] for line in found.out.splitlines()] == ["hit 2", "hit 3", "hit 4"]
+    server.streams(f"{LOGS}?follow=1&lines=0", lines(batch("c", "miss", "hit 3")), END)
+    assert loco("logs", *SHOP, "-f", "-n", "0", "--grep", "hit").out.count("\n") == 1
+
+
+@signed_in
+@pytest.mark.parametrize("pattern", ["(", "[a", "*", "(?P<a>.)(?P<a>.)"])
+def test_what_is_no_regular_expression_is_told_before_anything_is_asked(
+    server: Server, loco: Loco, pattern: str
+) -> None:
+    found = loco("logs", *SHOP, "--grep", pattern)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith(f"error: --grep {pattern!r} is not a regular expression: ")
+    assert server.asked == []
+
+
+@signed_in
+def test_a_time_is_no_end_of_what_is_followed(server: Server, loco: Loco) -> None:
+    found = loco("logs", *SHOP, "-f", "--until", "5m")
+    assert (found.code, found.out) == (2, "")
+    assert found.err == "error: --until shows what is over: without --follow\nnext: loco logs --until 5m\n"
+    assert loco("logs", *SHOP, "--until", "soon").err.startswith(
+        "error: --until 'soon' is neither 30s, 5m, 2h, 1d nor a time"
+    )
+    assert server.asked == []

@@ -13,6 +13,7 @@ from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
 from loco_server.flows.login import Invitations, Login
+from loco_server.flows.logs import Logs
 from loco_server.flows.plans import Plans
 from loco_server.flows.rollback import Rollback
 from loco_server.flows.scale import Scaling
@@ -142,6 +143,7 @@ class Api:
                 engine=self.engine,
             ),
             build_logs=BuildLogs(deployments=records.deployments, logs=build_logs.BuildLogs(records.database)),
+            logs=Logs(engine=self.engine, deployments=records.deployments, kept=KeptLogs(records.database)),
             variables=VariablesFlow(
                 apps=records.apps, deployments=records.deployments, variables=records.variables, deploy=deploy
             ),

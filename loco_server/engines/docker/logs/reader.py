@@ -1,20 +1,19 @@
 """Read one container's log: its last lines, all of it after a mark, or on and on as it is written."""
 
-import threading
+import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
-from loco_server.engines.docker.client import Docker, LogStream, RefusedError
-from loco_server.engines.docker.logs.pipe import Pipe
+from loco_server.engines.docker.client import Docker, RefusedError
+from loco_server.engines.docker.logs.wire import frames
 from loco_server.engines.docker.names import Found
-from loco_server.engines.log_lines import KEPT, SLACK_SECONDS, After, LineReader, Mark, Marked, seconds_of
+from loco_server.engines.log_lines import KEPT, SLACK_SECONDS, After, LineReader, Mark, Marked, Repeated, seconds_of
 
-BOUND = 1000
-"""Lines that wait between the engine and a reader, per container."""
-PIECE_BYTES = 16 << 10
-"""Of a line that is longer the engine makes pieces of so many bytes, without a line feed but for the last."""
 KEPT_BYTES = 1 << 20
 KEPT_LINES = 20_000
+STREAM_BYTES = 4 << 20
+LAG_SECONDS = 0.5
 
 
 async def newest(docker: Docker, container: Found, count: int) -> list[Marked]:
@@ -25,8 +24,31 @@ async def newest(docker: Docker, container: Found, count: int) -> list[Marked]:
     """
     if count <= 0:
         return []
-    lines: list[Marked] = await docker.run(lambda _sdk: _newest(docker, container, count))
-    return lines
+    reader, seen, lines, first_whole = _lines(container), 0, list[Marked](), True
+    try:
+        async with aclosing(frames(docker.url, container.id, tail=count + 1)) as found:
+            async for some in found:
+                for kind, frame in some:
+                    seen += 1
+                    if seen == 1:
+                        first_whole = frame.endswith(b"\n")
+                    if (line := reader.feed(kind, frame)) is not None:
+                        lines.append(line)
+    except RefusedError as error:
+        if error.missing or error.conflict:
+            return []
+        raise
+    if not container.running:
+        lines += reader.rest()
+    if seen <= count:
+        return lines
+    if first_whole and len(lines) == seen and lines[0].line.at != lines[1].line.at:
+        return lines[1:]
+    last = deque[Marked](maxlen=count)
+    async with aclosing(read(docker, container, None)) as all_of_it:
+        async for chunk in all_of_it:
+            last.extend(chunk)
+    return list(last)
 
 
 async def last_words(docker: Docker, container: Found) -> list[Marked]:
@@ -43,28 +65,51 @@ async def last_words(docker: Docker, container: Found) -> list[Marked]:
 
 async def read(
     docker: Docker, container: Found, after: Mark | None, *, follow: bool = False, before: str | None = None
-) -> AsyncGenerator[list[Marked], None]:
+) -> AsyncGenerator[Sequence[Marked], None]:
     """Give what stands behind the mark, in the log's own order, as it is read; with `follow` until the container ends.
 
     With `before`, a time at which the container did not run: what it had said until then. A container that is gone has
-    nothing more to say. One thread each, ended with the iteration.
+    nothing more to say.
     """
     mark = in_log_of(container, after)
-    params: dict[str, object] = {"follow": int(follow)}
+    params = {"follow": int(follow)}
     if mark is not None:
         params["since"] = seconds_of(mark.at) - SLACK_SECONDS
-    pipe: Pipe[Marked] = Pipe(BOUND)
-    opened: list[LogStream] = []
-    arguments = (docker, container, mark, before, params, pipe, opened)
-    thread = threading.Thread(target=_pump, args=arguments, name=f"log-{container.name}", daemon=True)
-    thread.start()
+    reader, gate = _lines(container), After(mark)
+    over, size, repeated = False, 0, Repeated()
     try:
-        while lines := await pipe.take():
-            yield lines
-    finally:
-        pipe.close()
-        for stream in opened:
-            stream.close()
+        async with aclosing(frames(docker.url, container.id, **params)) as found:
+            async for some in found:
+                lines = []
+                for kind, frame in some:
+                    if before is not None and frame[: len(before)] >= before.encode():
+                        over = True
+                        break
+                    if (line := reader.feed(kind, frame)) is not None:
+                        lines.append(line)
+                if follow:
+                    lines = [line for line in lines if not repeated.has(line)]
+                if passed := gate.feed_all(lines):
+                    yield passed
+                size += sum(len(frame) for _, frame in some) if follow else 0
+                # Far behind what is written, the engine may pass over a whole file when it has read one to its end,
+                # and say nothing. A new stream begins in a file that holds the last line, or tells the gap.
+                over = over or (size > STREAM_BYTES and bool(lines) and _lag(lines[-1]) > LAG_SECONDS)
+                if over:
+                    break
+    except RefusedError as error:
+        # 404: gone. 409: going. Another refusal is worth telling.
+        if error.missing or error.conflict:
+            return
+        raise
+    # What a running container has not ended yet is not a line yet: the next read gives it whole.
+    rest = list(reader.rest()) if before is not None or not (follow or container.running) else []
+    if last := [*gate.feed_all(rest), *gate.rest()]:
+        yield last
+
+
+def _lag(line: Marked) -> float:
+    return time.time() - seconds_of(line.line.at) - 1
 
 
 def source(container: Found) -> str:
@@ -79,80 +124,5 @@ def in_log_of(container: Found, mark: Mark | None) -> Mark | None:
     return mark if mark.source == KEPT and not container.running else None
 
 
-def _pump(
-    docker: Docker,
-    container: Found,
-    mark: Mark | None,
-    before: str | None,
-    params: dict[str, object],
-    pipe: Pipe[Marked],
-    opened: list[LogStream],
-) -> None:
-    try:
-        gate = After(mark)
-        stream = docker.open_log(container.id, **params)
-        opened.append(stream)
-        if pipe.closed:
-            stream.close()
-            return
-        # What a running container has not ended yet is not a line yet: the next read gives it whole.
-        for line in _lines(stream, container, rest=not params["follow"] and not container.running, before=before):
-            for passed in gate.feed(line):
-                if not pipe.put(passed):
-                    stream.close()
-                    return
-        for passed in gate.rest():
-            if not pipe.put(passed):
-                return
-    except RefusedError as error:
-        # 404: gone. 409: going. Another refusal is worth telling.
-        pipe.end(None if error.missing or error.conflict else error)
-    except BaseException as error:  # noqa: BLE001  carried to the taker, who raises it
-        pipe.end(error)
-    else:
-        pipe.end()
-
-
-def _newest(docker: Docker, container: Found, count: int) -> list[Marked]:
-    try:
-        stream = docker.open_log(container.id, tail=count + 1)
-    except RefusedError as error:
-        if error.missing or error.conflict:
-            return []
-        raise
-    reader, frames, lines = LineReader(container.name, container.deployment, source(container)), 0, list[Marked]()
-    first_whole = True
-    for kind, frame in _frames(stream):
-        frames += 1
-        if frames == 1:
-            first_whole = frame.endswith(b"\n")
-        if (line := reader.feed(kind, frame)) is not None:
-            lines.append(line)
-    if not container.running:
-        lines += reader.rest()
-    if frames <= count:
-        return lines
-    clean = first_whole and len(lines) == frames and lines[0].mark.at != lines[1].mark.at
-    if clean:
-        return lines[1:]
-    last = deque[Marked](maxlen=count)
-    last.extend(_lines(docker.open_log(container.id), container, rest=not container.running))
-    return list(last)
-
-
-def _lines(stream: LogStream, container: Found, *, rest: bool, before: str | None = None) -> Iterator[Marked]:
-    reader = LineReader(container.name, container.deployment, source(container))
-    for kind, frame in _frames(stream):
-        if before is not None and frame[: len(before)] >= before.encode():
-            break
-        if (line := reader.feed(kind, frame)) is not None:
-            yield line
-    if rest or before is not None:
-        yield from reader.rest()
-
-
-def _frames(stream: LogStream) -> Iterator[tuple[str, bytes]]:
-    """Give each frame, with a line feed where a run's output ended without: the next run's is no part of that line."""
-    for kind, frame in stream.frames():
-        ends = frame.endswith(b"\n") or len(frame) - frame.find(b" ") - 1 >= PIECE_BYTES
-        yield kind, frame if ends else frame + b"\n"
+def _lines(container: Found) -> LineReader:
+    return LineReader(container.name, container.deployment, source(container))

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from loco_server.engines.base import LogKeeper
+from loco_server.engines.base import LogKeeper, LogQuery
 from loco_server.engines.docker.client import Docker
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
-from loco_server.engines.log_lines import text_of
+from loco_server.engines.log_lines import Mark, text_of
 from loco_spec.events import LogLine
 
 
@@ -27,20 +27,32 @@ class Sources:
     def names(self) -> frozenset[str]:
         return frozenset(self.containers) | frozenset(self.kept)
 
+    upto: Mapping[str, Mark | None] = field(default_factory=dict)
+    """The last line of an instance that is wanted; None: none is."""
+    until: str = ""
+    """The time from which on no instance's lines are wanted."""
+
     def only(self, names: Collection[str]) -> "Sources":
-        return Sources(
-            {name: container for name, container in self.containers.items() if name in names},
-            {name: lines for name, lines in self.kept.items() if name in names},
-        )
+        containers = {name: container for name, container in self.containers.items() if name in names}
+        return replace(self, containers=containers, kept={n: lines for n, lines in self.kept.items() if n in names})
+
+    def joining(self, joined: Mapping[str, Mark | None], now: Collection[str]) -> "Sources":
+        """What a follower reads before the lines that it is told.
+
+        Of instances that it joined with up to their last line of that time; of those that have come since nothing.
+        """
+        new = (self.containers.keys() | set(now)) - joined.keys()
+        return replace(self, upto={**joined, **dict.fromkeys(new)})
 
 
-async def sources(listing: Listing, keeper: LogKeeper, app_id: str) -> Sources:
+async def sources(listing: Listing, keeper: LogKeeper, query: LogQuery) -> Sources:
     """List the containers first: what is removed after that has been kept before."""
-    containers = await listing.now(app_id)
+    containers = await listing.now(query.app.app_id)
     kept: dict[str, list[LogLine]] = {}
-    for line in await keeper.kept(app_id):
+    for line in await keeper.kept(query.app.app_id):
         kept.setdefault(line.instance, []).append(line)
-    return Sources({container.name: container for container in containers}, kept)
+    until = "" if query.until is None else text_of(query.until)
+    return Sources({container.name: container for container in containers}, kept, until=until)
 
 
 async def previous(docker: Docker, there: Sources) -> Sources:
@@ -60,7 +72,7 @@ async def previous(docker: Docker, there: Sources) -> Sources:
         elif (moment := last_restart(record["State"])) is not None:
             containers[name] = container
             before[name] = text_of(moment)
-    return Sources(containers, there.kept, before)
+    return replace(there, containers=containers, before=before)
 
 
 def last_restart(state: Mapping[str, Any]) -> datetime | None:

@@ -42,7 +42,7 @@ async def everything(sources: Sequence[Lines]) -> Lines:
             if isinstance(line, BaseException):
                 raise line
             if line is not None:
-                heads.append((line.mark.at, at, line))
+                heads.append((line.line.at, at, line))
         heapq.heapify(heads)
         while heads:
             _, at, line = heads[0]
@@ -51,7 +51,7 @@ async def everything(sources: Sequence[Lines]) -> Lines:
             if following is None:
                 heapq.heappop(heads)
             else:
-                heapq.heapreplace(heads, (following.mark.at, at, following))
+                heapq.heapreplace(heads, (following.line.at, at, following))
 
 
 async def newest(sources: Sequence[Lines], count: int) -> Newest:
@@ -64,7 +64,7 @@ async def newest(sources: Sequence[Lines], count: int) -> Newest:
                 of_one.add(line)
         both = Newest(count, NEWEST_BYTES)
         both.dropped = found.dropped | of_one.dropped
-        for line in heapq.merge(found.lines, of_one.lines, key=lambda each: each.mark.at):
+        for line in heapq.merge(found.lines, of_one.lines, key=lambda each: each.line.at):
             both.add(line)
         found = both
     return found

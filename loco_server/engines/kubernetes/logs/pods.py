@@ -58,7 +58,8 @@ async def read(
     Nothing for a pod that is gone.
     """
     meta = pod["metadata"]
-    reader, behind = _reader(pod), After(after)
+    # Of a tail, the marked line may be none.
+    reader, behind = _reader(pod), After(after, telling=tail is None and not previous)
     for former in runs(pod, over=previous):
         try:
             response = await api.log(meta["namespace"], meta["name"], _query(after, tail=tail, previous=former))
@@ -78,7 +79,8 @@ async def follow(
     """Give what comes, until the container has ended or the pod is gone; with `tail` no more than that of what was."""
     meta, last, pause = pod["metadata"], after, FIRST_PAUSE
     while True:
-        reader, behind = _reader(pod), After(last)
+        # After a restart the log is another one: the marked line stood at the end of the one before.
+        reader, behind = _reader(pod), After(last, telling=False)
         try:
             query = _query(last, follow=True, tail=tail if last is after else None)
             response = await api.log(meta["namespace"], meta["name"], query)

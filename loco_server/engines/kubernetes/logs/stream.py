@@ -13,8 +13,8 @@ from loco_server.engines.kubernetes.logs.merging import BATCH, BATCH_BYTES, Line
 from loco_server.engines.kubernetes.logs.newest import cost
 from loco_server.engines.kubernetes.logs.watching import View, Watching
 from loco_server.engines.log_choice import chosen
-from loco_server.engines.log_lines import After, Mark, Marked, marked, text_of
-from loco_server.engines.log_position import Position
+from loco_server.engines.log_lines import SLACK_SECONDS, After, Mark, Marked, marked, seconds_of, text_of
+from loco_server.engines.log_position import Position, batch_of
 from loco_spec.events import LogBatch
 
 QUEUE = 2000
@@ -31,6 +31,7 @@ async def stream(
     Raises:
         UsageError: the position is not one that an earlier batch carried.
         NotFound: the app has no instance of the name that is asked for.
+        NothingKeptError: the deployment that is asked for has no instance.
         EngineDownError: the cluster does not answer.
     """
     position = Position.decode(query.position)
@@ -56,7 +57,7 @@ async def _past(
         kept[name] = list(marked(line for line in last_words if line.instance == name))
     known = frozenset(there) | frozenset(kept)
     wanted = chosen(query, known, position.marks)
-    notes = position.forget(known)
+    notes = position.forget(known, wants=query.wants)
     if query.since is not None:
         for name in wanted - position.marks.keys():
             position.marks[name] = Mark(text_of(query.since), 0)
@@ -68,7 +69,7 @@ async def _past(
     lines = merging.everything(sources) if query.tail is None else _tail(sources, position, query.tail)
     async with aclosing(merging.batches(lines)) as batches:
         async for batch in batches:
-            yield _batch(position, batch)
+            yield batch_of(position, batch)
     position.ended |= (wanted - there.keys()) & position.marks.keys()
 
 
@@ -83,9 +84,24 @@ async def _tail(sources: Sequence[Lines], position: Position, count: int) -> Lin
 async def _source(
     api: KubernetesApi, pod: Object | None, kept: Sequence[Marked], after: Mark | None, query: LogQuery
 ) -> Lines:
+    """One instance's lines before `until`."""
+    end = "" if query.until is None else text_of(query.until)
+    last = 0 if query.until is None else int(query.until.timestamp()) + SLACK_SECONDS
+    async with aclosing(_uncut(api, pod, kept, after, query)) as lines:
+        async for line in lines:
+            if not end or line.line.at < end:
+                yield line
+            elif seconds_of(line.line.at) > last:
+                return
+
+
+async def _uncut(
+    api: KubernetesApi, pod: Object | None, kept: Sequence[Marked], after: Mark | None, query: LogQuery
+) -> Lines:
     """One instance's lines, as they are read; of a pod on its way out that has no log any more, what was kept of it."""
     if pod is not None:
-        tail = None if query.tail is None else max(1, query.tail)  # of a tail of none: where it goes on
+        # Of a tail of none: where it goes on. The newest before a time are looked for among all.
+        tail = None if query.tail is None or query.until is not None else max(1, query.tail)
         async with aclosing(pods.read(api, pod, after=after, tail=tail, previous=query.previous)) as read:
             async for line in read:
                 kept = ()
@@ -93,18 +109,8 @@ async def _source(
         if not (pod["metadata"].get("deletionTimestamp") and pods.is_over(pod)):
             return
     behind = After(after)
-    for each in kept:
-        for line in behind.feed(each):
-            yield line
-    for line in behind.rest():
+    for line in (*behind.feed_all(kept), *behind.rest()):
         yield line
-
-
-def _batch(position: Position, lines: Sequence[Marked]) -> LogBatch:
-    for line in lines:
-        position.marks[line.line.instance] = line.mark
-        position.ended.discard(line.line.instance)
-    return LogBatch(position=position.encode(), lines=tuple(line.line for line in lines))
 
 
 async def _follow(
@@ -123,7 +129,7 @@ async def _follow(
         while True:
             for pod in view.pods:
                 uid, name = pod["metadata"]["uid"], names.instance(pod)[0]
-                if query.instance not in {None, name}:
+                if not query.wants(name):
                     continue
                 if uid not in readers and pods.is_started(pod):
                     mark = position.marks.get(name)
@@ -149,8 +155,8 @@ async def _follow(
                 by_name: dict[str, list[Marked]] = {}
                 for line in lines:
                     by_name.setdefault(line.line.instance, []).append(line)
-                merged = list(heapq.merge(*by_name.values(), key=lambda line: line.mark.at))
-                batch = _batch(position, merged)
+                merged = list(heapq.merge(*by_name.values(), key=lambda line: line.line.at))
+                batch = batch_of(position, merged)
                 position.ended |= ended & position.marks.keys()
                 yield batch if not ended else batch.model_copy(update={"position": position.encode()})
             else:

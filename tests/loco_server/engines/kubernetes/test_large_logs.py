@@ -19,7 +19,7 @@ from loco_server.engines.kubernetes.logs.merging import BATCH_BYTES
 from loco_server.engines.kubernetes.logs.newest import LINE_COST, Newest
 from loco_server.engines.kubernetes.logs.stream import stream
 from loco_server.engines.kubernetes.logs.watching import Watching
-from loco_server.engines.log_lines import LINE_MAX, Mark, Marked
+from loco_server.engines.log_lines import LINE_MAX, Marked
 from loco_spec.events import LogBatch, LogLine
 from tests.contract.engines import MemoryKeeper
 from tests.kube.samples import APP, CLUSTER
@@ -193,7 +193,7 @@ def test_the_newest_are_as_many_as_have_room_and_the_last_that_has_none_is_known
 
 def line(instance: str, number: int, text: str = "") -> Marked:
     at = STEP.format(*divmod(number, 60))
-    return Marked(LogLine(instance=instance, deployment=1, at=at, text=text), Mark(at, 1))
+    return Marked(LogLine(instance=instance, deployment=1, at=at, text=text), 1)
 
 
 async def _batches(api: KubernetesApi, query: LogQuery) -> AsyncGenerator[LogBatch, None]:

@@ -4,13 +4,14 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from loco_server.engines.base import EngineDownError, LogQuery
+from loco_server.engines.base import EngineDownError, LogQuery, NothingKeptError
 from loco_server.engines.kubernetes import kinds
 from loco_server.engines.kubernetes.api import KubernetesApi
 from loco_server.engines.kubernetes.logs.keeping import Keeping
@@ -267,3 +268,31 @@ async def test_only_what_is_over_and_only_of_the_instance_that_is_asked_for(stub
     with pytest.raises(NotFound) as refused:
         await read(instance="v1-00009")
     assert "v1-00002" in str(refused.value.hint)
+
+
+async def test_the_lines_of_one_deployment_and_from_before_a_time_are_read_alone(
+    stub: tuple[Stub, KubernetesApi],
+) -> None:
+    found, api = stub
+    pod(found, "web-a-00001", "a0", "a1", "a2", "a3")
+    pod(found, "web-b-00002", "b0", "b1", deployment=2)
+    assert await texts(api, LogQuery(app=APP, deployment=1), 9) == ["a0", "a1", "a2", "a3"]
+    until = datetime(2026, 11, 26, 12, 0, 2, tzinfo=UTC)
+    assert await texts(api, LogQuery(app=APP, until=until), 9) == ["a0", "b0", "a1", "b1"]
+    assert await texts(api, LogQuery(app=APP, until=until, deployment=1, tail=1), 9) == ["a1"]
+    with pytest.raises(NothingKeptError):
+        await texts(api, LogQuery(app=APP, deployment=3), 1)
+
+
+async def test_lines_that_a_pods_log_no_longer_has_are_told_to_who_resumes(stub: tuple[Stub, KubernetesApi]) -> None:
+    found, api = stub
+    log = pod(found, "web-a-00001", "a0", "a1")
+    watching = Watching(api, CLUSTER.installation)
+    async with aclosing(stream(api, MemoryKeeper(), watching, LogQuery(app=APP))) as batches:
+        position = [batch.position async for batch in batches][-1]
+    log.lines[:] = [("2026-11-26T12:01:00.000000001Z", "later")]
+    async with aclosing(stream(api, MemoryKeeper(), watching, LogQuery(app=APP, position=position))) as batches:
+        (batch,) = [batch async for batch in batches]
+    assert batch.note == (
+        "v1-00001: lines between 2026-11-26T12:00:01.000000001Z and 2026-11-26T12:01:00.000000001Z may be missing"
+    )

@@ -32,10 +32,31 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--long"):
-        for item in items:
-            if item.get_closest_marker("long"):
-                item.add_marker(pytest.mark.skip(reason="takes minutes: scripts/test --long"))
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: scripts/test --long"))
+    left_out = _left_out(items, config.getoption("--seed"))
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _left_out(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
+    """Give what a run without --long leaves out of suites of which it takes some tests only; others with each seed.
+
+    A test that was asked for by its name is run.
+    """
+    suites: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if (marker := item.get_closest_marker("sample")) is not None:
+            suites.setdefault(marker.args[0], []).append(item)
+    found: list[pytest.Item] = []
+    for name, each in sorted(suites.items()):
+        if len(each) > 1:
+            chosen = random.Random(f"{seed} {name}")  # noqa: S311
+            found += chosen.sample(each, max(0, len(each) - int(SIZES[name]["ci"])))
+    return found
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 """In the engine's words for what may pass: it gives no code."""
+_UNASKED = "authentication required"
+"""An engine that began while the server was away has asked for no token, however often it tried a layer."""
 _ENDED = "the ticket is wrong, or it has ended"
 
 
@@ -62,7 +64,8 @@ def push(
                 return Pushed(digest, transfer.result())
             left = ATTEMPTS - 1 if transfer.finished > arrived else left - 1
             # The engine tries a cut layer five times by itself, over 50 s: whoever saw that does not begin anew.
-            if not left or transfer.gave_up or not _PASSING.search(error):
+            gave_up = transfer.gave_up and _UNASKED not in error
+            if not left or gave_up or not _PASSING.search(error):
                 raise _failed(ticket, error)
             say(f"the push was cut ({error[:120]}); trying again, what arrived stays")
             pause(2.0 ** (ATTEMPTS - left - 1))

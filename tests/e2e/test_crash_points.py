@@ -49,4 +49,4 @@ def test_a_server_killed_at_every_point_of_an_operation_leaves_what_is_true(
     told = f"{name}: killed at {codes.total()} of {len(points)} points; the command ended with {dict(codes)}"
     print(told)  # noqa: T201  the figure, in the long run's output
     assert not wrong, "\n\n".join([told, *wrong])
-    assert codes.total() > len(points) * 0.8
+    assert codes.total() > len(points) / 2  # some are of what is done every few seconds, and may not come

@@ -142,6 +142,14 @@ def test_what_the_engine_has_tried_again_for_long_is_not_begun_anew() -> None:
     assert engine.tried == 1
 
 
+def test_an_engine_that_began_without_a_token_begins_anew_however_often_it_tried() -> None:
+    """The server was away when it asked whether it needs one."""
+    refused = {"errorDetail": {"message": "unauthorized: authentication required: no token, or one that has ended"}}
+    engine = Scripted([{"id": "a", "status": "Retrying in 20 seconds"}, refused], [*moved("a"), END])
+    engine.run()
+    assert engine.tried == 2
+
+
 def test_an_error_after_the_digest_is_an_error() -> None:
     with pytest.raises(PushFailed, match="denied"):
         Scripted([END, {"errorDetail": {"message": "denied"}}]).run()

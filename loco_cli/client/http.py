@@ -148,7 +148,8 @@ class Http:
         return self._read(self._send("PUT", path, body=body), model)
 
     def delete(self, path: str, *, timeout: float = DESTROY_SECONDS) -> None:
-        self._send("DELETE", path, timeout=timeout)
+        """Where the answer to a first request was lost, and a second finds nothing, it was the first that deleted it."""
+        self._send("DELETE", path, timeout=timeout, may_be_gone=True)
 
     def get_public(self, path: str, model: type[Model]) -> Model:
         return self._read(self._send("GET", path, signed_in=False), model)
@@ -193,6 +194,7 @@ class Http:
         body: BaseModel | bytes | None = None,
         signed_in: bool = True,
         timeout: float | None = None,
+        may_be_gone: bool = False,
     ) -> httpx.Response:
         headers = self._authorization() if signed_in else {}
         content = body.model_dump_json() if isinstance(body, BaseModel) else body
@@ -219,7 +221,7 @@ class Http:
                 continue
             except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server knows
                 raise self._unreachable(e) from e
-            if answer.is_success:
+            if answer.is_success or (may_be_gone and cut and answer.status_code == httpx.codes.NOT_FOUND):
                 return answer
             asked += 1
             error = self._error(answer)

@@ -176,6 +176,7 @@ def test_a_disk_that_is_nearly_full(own_stack: Stack) -> None:
     fails(own_stack, httpd(own_stack), 1, "no room")
 
 
+@pytest.mark.sample("slow_pushes")
 def test_a_disk_that_is_full_while_the_image_is_pushed(own_stack: Stack) -> None:
     own_stack.data_dir.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", own_stack.data_dir], check=True)

@@ -57,6 +57,6 @@ def test_a_deployment_without_a_build_has_no_log_and_the_newest_with_one_is_show
     assert "v2" in none.stderr
 
 
-@pytest.mark.parametrize("options", [("--build", "-f"), ("--deployment", "v1"), ("--build", "--deployment", "newest")])
+@pytest.mark.parametrize("options", [("--build", "-f"), ("--build", "-p"), ("--build", "--deployment", "newest")])
 def test_options_that_do_not_go_together_are_refused(stack: Stack, options: tuple[str, ...]) -> None:
     stack.loco("logs", *options, "--app", "any", exit_code=USAGE)

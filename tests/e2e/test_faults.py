@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.stack import Clock, Stack, httpd
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("faults")]
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 MEBI = 1 << 20

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.cutting import cutting
 from tests.e2e.stack import Stack, httpd
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("faults")]
 
 VERBS = (
     ("redeploy", "--app", "cut"),

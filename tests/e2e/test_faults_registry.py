@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.stack import Clock, Stack, httpd
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("faults")]
 
 BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 

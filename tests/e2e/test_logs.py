@@ -3,9 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from loco_spec.exits import Exit
 from tests.e2e.stack import QUICK, Stack
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.engine
 
 SPEAKING = """\
 FROM loco-test/base:1

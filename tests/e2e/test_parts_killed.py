@@ -15,7 +15,7 @@ from tests.e2e.stack import Clock, Stack
 from tests.e2e.test_local import processes
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.engine, pytest.mark.sample("parts_killed"), pytest.mark.timeout(1800)]
 
 DEPLOY = replace(OPERATIONS["deploy"], states=("live", "cancelled", "expired", "failed"))
 LINES = range(4, 24)

@@ -81,6 +81,8 @@ async def answers(
             return ForeignRedirect(path, response.status_code, f"{location} (more than {REDIRECTS} redirects)")
     except (TimeoutError, httpx.TimeoutException):
         return Unreachable(probe.port, f"no answer to GET {path} within {probe.timeout:g} s", answered=True)
+    except (httpx.ReadError, httpx.RemoteProtocolError):  # which of the two is the kernel's whim
+        return await _strange(address, probe, "the connection was closed without an answer")
     except httpx.HTTPError as error:
         return await _strange(address, probe, str(error) or type(error).__name__)
 

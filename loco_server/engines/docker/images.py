@@ -13,12 +13,17 @@ from loco_spec import names
 
 AWAY_SECONDS = 75.0
 """So long the registry, or the edge before it, may be away or fail, as one does whose storage is away for a minute."""
+MARGIN_SECONDS = 3.0
 _AWAY = re.compile(r"connection refused|connection reset|\bEOF\b|\b50[0234]\b|unavailable", re.IGNORECASE)
 _REFERENCE = re.compile(r"(?P<repository>.+)@(?P<digest>sha256:[0-9a-f]{64})")
 
 
-async def ensure(docker: Docker, rollout: Rollout, *, emit: Emit, guard: Guard) -> None:
+async def ensure(
+    docker: Docker, rollout: Rollout, *, emit: Emit, guard: Guard, within: float = AWAY_SECONDS + MARGIN_SECONDS
+) -> None:
     """Pull the rollout's image, unless the engine has it by that very digest.
+
+    `within`: seconds after which nobody waits any more; a registry that is away is told of shortly before.
 
     Raises:
         RolloutFailedError: the registry's answer, or the engine's.
@@ -32,9 +37,9 @@ async def ensure(docker: Docker, rollout: Rollout, *, emit: Emit, guard: Guard) 
     if match is None:
         raise _failed(rollout, "the engine has no such image, and it has no digest to pull it by")
     credential = {"username": rollout.pull.username, "password": rollout.pull.password}
-    told = False
+    told, patience = False, min(AWAY_SECONDS, within - MARGIN_SECONDS)
     while fault := await _pull(docker, match["repository"], match["digest"], credential):
-        if time.monotonic() - started > AWAY_SECONDS or not _AWAY.search(fault):
+        if time.monotonic() - started > patience or not _AWAY.search(fault):
             raise _failed(rollout, fault)
         if not told:
             await emit("the registry does not answer, or fails; trying again")

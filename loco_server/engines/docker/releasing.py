@@ -66,7 +66,8 @@ class Releaser:
         limit = rollout.timeout_seconds
         try:
             async with asyncio.timeout(limit):
-                await while_ours(images.ensure(self._docker, rollout, emit=emit, guard=guard), guard)
+                pull = images.ensure(self._docker, rollout, emit=emit, guard=guard, within=limit)
+                await while_ours(pull, guard)
         except TimeoutError as error:
             raise RolloutFailedError(
                 explaining.timed(explaining.pull_late(limit), time.monotonic() - started)

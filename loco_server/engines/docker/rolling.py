@@ -125,7 +125,7 @@ class Roller:
     async def _pull(self, roll: Roll) -> None:
         try:
             async with asyncio.timeout(roll.left):
-                pull = images.ensure(self._docker, roll.rollout, emit=roll.emit, guard=roll.guard)
+                pull = images.ensure(self._docker, roll.rollout, emit=roll.emit, guard=roll.guard, within=roll.left)
                 await while_ours(pull, roll.guard)
         except TimeoutError as error:
             raise RolloutFailedError(explaining.pull_late(roll.rollout.timeout_seconds)) from error

@@ -59,23 +59,36 @@ def test_the_end_of_an_app_is_waited_for_where_its_server_goes_away_meanwhile(
     server: Server, http: Http, clock: Clock
 ) -> None:
     server.is_away(f"DELETE {APP}", cut())
+    server.is_away(f"DELETE {APP}")
     server.is_away("GET /v1/teams/ann/apps")
     listed(server, "destroying", "")
     apps.destroy(http, "ann", "shop")
-    assert clock.slept == [2, 2, 2]
+    assert clock.slept == [0.1, 2, 2, 2]
+
+
+def test_an_app_that_was_gone_when_it_was_asked_again_was_destroyed_by_the_first(
+    server: Server, http: Http, clock: Clock
+) -> None:
+    server.is_away(f"DELETE {APP}", cut())
+    server.refuses(f"DELETE {APP}", NotFound("team ann has no app shop"))
+    apps.destroy(http, "ann", "shop")
+    server.refuses(f"DELETE {APP}", NotFound("team ann has no app shop"))
+    with pytest.raises(NotFound):
+        apps.destroy(http, "ann", "shop")
 
 
 def test_an_app_that_is_there_after_the_cut_was_not_destroyed_and_is_not_a_second_time(
     server: Server, http: Http, clock: Clock
 ) -> None:
     server.is_away(f"DELETE {APP}", cut())
+    server.is_away(f"DELETE {APP}")
     listed(server, "live")
     with pytest.raises(ServerUnreachable):
         apps.destroy(http, "ann", "shop")
 
 
 def test_an_end_is_waited_for_two_minutes(server: Server, http: Http, clock: Clock) -> None:
-    server.is_away(f"DELETE {APP}", cut())
+    server.is_away(f"DELETE {APP}")
     listed(server, *["destroying"] * 60)
     with pytest.raises(ServerUnreachable):
         apps.destroy(http, "ann", "shop")

@@ -94,9 +94,11 @@ def test_what_failed_is_explained_as_it_was_then(server: Server, loco: Loco) -> 
     happens(server, "v3 created by ann", item=shown("failed", reason="wrong port", diagnosis=DIAGNOSIS))
     said = loco("deployments", "show", "3", *SHOP)
     assert said.out.splitlines()[0] == "shop v3 failed: wrong port"
-    assert said.out.splitlines()[-5:] == [
+    assert said.out.splitlines()[-7:] == [
         "error: it listens on 3000, and loco.toml says 8080",
-        "  phase: health, after 3.5 s",
+        "  phase: health, after 3.5 s (5.0 s since the rollout began)",
+        "  cause: wrong-port",
+        "  listens on: 0.0.0.0:3000",
         "  its last lines:",
         "    ready on :3000",
         "next: port = 3000",

@@ -30,11 +30,11 @@ next: port = 3000
 
 
 def has(server: Server, *found: api.Deployment, events: tuple[Diagnosis, ...] = (), **of_app: object) -> None:
-    server.answers(f"GET {DEPLOYMENTS}", api.Deployments(deployments=found))
+    server.answers(f"GET {DEPLOYMENTS}?limit=50", api.Deployments(deployments=found))
     for item in found:
         server.answers(f"GET {DEPLOYMENTS}/{item.number}", item)
     told = [event(n, each.message, "diagnosis", **each.model_dump(mode="json")) for n, each in enumerate(events, 1)]
-    server.answers(f"GET {DEPLOYMENTS}/3/events", api.DeploymentEvents(events=(event(9), *told)))
+    server.answers(f"GET {DEPLOYMENTS}/3/events?after=0", api.DeploymentEvents(events=(event(9), *told)))
     server.answers(f"GET {APP}", status(**of_app))
 
 

@@ -57,7 +57,7 @@ def test_what_is_to_be_known_before_is_said(server: Server, loco: Loco) -> None:
 def test_what_was_shown_is_what_is_asked_for(server: Server, loco: Loco) -> None:
     rolls(server, query="?number=2")
     said = loco("rollback", "v2", *SHOP, "--release", "--detach")
-    assert (said.code, said.out.splitlines()[0]) == (0, "v4 is accepted; follow it with: loco status")
+    assert (said.code, said.out.splitlines()[0]) == (0, "v4 is accepted; follow it with: loco deploy --attach v4")
     assert server.body() == {"number": 2, "release": True, "live": 3}
     assert "  the release command runs\n" in said.err
 

@@ -17,7 +17,7 @@ from loco_server.http.table import ENDPOINTS
 from loco_server.identity.oidc import Oidc
 from loco_server.records.tables import MEMBERSHIPS, TOKENS
 from loco_server.records.tables_access import AUDIT_EVENTS
-from loco_spec import paths
+from loco_spec import names, paths
 from loco_spec.errors import ImageRefused, NotAllowed, NotSignedIn, ServerFault
 from tests.loco_server.http import world
 from tests.loco_server.http.api import Api, Outside, created, live, push, refused, running
@@ -66,6 +66,21 @@ async def number_2_log(there: World) -> str:
     return f"{await number_2(there)}/build-log"
 
 
+async def scaled(there: World) -> str:
+    """Let two replicas be live, and give the path of what goes back to one."""
+    records, registry = there.server.records, there.server.registry
+    answer = await there.ask("olga", "POST", f"{SHOP}/scale", {"replicas": 2})
+    assert answer.status_code == 200, answer.text
+    for item in await records.claims.claim("worker"):
+        app = await records.apps.by_id(item.app_id)
+        assert app is not None
+        assert item.digest is not None
+        registry.push(names.repository(app.team, app.name, app.id), item.digest)
+        await records.deployments.move(item.app_id, item.number, "rolling", of=("accepted",), message="rolling")
+        assert await records.claims.promote(item, message="live")
+    return f"{SHOP}/rollback"
+
+
 async def staged(there: World) -> str:
     await there.ask("olga", "POST", f"{SHOP}/variables", {"set": {"KEY": VALUE}, "stage": True})
     return f"{SHOP}/variables/KEY/purge"
@@ -93,6 +108,8 @@ SUCCEEDING: dict[str, tuple[str, Made, Any, str]] = {
     f"POST {paths.DEPLOYMENTS}": ("dora", f"{SHOP}/deployments", SPEC, "shop v2"),
     f"POST {paths.IMAGE}": ("can-deploy", number_2_image, {"digest": DIGEST}, "shop v2"),
     f"POST {paths.CANCEL}": ("dora", number_2_cancel, None, "shop v2"),
+    f"POST {paths.ROLLBACK}": ("dora", scaled, {}, "shop v3"),
+    f"POST {paths.SCALE}": ("dora", f"{SHOP}/scale", {"replicas": 2}, "shop v2"),
     f"PUT {paths.BUILD_LOG}": ("dora", number_2_log, "a log", "shop v2"),
     f"POST {paths.REDEPLOY}": ("of-the-app", f"{SHOP}/redeploy", None, "shop v2"),
     f"POST {paths.VARIABLES}": ("can-admin", f"{SHOP}/variables", {"set": {"KEY": VALUE}}, "shop v2"),

@@ -93,6 +93,7 @@ def run(world: World, settings: SchemathesisConfig) -> tuple[Counter[str], dict[
     return asked, wrong
 
 
+@pytest.mark.sample("promised_callers")
 @pytest.mark.parametrize("caller", CALLERS)
 def test_every_answer_is_one_that_the_description_promises(
     world: World, caller: str, size: Callable[[str], int], seed: int, pytestconfig: pytest.Config

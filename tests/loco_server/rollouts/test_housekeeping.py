@@ -303,7 +303,7 @@ async def test_it_is_said_what_did_not_come_in_time(house: House, records: Recor
     reasons = {item.number: item.reason for item in await records.deployments.of_app(app.id)}
     assert reasons == {
         1: "no image came in time; nothing was changed",
-        2: "it was not accepted in time; nothing was changed",
+        2: "its server ended before it was accepted; nothing was changed",
     }
 
 

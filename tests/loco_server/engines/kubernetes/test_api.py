@@ -229,7 +229,7 @@ async def test_what_the_stub_does_not_know_fails_the_test(tmp_path: Path) -> Non
     async def ask() -> None:
         async with connected(Stub(), tmp_path) as api:
             with pytest.raises(RefusedError):
-                await api.list(kinds.POD_METRICS)
+                await api.list(kinds.Kind("Widget", "example.com/v1", "widgets"))
 
-    with pytest.raises(AssertionError, match=r"not known to it: .*metrics\.k8s\.io/v1beta1/pods"):
+    with pytest.raises(AssertionError, match=r"not known to it: .*example\.com/v1/widgets"):
         await ask()

@@ -51,12 +51,30 @@ def _left_out(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
     for item in items:
         if (marker := item.get_closest_marker("sample")) is not None:
             suites.setdefault(marker.args[0], []).append(item)
-    found: list[pytest.Item] = []
+    found = _other_databases(items, seed)
     for name, each in sorted(suites.items()):
         if len(each) > 1:
             chosen = random.Random(f"{seed} {name}")  # noqa: S311
             found += chosen.sample(each, max(0, len(each) - int(SIZES[name]["ci"])))
     return found
+
+
+def _other_databases(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
+    """Give those of either database of tests that are there for both: all but the records' own take one in a run."""
+    twins: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if not item.nodeid.startswith("tests/loco_server/records/"):
+            name = item.nodeid.replace("sqlite", "*").replace("postgresql", "*")
+            twins.setdefault(name, []).append(item)
+    return [
+        random.Random(f"{seed} {name}").choice(each)  # noqa: S311
+        for name, each in twins.items()
+        if len(each) == 2 and {"sqlite", "postgresql"} <= {_database(item) for item in each}
+    ]
+
+
+def _database(item: pytest.Item) -> str:
+    return next((name for name in ("sqlite", "postgresql") if name in item.nodeid), "")
 
 
 @pytest.fixture

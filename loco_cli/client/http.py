@@ -148,7 +148,7 @@ class Http:
         return self._read(self._send("PUT", path, body=body), model)
 
     def delete(self, path: str, *, timeout: float = DESTROY_SECONDS) -> None:
-        """Where the answer to a first request was lost, and a second finds nothing, it was the first that deleted it."""
+        """Where the answer to a first request was lost, and a second finds nothing, the first deleted it."""
         self._send("DELETE", path, timeout=timeout, may_be_gone=True)
 
     def get_public(self, path: str, model: type[Model]) -> Model:

@@ -14,7 +14,9 @@ import docker
 from tests import images
 from tests.waiting import eventually
 
-BRIDGE = "loco-test0"
+BRIDGE = f"loco-t{os.getpid()}"
+"""Each run of tests has its own: another's would be deleted under its engine."""
+ADDRESS = f"10.250.{os.getpid() % 250}.1/24"
 
 
 class SecondEngine:
@@ -68,7 +70,7 @@ def second_engine(*, apart: bool, prefix: tuple[str, ...] = ()) -> Iterator[Seco
         if not apart:
             subprocess.run(["ip", "link", "delete", BRIDGE], check=False, capture_output=True)
             subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
-            subprocess.run(["ip", "address", "add", "10.250.77.1/24", "dev", BRIDGE], check=True)
+            subprocess.run(["ip", "address", "add", ADDRESS, "dev", BRIDGE], check=True)
             subprocess.run(["ip", "link", "set", BRIDGE, "up"], check=True)
         engine = SecondEngine(folder, argv)
         try:

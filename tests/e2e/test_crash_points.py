@@ -12,7 +12,7 @@ from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.engine
 
-AT_ONCE = 2
+AT_ONCE = 1
 """So many operations make up a sample: each has to be done once undisturbed, for its points to be known."""
 
 

@@ -187,13 +187,13 @@ def _changed(folder: Path) -> bytes:
     return subprocess.run(["git", "status", "--porcelain", "."], cwd=folder, capture_output=True, check=True).stdout
 
 
-def test_the_last_two_images_of_an_app_stay_and_none_of_a_destroyed_one(stack: Stack) -> None:
+def test_the_last_five_images_of_an_app_stay_and_none_of_a_destroyed_one(stack: Stack) -> None:
     folder = httpd(stack, "kept", text="0")
-    for text in ("1", "2", "3"):
+    for text in "123456":
         (folder / "www/index.html").write_text(text)
         stack.loco("deploy", cwd=folder)
-    eventually(lambda: len(_images(stack, "kept")) == 2, within=30)
-    assert stack.get("kept").text == "3"
+    eventually(lambda: len(_images(stack, "kept")) == 5, within=30)
+    assert stack.get("kept").text == "6"
     stack.loco("destroy", "--confirm", "kept", cwd=folder)
     assert _images(stack, "kept") == []
 

@@ -35,4 +35,4 @@ def test_a_start_that_must_pull_an_image_answers_and_serves_the_pull(
     assert clock.seconds < 10
     eventually(lambda: own_stack.get("hello").text == text, within=20)
     said = own_stack.output().splitlines()
-    assert [line.split(":")[0] for line in said if own_stack.url in line][-2:] == ["serving", "ready"]
+    assert [line.split()[3] for line in said if own_stack.url in line][-2:] == ["serving:", "ready:"]

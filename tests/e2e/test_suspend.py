@@ -21,7 +21,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.engine
 
-WITHIN = 5.0
+WITHIN = 10.0
 """Seconds in which all of it has to be over."""
 NOTICE = "this app is suspended by the operator of the platform\n"
 NOT_ALLOWED = 4

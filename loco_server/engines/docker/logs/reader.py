@@ -72,16 +72,20 @@ async def read(
     nothing more to say.
     """
     mark = in_log_of(container, after)
-    params = {"follow": int(follow)}
+    params: dict[str, str | int] = {"follow": int(follow)}
     if mark is not None:
-        params["since"] = seconds_of(mark.at) - SLACK_SECONDS
+        params["since"] = f"{seconds_of(mark.at) - SLACK_SECONDS}.{mark.at[20:29].rstrip('Z') or 0}"
     reader, gate = _lines(container), After(mark)
+    # Of what is older than the marked line nothing goes through the gate, whether it stands before it or behind.
+    old = b"" if mark is None else mark.at.encode()
     over, size, repeated = False, 0, Repeated()
     try:
         async with aclosing(frames(docker.url, container.id, **params)) as found:
             async for some in found:
-                lines = []
+                lines, new = [], gate.is_open
                 for kind, frame in some:
+                    if not new and frame[: len(old)] < old:
+                        continue
                     if before is not None and frame[: len(before)] >= before.encode():
                         over = True
                         break
@@ -91,7 +95,7 @@ async def read(
                     lines = [line for line in lines if not repeated.has(line)]
                 if passed := gate.feed_all(lines):
                     yield passed
-                size += sum(len(frame) for _, frame in some) if follow else 0
+                size += sum(len(frame) for _, frame in some) if follow and new else 0
                 # Far behind what is written, the engine may pass over a whole file when it has read one to its end,
                 # and say nothing. A new stream begins in a file that holds the last line, or tells the gap.
                 over = over or (size > STREAM_BYTES and bool(lines) and _lag(lines[-1]) > LAG_SECONDS)

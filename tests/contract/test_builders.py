@@ -20,7 +20,7 @@ from tests.e2e.second_engine import second_engine
 from tests.podman import PodmanService, podman_service
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("builders")]
 
 WITH_SECRETS = ("buildx", "docker")
 

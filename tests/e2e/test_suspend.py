@@ -19,7 +19,7 @@ from tests.e2e.test_bad_push import child, large, uploading
 from tests.e2e.test_push import Ticket
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("suspensions")]
 
 WITHIN = 10.0
 """Seconds in which all of it has to be over."""

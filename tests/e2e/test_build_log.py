@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.stack import Stack, httpd
 from tests.e2e.test_bad_input import BUILD, USAGE
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("established")]
 
 
 def test_the_log_of_a_build_is_read_later_by_number_and_as_the_newest(stack: Stack) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.certificates import Authority
 from tests.e2e.stack import Stack, free_ports
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("established")]
 
 
 def checked(stack: Stack, exit_code: int) -> dict[str, Any]:

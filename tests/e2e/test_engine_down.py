@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.stack import Stack, httpd
 from tests.e2e.test_local import processes, running
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("established")]
 
 NOWHERE = "unix:///nowhere/docker.sock"
 

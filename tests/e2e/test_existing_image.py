@@ -13,7 +13,7 @@ from tests.e2e.stack import QUICK, Stack
 from tests.e2e.test_bad_input import BUILD, DEPLOYMENT, USAGE, fails
 from tests.private_registry import PASSWORD, USER, PrivateRegistry, private_registry
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("established")]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tests.e2e.stack import BIN, Stack, free_ports, httpd
 from tests.postgres import Postgres
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.sample("established")]
 
 DOMAIN = "apps.loco-test.example"
 HOSTS = Path("/etc/hosts")

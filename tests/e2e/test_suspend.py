@@ -21,8 +21,8 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.engine, pytest.mark.sample("suspensions")]
 
-WITHIN = 10.0
-"""Seconds in which all of it has to be over."""
+WITHIN = 60.0
+"""Seconds after which it hangs; how long it took is printed."""
 NOTICE = "this app is suspended by the operator of the platform\n"
 NOT_ALLOWED = 4
 

@@ -28,14 +28,14 @@ class LazyGroup(TyperGroup):
             return None
         if cmd_name not in self.commands:
             module, line = self.table[cmd_name]
-            self.commands[cmd_name] = _stand_in(cmd_name, line) if _only_listed(ctx) else _real(cmd_name, module)
+            self.commands[cmd_name] = _stand_in(cmd_name, line) if _only_listed(ctx) else real(cmd_name, module)
         return self.commands[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] in self.aliases:
             args = [self.aliases[args[0]], *args[1:]]
         if args and args[0] in self.table:
-            self.commands[args[0]] = _real(args[0], self.table[args[0]][0])
+            self.commands[args[0]] = real(args[0], self.table[args[0]][0])
         else:  # Typer names the nearest of those that it holds
             for name, (_, line) in self.table.items():
                 self.commands.setdefault(name, _stand_in(name, line))
@@ -63,7 +63,7 @@ def _stand_in(name: str, line: str) -> Any:
     return get_command(app)
 
 
-def _real(name: str, module: str) -> Any:
+def real(name: str, module: str) -> Any:
     """Give the module's `command`, or its `group` of several."""
     found = import_module(module)
     group = getattr(found, "group", None)

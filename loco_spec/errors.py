@@ -1,4 +1,4 @@
-"""The one error tree. Raised deep, caught once: in `loco_cli/entry.py` and in `loco_server/http/problems.py`.
+"""The one error tree. Raised deep, caught once: in `loco_cli/command_line.py` and in `loco_server/http/problems.py`.
 
     LocoError
     ├── UsageError                 2   the command line is off

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from loco_cli import seen
 from loco_cli.client.http import DESTROY_SECONDS, Http
 from loco_spec import account, api, paths
 
@@ -25,7 +26,9 @@ def logout(http: Http) -> None:
 
 
 def me(http: Http) -> api.Me:
-    return http.get(paths.ME, api.Me)
+    found = http.get(paths.ME, api.Me)
+    seen.remember("team", (each.name for each in found.teams))
+    return found
 
 
 def show(http: Http) -> account.Account:

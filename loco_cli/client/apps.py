@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from loco_cli import seen
 from loco_cli.client.deployments import GIVE_UP_SECONDS, POLL_SECONDS
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import api, paths
@@ -14,7 +15,9 @@ from loco_spec.events import LogBatch, StreamFault
 
 
 def apps(http: Http, team: str) -> api.Apps:
-    return http.get(paths.fill(paths.APPS, team=team), api.Apps)
+    found = http.get(paths.fill(paths.APPS, team=team), api.Apps)
+    seen.remember("app", (each.app for each in found.apps))
+    return found
 
 
 def status(http: Http, team: str, app: str) -> api.AppStatus:

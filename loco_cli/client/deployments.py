@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+from loco_cli import seen
 from loco_cli.client.http import Http, StreamCutError
 from loco_spec import api, paths
 from loco_spec.changes import Plan
@@ -61,7 +62,9 @@ def get(http: Http, item: api.Deployment) -> api.Deployment:
 
 
 def newest(http: Http, team: str, app: str, limit: int) -> api.Deployments:
-    return http.get(paths.fill(paths.DEPLOYMENTS, team=team, app=app), api.Deployments, limit=str(limit))
+    found = http.get(paths.fill(paths.DEPLOYMENTS, team=team, app=app), api.Deployments, limit=str(limit))
+    seen.remember("deployment", (f"v{each.number}" for each in found.deployments))
+    return found
 
 
 def show(http: Http, team: str, app: str, number: int) -> tuple[api.DeploymentShown, tuple[DeploymentEvent, ...]]:

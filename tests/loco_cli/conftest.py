@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_httpx import HTTPXMock
 
-from loco_cli import entry
+from loco_cli import command_line
 from loco_cli.client.http import Http
 from loco_cli.config import Choice
 from loco_cli.credentials import Credentials, Token
@@ -97,7 +97,7 @@ def loco(capsys: pytest.CaptureFixture[str]) -> Loco:
 
     def run(*args: str | Path) -> Said:
         capsys.readouterr()
-        code = entry.run([str(arg) for arg in args])
+        code = command_line.run([str(arg) for arg in args])
         out, err = capsys.readouterr()
         return Said(int(code), out, err)
 

@@ -16,7 +16,7 @@ from tests.loco_cli.conftest import Loco
 HEAVY = {"httpx", "pydantic", "docker", "keyring", "asyncio", "rich", "tomllib", "webbrowser"}
 PROBE = """
 import sys
-from loco_cli.entry import run
+from loco_cli.command_line import run
 try:
     code = run(sys.argv[1:])
 except SystemExit as end:
@@ -42,6 +42,16 @@ def start(*args: str, **environment: str) -> tuple[int, str, set[str]]:
 
 def commands_of(modules: set[str]) -> set[str]:
     return {name.rpartition(".")[2] for name in modules if name.startswith("loco_cli.commands.")}
+
+
+def test_the_version_imports_nothing_but_the_way_to_it() -> None:
+    """As the entry point's wrapper asks for it, which imports `re` and `sys`."""
+    probe = (
+        "import re, sys; before = set(sys.modules); sys.argv = ['loco', '--version']\n"
+        "from loco_cli.entry import main; main(); print(*sorted(set(sys.modules) - before))"
+    )
+    said = subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True, text=True).stdout
+    assert said.splitlines() == [VERSION, "loco_cli loco_cli.entry"]
 
 
 def test_the_version_imports_nothing_heavy_and_no_command() -> None:

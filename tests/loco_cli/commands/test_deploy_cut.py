@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from loco_cli import entry
+from loco_cli import command_line, entry
 from loco_spec.errors import Interrupted
 from tests.loco_cli.build.docker import Docker
 from tests.loco_cli.commands.deploying import ENGINE, V3, cancels, takes, use
@@ -84,7 +84,7 @@ def test_a_second_ctrl_c_while_the_first_is_told_of_shows_no_trace(
         raise KeyboardInterrupt from Interrupted("v3 goes on")
 
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(entry, "run", run)
+    monkeypatch.setattr(command_line, "run", run)
     try:
         with pytest.raises(SystemExit) as ended:
             entry.main()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loco_cli.entry import run
+from loco_cli.command_line import run
 
 
 @pytest.fixture(autouse=True)

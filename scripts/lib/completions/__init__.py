@@ -1,0 +1,1 @@
+"""The completions of the three shells, generated from the command tree."""

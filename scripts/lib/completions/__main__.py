@@ -1,0 +1,19 @@
+"""Write the three files: `python -m completions FOLDER`."""
+
+import sys
+from pathlib import Path
+
+from completions import bash, fish, zsh
+from completions.tree import tree
+
+FILES = {"loco.bash": bash.script, "_loco": zsh.script, "loco.fish": fish.script}
+
+
+def main(folder: Path) -> None:
+    root = tree()
+    for name, script in FILES.items():
+        (folder / name).write_text(script(root), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Archives of the CLI for Homebrew, and the formula that installs them."""

@@ -76,7 +76,8 @@ async def read(
     if mark is not None:
         params["since"] = f"{seconds_of(mark.at) - SLACK_SECONDS}.{mark.at[20:29].rstrip('Z') or 0}"
     reader, gate = _lines(container), After(mark)
-    # Of what is older than the marked line nothing goes through the gate, whether it stands before it or behind.
+    # What is older than the marked line, and stands before all that is not, is passed over unread. Behind the marked
+    # line older ones may stand that are wanted.
     old = b"" if mark is None else mark.at.encode()
     over, size, repeated = False, 0, Repeated()
     try:
@@ -84,8 +85,9 @@ async def read(
             async for some in found:
                 lines, new = [], gate.is_open
                 for kind, frame in some:
-                    if not new and frame[: len(old)] < old:
+                    if old and frame[: len(old)] < old:
                         continue
+                    old = b""
                     if before is not None and frame[: len(before)] >= before.encode():
                         over = True
                         break

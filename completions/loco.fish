@@ -7,21 +7,23 @@ function __loco_names
     test -r $cache/loco/names/$argv[1]; and string match -r '^[a-z0-9-]+$' <$cache/loco/names/$argv[1]
 end
 
-# Whether these are the words of the command that is being typed; --all: and nothing but options follows yet.
-function __loco_at
-    set -l words (commandline -opc)
-    set -e words[1]
-    set -l given
+# The words so far that are neither options nor their values: commands, then arguments.
+function __loco_words
     set -l valued
-    for word in $words
+    for word in (commandline -opc)[2..]
         if test -n "$valued"
             set valued
         else if contains -- $word $__loco_valued
             set valued 1
         else if not string match -q -- '-*' $word
-            set -a given $word
+            echo $word
         end
     end
+end
+
+# Whether these are the words of the command that is being typed; --exactly: and nothing but options follows yet.
+function __loco_at
+    set -l given (__loco_words)
     if test "$argv[1]" = --exactly
         test "$given" = "$argv[2..]"
     else
@@ -30,22 +32,9 @@ function __loco_at
     end
 end
 
-# How many arguments stand after the words of a command.
+# How many arguments stand after so many words of a command.
 function __loco_given
-    set -l words (commandline -opc)
-    set -e words[1]
-    set -l given
-    set -l valued
-    for word in $words
-        if test -n "$valued"
-            set valued
-        else if contains -- $word $__loco_valued
-            set valued 1
-        else if not string match -q -- '-*' $word
-            set -a given $word
-        end
-    end
-    math (count $given) - $argv[1]
+    math (count (__loco_words)) - $argv[1]
 end
 
 complete -c loco -f

@@ -21,10 +21,11 @@ from loco_server.flows.source import refuse_source
 from loco_server.flows.unchecked import Unchecked
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key
-from loco_server.policy import allowed, quota, tokens
+from loco_server.policy import allowed, changes, quota, tokens
 from loco_server.policy.base_images import BaseImage
 from loco_server.records.apps import Apps
-from loco_server.records.deployments import ROLLING, Deployments
+from loco_server.records.deployment_rows import ROLLING
+from loco_server.records.deployments import Deployments
 from loco_server.records.quotas import Quotas
 from loco_server.records.values import AppRecord, DeploymentRecord, TeamRecord
 from loco_server.registries.base import Registry, RegistryDownError
@@ -124,7 +125,7 @@ class Deploy:
             live is not None
             and not request.force
             and request.digest is not None
-            and spec_of.same(live, spec, routes, request.digest, await self._deployments.pins(app.id))
+            and changes.same(live, spec, routes, request.digest, await self._deployments.pins(app.id))
         ):
             return DeploymentCreated(deployment=self.numbers.view(app, live), unchanged=True, notes=notes)
         judge = self.numbers.judge(team.name, name, spec, number=True, context=request.context_bytes or 0)
@@ -214,7 +215,7 @@ class Deploy:
         number = item.number
         live = await self._deployments.live(app.id)
         pins = await self._deployments.pins(app.id)
-        if live is not None and not item.force and spec_of.same(live, item.spec, item.routes, digest, pins):
+        if live is not None and not item.force and changes.same(live, item.spec, item.routes, digest, pins):
             message = f"v{live.number} is live, nothing changed"
             await self._deployments.move(app.id, number, "cancelled", of=("checking",), message=message)
             return self.numbers.view(app, live)
@@ -231,7 +232,7 @@ class Deploy:
             error = LocoError("a defect of the server; its log has the trace", hint="loco deploy")
             await refuse(self._deployments, app.id, number, error, "server-fault", began=began)
             raise
-        await self.numbers.accept(app, number, digest, runs_as)
+        await self.numbers.accept(app, item, digest, runs_as)
         return self.numbers.view(app, await self.numbers.get(app, number))
 
     def _again(self, app: AppRecord, item: DeploymentRecord, digest: str) -> Deployment:

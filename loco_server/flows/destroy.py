@@ -9,7 +9,8 @@ from loco_server.flows.deploy import app_ref
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key, pull_key
 from loco_server.records.apps import Apps
-from loco_server.records.deployments import ROLLING, Deployments
+from loco_server.records.deployment_rows import COMING, ROLLING
+from loco_server.records.deployments import Deployments
 from loco_server.records.facts import Facts
 from loco_server.records.values import AppRecord
 from loco_server.registries.base import Registry, RegistryDownError
@@ -90,7 +91,7 @@ class Destroy:
                 await self._steps(app)
 
     async def _steps(self, app: AppRecord) -> None:
-        for item in await self._deployments.of_app_in(app.id, ("created", "checking", "accepted", *ROLLING)):
+        for item in await self._deployments.of_app_in(app.id, COMING):
             self._closed.close(deployment_key(app.id, item.number))
             if item.state not in ROLLING:
                 await self._deployments.move(

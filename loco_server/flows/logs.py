@@ -25,27 +25,26 @@ class Logs:
         number = query.deployment
         if number is not None and await self._deployments.get(query.app.app_id, number) is None:
             raise NotFound(f"{query.app.app} has no deployment v{number}", hint="loco status")
-        if number is not None and query.follow:
-            await self._not_dropped(query.app.app_id, number)  # nobody need wait for it
+        if number is not None and query.follow and (gone := await self._dropped(query.app.app_id, number)):
+            raise gone  # nobody need wait for it
         try:
             async for batch in self._engine.logs(query):
                 yield batch
         except NothingKeptError as e:
-            raise await self._why(query.app.app_id, number or 0) from e
+            app_id, number = query.app.app_id, number or 0
+            raise await self._dropped(app_id, number) or await self._nothing(app_id, number) from e
 
-    async def _not_dropped(self, app_id: str, number: int) -> None:
-        if (since := await self._kept.dropped_at(app_id, number)) is not None:
-            raise NotFound(
-                f"v{number}: not kept since {since:%Y-%m-%dT%H:%M:%SZ}: lines are kept of the last {KEPT_DEPLOYMENTS}"
-                " deployments whose instances have ended",
-                hint="loco logs -p",
-            )
+    async def _dropped(self, app_id: str, number: int) -> NotFound | None:
+        since = await self._kept.dropped_at(app_id, number)
+        if since is None:
+            return None
+        return NotFound(
+            f"v{number}: not kept since {since:%Y-%m-%dT%H:%M:%SZ}: lines are kept of the last {KEPT_DEPLOYMENTS}"
+            " deployments whose instances have ended",
+            hint="loco logs -p",
+        )
 
-    async def _why(self, app_id: str, number: int) -> NotFound:
-        try:
-            await self._not_dropped(app_id, number)
-        except NotFound as e:
-            return e
+    async def _nothing(self, app_id: str, number: int) -> NotFound:
         item = await self._deployments.get(app_id, number)
         state = "gone" if item is None else item.state
         return NotFound(

@@ -1,7 +1,6 @@
 """What every new number goes through, and those that need no image of their own: of what is live, or was once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -32,12 +31,8 @@ class Numbers:
         self._deployments = deployments
         self._quotas = quotas
 
-    async def again(
-        self, app: AppRecord, by: Caller, *, action: str, spec: Callable[[Service], Service] | None = None
-    ) -> Deployment:
-        """A new number without an image of its own: it has that of what is live, or about to be.
-
-        With the newest variables; where only the spec is to become another (`spec`), with those that are there.
+    async def again(self, app: AppRecord, by: Caller, *, action: str) -> Deployment:
+        """A new number of what is live, or about to be, with the newest variables.
 
         Raises:
             NotFound: nothing is.
@@ -47,8 +42,7 @@ class Numbers:
             base = await self._deployments.newest_ahead(app.id)
             if base is None or base.digest is None:
                 raise NotFound(f"{app.name} has no live deployment to roll again", hint="loco deploy")
-            wanted, variables = (base, None) if spec is None else (replace(base, spec=spec(base.spec)), base.variables)
-            made = await self.roll(app, by, wanted, action=action, ahead=base.number, variables=variables)
+            made = await self.roll(app, by, base, action=action, ahead=base.number, variables=None)
             if made is not None:  # else another came in between: once more, on that one
                 return made
 
@@ -86,7 +80,7 @@ class Numbers:
             judge=self.judge(app.team, app.name, wanted.spec, number=True),
         )
         runs_as, digest = (wanted.user_id, wanted.group_id), wanted.digest or ""
-        state = await self.accept(app, item.number, digest, runs_as, of="created", ahead=ahead, variables=variables)
+        state = await self.accept(app, item, digest, runs_as, of="created", ahead=ahead, variables=variables)
         return None if state == "cancelled" else self.view(app, await self.get(app, item.number))
 
     def room(self) -> None:
@@ -118,7 +112,7 @@ class Numbers:
     async def accept(
         self,
         app: AppRecord,
-        number: int,
+        item: DeploymentRecord,
         digest: str,
         runs_as: tuple[int | None, int | None],
         *,
@@ -131,9 +125,8 @@ class Numbers:
         Raises:
             LocoError: that.
         """
-        user_id, group_id = runs_as
+        (user_id, group_id), number = runs_as, item.number
         try:
-            item = await self.get(app, number)
             hosts.refuse_reserved(item.routes, domain=self._settings.domain)
             return await self._deployments.accept(
                 app,

@@ -12,7 +12,7 @@ from loco_server.flows.deploy import Deploy, asked, draft
 from loco_server.flows.login import Caller
 from loco_server.flows.source import refuse_source
 from loco_server.policy import allowed
-from loco_server.policy.changes import Pin, State, changes
+from loco_server.policy.changes import State, changes, pinned, state
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
 from loco_server.records.quotas import Quotas
@@ -90,8 +90,8 @@ class Plans:
             await routing.refuse(self._apps, of, routes, domain=domain)
         live, pins = await self._deployments.live(of.id), await self._deployments.pins(of.id)
         digests = await self._variables.digests(of.id)
-        before = None if live is None else State(live.spec, live.routes, live.digest, _pinned(live.variables, digests))
-        after = State(spec, routes, request.digest, _pinned(pins, digests))
+        before = None if live is None else state(live, digests)
+        after = State(spec, routes, request.digest, pinned(pins, digests))
         found = changes(before, after)
         said: tuple[str, ...] = ()
         if found or request.force:
@@ -169,7 +169,3 @@ def _told(refused: list[LocoError]) -> Iterator[None]:
         yield
     except LocoError as e:
         refused.append(e)
-
-
-def _pinned(pins: Mapping[str, int], digests: Mapping[tuple[str, int], str | None]) -> dict[str, Pin]:
-    return {name: Pin(version, digests.get((name, version))) for name, version in pins.items()}

@@ -2,8 +2,9 @@
 
 import time
 
+from loco_server.engines.explaining.made import made, timed
 from loco_server.records.deployments import Deployments
-from loco_spec.errors import Cause, Diagnosis, LocoError
+from loco_spec.errors import Cause, LocoError
 
 
 async def refuse(
@@ -17,10 +18,7 @@ async def refuse(
     of: str = "checking",
 ) -> LocoError:
     """End it; give the error to raise. `cause`: where the error has none; `began`: when the checks did, monotonic."""
-    seconds = 0 if began is None else round(time.monotonic() - began, 1)
-    found = error.diagnosis or Diagnosis(
-        phase="checking", seconds=0, cause=cause, message=error.message, hint=error.hint
-    )
-    error.diagnosis = found.model_copy(update={"seconds": seconds})
+    found = error.diagnosis or made("checking", cause, error.message, error.hint)
+    error.diagnosis = timed(found, 0 if began is None else time.monotonic() - began)
     await deployments.move(app_id, number, "failed", of=(of,), message=error.message, diagnosis=error.diagnosis)
     return error

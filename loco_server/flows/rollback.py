@@ -1,18 +1,19 @@
 """Rollback: what served before, as a new number: image, configuration, versions of variables and routes together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loco_server.flows import routing
 from loco_server.flows.login import Caller
 from loco_server.flows.numbers import Numbers
 from loco_server.policy import rollback as policy
-from loco_server.policy.changes import Pin, State, changes
+from loco_server.policy.changes import Digests, changes, state
 from loco_server.records.apps import Apps
 from loco_server.records.change import tell
-from loco_server.records.deployments import ROLLING, Deployments
+from loco_server.records.deployment_rows import UNDER_WAY
+from loco_server.records.deployments import Deployments
 from loco_server.records.values import AppRecord, DeploymentRecord
-from loco_server.records.variables import VariableRecord, Variables
+from loco_server.records.variables import Variables
 from loco_server.registries.base import ImageMissingError, Registry, RegistryDownError
 from loco_spec import again as wire
 from loco_spec import names
@@ -87,9 +88,8 @@ class Rollback:
         if live is None:
             raise NotFound(f"nothing of {app.name} is live, and nothing was before", hint="loco deploy")
         served = await self._deployments.served(app.id, limit=SERVED_MOST)
-        history = await self._variables.history(app.id)
-        values = _values(history)
-        can = policy.possible(live, served, values)
+        digests = await self._variables.digests(app.id)
+        can = policy.possible(live, served, digests)
         target = policy.before(live, served) if number is None else await self._deployments.get(app.id, number)
         if target is None and number is None:
             raise Conflict(f"nothing else served before v{live.number}; there is no way back", hint="loco deploy")
@@ -100,11 +100,11 @@ class Rollback:
             raise Conflict(f"v{target.number} never was live, it is {target.state}{why}", hint=_hint(can))
         unchanged = policy.alike(target, live)
         if not unchanged:
-            await self._refuse_gone(app, target, values, hint=_hint(can))
+            await self._refuse_gone(app, target, digests, hint=_hint(can))
         shown = wire.Rollback(
             to=self._numbers.view(app, target),
             live=self._numbers.view(app, live),
-            changes=() if unchanged else changes(state(live, history), state(target, history)),
+            changes=() if unchanged else changes(state(live, digests), state(target, digests)),
             unchanged=unchanged,
             notes=await self._notes(app, live) if number is None else (),
         )
@@ -122,7 +122,7 @@ class Rollback:
             raise Conflict(f"{app.name} is being destroyed; wait a moment", hint="loco apps")
         if app.suspended is not None and not app.unused:  # who changes an unused app wakes it
             raise NotAllowed(app.suspended, hint="ask the operator")
-        ahead = await self._deployments.of_app_in(app.id, ("accepted", *ROLLING))
+        ahead = await self._deployments.of_app_in(app.id, UNDER_WAY)
         if ahead:
             item = ahead[-1]
             raise Conflict(
@@ -130,11 +130,9 @@ class Rollback:
                 hint="loco status, then: loco rollback",
             )
 
-    async def _refuse_gone(
-        self, app: AppRecord, target: DeploymentRecord, values: Mapping[str, frozenset[int]], *, hint: str
-    ) -> None:
+    async def _refuse_gone(self, app: AppRecord, target: DeploymentRecord, digests: Digests, *, hint: str) -> None:
         this = f"v{target.number} cannot come back"
-        purged = policy.missing(target, values)
+        purged = policy.missing(target, digests)
         if purged:
             raise Conflict(f"{this}: the value of {', '.join(purged)} was purged", hint=hint)
         for route in target.routes:
@@ -148,22 +146,6 @@ class Rollback:
             raise _image_gone(this, hint) from e
         except RegistryDownError as e:
             raise RegistryUnreachable(str(e), hint="loco rollback, once the registry answers") from e
-
-
-def state(item: DeploymentRecord, history: Sequence[VariableRecord]) -> State:
-    """Give a deployment as it is compared; `history`: all versions of the app's variables."""
-    pins = {
-        each.name: Pin(each.version, each.digest) for each in history if item.variables.get(each.name) == each.version
-    }
-    return State(spec=item.spec, routes=item.routes, digest=item.digest, variables=pins)
-
-
-def _values(history: Sequence[VariableRecord]) -> dict[str, frozenset[int]]:
-    found: dict[str, set[int]] = {}
-    for each in history:
-        if each.action == "set":
-            found.setdefault(each.name, set()).add(each.version)
-    return {name: frozenset(versions) for name, versions in found.items()}
 
 
 def _image_gone(this: str, hint: str) -> LocoError:

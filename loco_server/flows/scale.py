@@ -1,5 +1,7 @@
 """Scale: what is live, or about to be, with another [scale]; all else stays, its versions of variables too."""
 
+from dataclasses import replace
+
 from loco_server.flows.login import Caller
 from loco_server.flows.numbers import Numbers
 from loco_server.policy.changes import State, changes
@@ -26,14 +28,19 @@ class Scaling:
             Refused: a quota, or no room.
         """
         await self._numbers.may_again(app, by)
-        base = await self._deployments.newest_ahead(app.id)
-        if base is None:
-            raise NotFound(f"{app.name} has no live deployment to scale", hint="loco deploy")
-        spec = scaled(base.spec, asked)
-        if spec == base.spec:
-            return wire.Scaled(deployment=self._numbers.view(app, base), unchanged=True)
-        # Another may come in between: what is asked for is asked of that one.
-        made = await self._numbers.again(app, by, action="scale", spec=lambda spec: scaled(spec, asked))
+        while True:
+            base = await self._deployments.newest_ahead(app.id)
+            if base is None:
+                raise NotFound(f"{app.name} has no live deployment to scale", hint="loco deploy")
+            spec = scaled(base.spec, asked)
+            if spec == base.spec:
+                return wire.Scaled(deployment=self._numbers.view(app, base), unchanged=True)
+            wanted = replace(base, spec=spec)
+            made = await self._numbers.roll(
+                app, by, wanted, action="scale", ahead=base.number, variables=base.variables
+            )
+            if made is not None:  # else another came in between: what is asked for is asked of that one
+                break
         before, after = (State(spec=each, routes=base.routes, digest=base.digest) for each in (base.spec, spec))
         notes: tuple[str, ...] = ()
         if self._settings.engine == "docker" and spec.scale.most > spec.scale.least:

@@ -1,9 +1,5 @@
 """The spec of a deployment as it is stored, or what is wrong with it."""
 
-from collections.abc import Mapping
-
-from loco_server.records.values import DeploymentRecord
-from loco_server.units import UnitRoute
 from loco_spec.errors import ConfigError, FieldFault, LocoError, UsageError
 from loco_spec.kinds.planned import Planned
 from loco_spec.kinds.service import Service
@@ -20,13 +16,6 @@ def checked(spec: Service | Planned, team: str, name: str) -> Service:
     if spec.name != name or spec.team not in {None, team}:
         raise UsageError(f"the spec is of {spec.team or team}/{spec.name}, and was sent to {team}/{name}")
     return spec.model_copy(update={"team": None})
-
-
-def same(
-    live: DeploymentRecord, spec: Service, routes: tuple[UnitRoute, ...], digest: str, variables: Mapping[str, int]
-) -> bool:
-    """Whether a deployment would change nothing of what is live."""
-    return (live.digest, live.spec, live.routes, live.variables) == (digest, spec, routes, variables)
 
 
 def _not_yet(path: str, message: str) -> LocoError:

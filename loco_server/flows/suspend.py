@@ -10,7 +10,8 @@ from loco_server.flows.deploy import app_ref
 from loco_server.gateway.closed import ClosedDeployments
 from loco_server.gateway.tickets import deployment_key, pull_key
 from loco_server.records.apps import Apps
-from loco_server.records.deployments import ROLLING, Deployments
+from loco_server.records.deployment_rows import ROLLING, UNDER_WAY
+from loco_server.records.deployments import Deployments
 from loco_server.records.suspensions import Kind, Subject, Suspensions
 from loco_server.records.values import AppRecord
 from loco_spec.errors import Conflict, NotFound, StillGoing, UsageError
@@ -142,7 +143,7 @@ class Suspend:
     async def _stop(self, app: AppRecord) -> None:
         """Stop one app, at once; and again once its rollout has seen that it is over."""
         rolling = False
-        for item in await self._deployments.of_app_in(app.id, ("checking", "accepted", *ROLLING)):
+        for item in await self._deployments.of_app_in(app.id, ("checking", *UNDER_WAY)):
             if item.state in {"checking", "accepted"}:
                 await self._deployments.move(
                     app.id, item.number, "cancelled", of=(item.state,), message=app.suspended or "suspended"

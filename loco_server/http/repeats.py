@@ -20,7 +20,7 @@ class Repeats:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._answers: dict[tuple[str, ...], tuple[float, asyncio.Task[Response]]] = {}
+        self._answers: dict[tuple[str, ...], tuple[float, asyncio.Future[Response]]] = {}
 
     async def once(self, request: Request, work: Callable[[Request], Awaitable[Response]]) -> Response:
         """Answer; where whoever asks has asked the very same before, with that answer.
@@ -37,7 +37,7 @@ class Repeats:
             mine = task is None or now - asked > SECONDS
             if task is None or mine:
                 self._forget(now)
-                task = asyncio.create_task(_awaited(work, request))
+                task = asyncio.ensure_future(work(request))
                 self._answers[place] = now, task
             answer = await asyncio.shield(task)  # one that is not waited for any more is done all the same
             if answer.status_code < 500 and answer.status_code != 429:
@@ -54,7 +54,3 @@ class Repeats:
                 return
             if task.done():
                 del self._answers[place]
-
-
-async def _awaited(work: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
-    return await work(request)

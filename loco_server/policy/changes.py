@@ -1,6 +1,6 @@
 """What differs between two states of an app, field by field, for people. Pure, and without any secret.
 
-There is a change exactly where a deployment of the one over the other would be a new number (`flows.spec.same`).
+There is a change exactly where a deployment of the one over the other would be a new number (`same`).
 """
 
 import json
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from loco_server.records.values import DeploymentRecord
 from loco_server.units import UnitRoute
 from loco_spec.changes import Change
 from loco_spec.kinds.service import Service
@@ -36,6 +37,30 @@ class State:
     digest: str | None
     """The image's; None: nobody knows before it is built, or fetched."""
     variables: Mapping[str, Pin] = field(default_factory=dict)
+
+
+Digests = Mapping[tuple[str, int], str | None]
+"""Of each version of each variable, by its name and number; None where there is no value, or none any more."""
+
+
+def same(
+    live: DeploymentRecord,
+    spec: Service,
+    routes: tuple[UnitRoute, ...],
+    digest: str | None,
+    variables: Mapping[str, int],
+) -> bool:
+    """Whether a deployment would change nothing of what is live."""
+    return (live.digest, live.spec, live.routes, live.variables) == (digest, spec, routes, variables)
+
+
+def pinned(pins: Mapping[str, int], digests: Digests) -> dict[str, Pin]:
+    return {name: Pin(version, digests.get((name, version))) for name, version in pins.items()}
+
+
+def state(item: DeploymentRecord, digests: Digests) -> State:
+    """Give a deployment as it is compared."""
+    return State(item.spec, item.routes, item.digest, pinned(item.variables, digests))
 
 
 def changes(before: State | None, after: State) -> tuple[Change, ...]:

@@ -1,7 +1,8 @@
 """What may come back: of the deployments that served, which one is meant, and which ones can be. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from loco_server.policy.changes import Digests, same
 from loco_server.records.values import DeploymentRecord
 
 LISTED = 5
@@ -9,17 +10,12 @@ LISTED = 5
 
 def alike(one: DeploymentRecord, other: DeploymentRecord) -> bool:
     """Whether nothing would change if one took the other's place."""
-    return (one.digest, one.spec, one.routes, one.variables) == (
-        other.digest,
-        other.spec,
-        other.routes,
-        other.variables,
-    )
+    return same(one, other.spec, other.routes, other.digest, other.variables)
 
 
-def missing(item: DeploymentRecord, values: Mapping[str, frozenset[int]]) -> list[str]:
-    """Give the names of its variables whose values were purged; `values`: the versions that are there, by name."""
-    return sorted(name for name, version in item.variables.items() if version not in values.get(name, frozenset()))
+def missing(item: DeploymentRecord, digests: Digests) -> list[str]:
+    """Give the names of its variables whose values were purged."""
+    return sorted(name for name, version in item.variables.items() if digests.get((name, version)) is None)
 
 
 def before(live: DeploymentRecord, served: Sequence[DeploymentRecord]) -> DeploymentRecord | None:
@@ -28,14 +24,12 @@ def before(live: DeploymentRecord, served: Sequence[DeploymentRecord]) -> Deploy
     return max(older, key=_since, default=None)
 
 
-def possible(
-    live: DeploymentRecord, served: Sequence[DeploymentRecord], values: Mapping[str, frozenset[int]]
-) -> list[int]:
+def possible(live: DeploymentRecord, served: Sequence[DeploymentRecord], digests: Digests) -> list[int]:
     """Give the numbers of those that can come back, the newest first."""
     found = [
         item
         for item in served
-        if not alike(item, live) and not item.image_deleted and not missing(item, values) and item.digest
+        if not alike(item, live) and not item.image_deleted and not missing(item, digests) and item.digest
     ]
     return [item.number for item in sorted(found, key=_since, reverse=True)]
 

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from loco_spec.again import ScaleChange
 from loco_spec.errors import ConfigError, FieldFault, InvalidRequest
-from loco_spec.faults import dotted, place, worded
+from loco_spec.faults import dotted, told
 from loco_spec.kinds.service import Service
 from loco_spec.runtime import Scale
 
@@ -35,10 +35,7 @@ def scaled(spec: Service, asked: ScaleChange) -> Service:
     try:
         found = Service.stored({**spec.model_dump(mode="json"), "scale": wanted})
     except ValidationError as e:
-        faults = [
-            FieldFault(path=dotted(place(item["loc"])), message=worded(item, place(item["loc"])))
-            for item in e.errors(include_url=False)
-        ]
+        faults = [FieldFault(path=dotted(loc), message=text) for loc, text in told(e)]
         first = faults[0]
         raise ConfigError(f"{first.path}: {first.message}", fields=faults, hint="loco scale --help") from e
     return spec if _same(found.scale, scale) else found

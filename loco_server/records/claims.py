@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.apps import lock_app, take_routes
 from loco_server.records.database import Database
-from loco_server.records.deployment_rows import record
-from loco_server.records.deployments import ROLLING, end, this
+from loco_server.records.deployment_rows import ROLLING, UNDER_WAY, record
+from loco_server.records.deployments import end, this
 from loco_server.records.events import append_event
 from loco_server.records.tables import DEPLOYMENTS
 from loco_server.records.values import DeploymentRecord
@@ -299,12 +299,12 @@ def _ours(item: DeploymentRecord) -> ColumnElement[bool]:
         this(item.app_id, item.number),
         DEPLOYMENTS.c.owner == item.owner,
         DEPLOYMENTS.c.attempt == item.attempt,
-        DEPLOYMENTS.c.state.in_(("accepted", *ROLLING)),
+        DEPLOYMENTS.c.state.in_(UNDER_WAY),
     )
 
 
 def _of(owner: str) -> Any:
-    return update(DEPLOYMENTS).where(DEPLOYMENTS.c.owner == owner, DEPLOYMENTS.c.state.in_(("accepted", *ROLLING)))
+    return update(DEPLOYMENTS).where(DEPLOYMENTS.c.owner == owner, DEPLOYMENTS.c.state.in_(UNDER_WAY))
 
 
 def _now(db: AsyncConnection) -> Any:

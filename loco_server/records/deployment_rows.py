@@ -9,7 +9,12 @@ from loco_server.units import UnitRoute
 from loco_spec.errors import Diagnosis
 from loco_spec.kinds.service import Service
 
-AHEAD = ("accepted", "releasing", "rolling", "live")
+ROLLING = ("releasing", "rolling")
+UNDER_WAY = ("accepted", *ROLLING)
+"""The worker's, or about to be."""
+COMING = ("created", "checking", *UNDER_WAY)
+"""Neither live nor over."""
+AHEAD = (*UNDER_WAY, "live")
 """States in which a newer deployment makes an older one that comes late superseded, and in which a team has it."""
 
 

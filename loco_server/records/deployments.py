@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from loco_server.records.apps import claim_routes, lock_app
 from loco_server.records.change import tell
 from loco_server.records.database import Database
-from loco_server.records.deployment_rows import AHEAD, record
+from loco_server.records.deployment_rows import AHEAD, ROLLING, record
 from loco_server.records.events import append_event
 from loco_server.records.images import hold
 from loco_server.records.pins import newest_pins, pinned
@@ -24,8 +24,6 @@ from loco_spec.app import SCHEMA
 from loco_spec.errors import Conflict, Diagnosis
 from loco_spec.events import ENDED
 from loco_spec.kinds.service import Service
-
-ROLLING = ("releasing", "rolling")
 
 
 def this(app_id: str, number: int) -> Any:
@@ -177,7 +175,7 @@ class Deployments:
             return {row.name: record(row) for row in rows}
 
     async def served(self, app_id: str, *, limit: int) -> list[DeploymentRecord]:
-        """The newest deployments that have been live, newest first: what retention keeps, what rollback looks at."""
+        """The newest deployments that have been live, newest first."""
         async with self._database.read() as db:
             rows = await db.execute(
                 select(DEPLOYMENTS)

@@ -5,11 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 
 from loco_server.records.database import Database
-from loco_server.records.deployments import ROLLING
+from loco_server.records.deployment_rows import COMING, ROLLING
 from loco_server.records.tables import APPS, DEPLOYMENTS, TEAMS, USERS
 from loco_server.telemetry.figures import AppFigures, Figures
-
-_FLYING = ("created", "checking", "accepted", *ROLLING)
 
 
 class FiguresOfRecords:
@@ -20,7 +18,7 @@ class FiguresOfRecords:
         """Give those of the whole installation."""
         state = DEPLOYMENTS.c.state
         counted = select(state, func.count()).group_by(state)
-        flying = select(state, DEPLOYMENTS.c.created_at, DEPLOYMENTS.c.leased_until).where(state.in_(_FLYING))
+        flying = select(state, DEPLOYMENTS.c.created_at, DEPLOYMENTS.c.leased_until).where(state.in_(COMING))
         rest = select(
             select(func.count()).select_from(APPS).scalar_subquery(),
             select(func.count()).where(APPS.c.suspended_at.is_not(None)).scalar_subquery(),
@@ -32,7 +30,7 @@ class FiguresOfRecords:
             under_way = (await db.execute(flying)).all()
             others = (await db.execute(rest)).one()
         now = datetime.now(UTC)
-        oldest = dict.fromkeys(_FLYING, 0.0)
+        oldest = dict.fromkeys(COMING, 0.0)
         leases = {"held": 0, "waiting": 0, "expired": 0}
         for row in under_way:
             oldest[row.state] = max(oldest[row.state], (now - row.created_at).total_seconds())
@@ -48,7 +46,7 @@ class FiguresOfRecords:
         """Give those of each app."""
         wanted = select(APPS.c.id, TEAMS.c.name.label("team"), APPS.c.name, APPS.c.last_number)
         wanted = wanted.join(TEAMS, TEAMS.c.id == APPS.c.team_id).order_by(TEAMS.c.name, APPS.c.name)
-        states = ("live", "failed", *_FLYING)
+        states = ("live", "failed", *COMING)
         counted = select(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.state, func.count(), func.max(DEPLOYMENTS.c.number))
         counted = counted.where(DEPLOYMENTS.c.state.in_(states)).group_by(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.state)
         async with self._database.look() as db:
@@ -63,7 +61,7 @@ class FiguresOfRecords:
                 deployments=app.last_number,
                 live=found.get((app.id, "live"), none)[1],
                 failed=found.get((app.id, "failed"), none)[0],
-                in_flight=sum(found.get((app.id, state), none)[0] for state in _FLYING),
+                in_flight=sum(found.get((app.id, state), none)[0] for state in COMING),
             )
             for app in apps
         ]

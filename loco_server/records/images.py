@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.apps import lock_app
 from loco_server.records.database import Database
+from loco_server.records.deployment_rows import COMING
 from loco_server.records.tables import DEPLOYMENTS
 from loco_spec.errors import Conflict
-
-COMING = ("created", "checking", "accepted", "releasing", "rolling")
 
 
 class Images:

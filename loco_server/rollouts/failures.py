@@ -1,12 +1,21 @@
 """How a deployment that no engine judged is explained. Pure."""
 
+from datetime import datetime
+
 from loco_server.engines import explaining
 from loco_server.engines.base import ReleaseResult
 from loco_server.engines.explaining.made import made
+from loco_server.records.values import DeploymentRecord
 from loco_spec.errors import Cause, Diagnosis
 
-PHASES = {"created": "pushing", "accepted": "waiting", "rolling": "starting"}
+_PHASES = {"created": "pushing", "accepted": "waiting", "rolling": "starting"}
 """What a state is called where it went wrong in it, if not by its own name."""
+
+
+def phase(item: DeploymentRecord, now: datetime) -> tuple[str, float]:
+    """Give in which phase it is, and for how many seconds."""
+    since = item.state_at or item.created_at
+    return _PHASES.get(item.state, item.state), (now - since).total_seconds()
 
 
 def diagnosis(cause: Cause, message: str, hint: str, phase: str, seconds: float) -> Diagnosis:

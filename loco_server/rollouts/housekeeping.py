@@ -114,17 +114,16 @@ class Housekeeping:
         """End the deployments whose client never came back with an image, and those that are checked for ever."""
         now = datetime.now(UTC)
         for item in await self._deployments.in_state("created", "checking"):
-            since = item.state_at or item.created_at
             if item.state == "checking":
-                if now - since >= timedelta(seconds=CHECKING_SECONDS):
+                if failures.phase(item, now)[1] >= CHECKING_SECONDS:
                     text = "the image could not be checked in time; nothing was changed"
-                    await self._end(item, "failed", text, "loco deploy", now - since)
+                    await self._end(item, "failed", text, "loco deploy")
             elif item.ticket_expires_at is not None and item.ticket_expires_at <= now:
                 self._closed.close(deployment_key(item.app_id, item.number))  # before anybody can read that it is over
                 text, hint = "no image came in time; nothing was changed", "loco deploy"
                 if item.digest is not None:  # it stands on another's image
                     text, hint = "its server ended before it was accepted; nothing was changed", "loco redeploy"
-                await self._end(item, "expired", text, hint, now - since)
+                await self._end(item, "expired", text, hint)
 
     async def end_unclaimed(self) -> None:
         """End what is accepted, and not taken up by any worker though none of its app is under way."""
@@ -133,13 +132,11 @@ class Housekeeping:
         self._waiting = {key: self._waiting.get(key, now) for key in keys}
         for key, item in zip(keys, found, strict=True):
             if now - self._waiting[key] >= WAITING_SECONDS:
-                passed = datetime.now(UTC) - (item.state_at or item.created_at)
                 text = "no server took it up; nothing was changed"
-                await self._end(item, "failed", text, "loco redeploy, or ask the operator", passed)
+                await self._end(item, "failed", text, "loco redeploy, or ask the operator")
 
-    async def _end(self, item: DeploymentRecord, state: str, message: str, hint: str, passed: timedelta) -> None:
-        phase = failures.PHASES.get(item.state, item.state)
-        told = failures.diagnosis("phase-timeout", message, hint, phase, passed.total_seconds())
+    async def _end(self, item: DeploymentRecord, state: str, message: str, hint: str) -> None:
+        told = failures.diagnosis("phase-timeout", message, hint, *failures.phase(item, datetime.now(UTC)))
         await self._deployments.move(
             item.app_id,
             item.number,

@@ -23,7 +23,8 @@ from loco_server.engines.base import (
 )
 from loco_server.records.claims import CancelRequestedError, ClaimLostError, Claims
 from loco_server.records.database import is_away
-from loco_server.records.deployments import ROLLING, Deployments
+from loco_server.records.deployment_rows import UNDER_WAY
+from loco_server.records.deployments import Deployments
 from loco_server.records.values import DeploymentRecord
 from loco_server.rollouts import failures, releases
 from loco_server.rollouts.plan import NotWantedError, Planner
@@ -229,10 +230,9 @@ class Runner:
         await self._end(item, "failed", message, failures.diagnosis(cause, message, hint, phase, passed))
 
     async def _phase(self, item: DeploymentRecord) -> tuple[str, float]:
-        """Give in which phase it is, and for how many seconds."""
-        now = await self._deployments.get(item.app_id, item.number) or item
-        since = now.state_at or now.created_at
-        return failures.PHASES.get(now.state, now.state), (datetime.now(UTC) - since).total_seconds()
+        """Give in which phase it is by now, and for how many seconds."""
+        item = await self._deployments.get(item.app_id, item.number) or item
+        return failures.phase(item, datetime.now(UTC))
 
     def _emit(self, item: DeploymentRecord) -> Emit:
         async def emit(message: str) -> None:
@@ -257,7 +257,7 @@ class Runner:
             item.app_id,
             item.number,
             state,
-            of=("accepted", *ROLLING),
+            of=UNDER_WAY,
             message=message,
             owner=item.owner,
             attempt=item.attempt,

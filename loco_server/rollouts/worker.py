@@ -11,7 +11,8 @@ from contextlib import nullcontext
 from loco_server.engines.base import CapacityError, Engine, EngineDownError
 from loco_server.records.claims import RENEW_EVERY, Claims, HeldElsewhereError, HoldLostError
 from loco_server.records.database import why_away
-from loco_server.records.deployments import ROLLING, Deployments
+from loco_server.records.deployment_rows import UNDER_WAY
+from loco_server.records.deployments import Deployments
 from loco_server.records.values import DeploymentRecord
 from loco_server.rollouts.plan import Planner
 from loco_server.rollouts.runner import Runner
@@ -131,7 +132,7 @@ class Worker:
             log.warning("reconcile was cut short, for rollouts may have begun beside it: %s", e)
 
     async def _reconcile(self) -> None:
-        busy = {item.app_id for item in await self._deployments.in_state(*ROLLING, "accepted")}
+        busy = {item.app_id for item in await self._deployments.in_state(*UNDER_WAY)}
         coming = {item.app_id for item in await self._deployments.in_state("created", "checking")}
         truth = await self._planner.truth()
         # Prepared, and nothing of it runs yet.

@@ -89,23 +89,21 @@ async def end() -> None:
 
 
 @contextmanager
-def span(name: str, **attributes: str | float | bool) -> Iterator[Span]:
+def span(name: str) -> Iterator[Span]:
     """Tell of a piece of work, within the one that is under way here."""
-    with _span(name, None, "INTERNAL", attributes) as found:
+    with _span(name, None, "INTERNAL") as found:
         yield found
 
 
 @contextmanager
 def request_span(name: str, carried: Mapping[str, str]) -> Iterator[Span]:
     """Tell of a request. `carried`: `traceparent` and `tracestate` of who may name the trace; else nothing."""
-    with _span(name, carried, "SERVER", {}) as found:
+    with _span(name, carried, "SERVER") as found:
         yield found
 
 
 @contextmanager
-def _span(
-    name: str, carried: Mapping[str, str] | None, kind: str, attributes: Mapping[str, str | int | float | bool]
-) -> Iterator[Span]:
+def _span(name: str, carried: Mapping[str, str] | None, kind: str) -> Iterator[Span]:
     if _Tracing.tracer is None:
         yield _NOTHING
         return
@@ -119,7 +117,7 @@ def _span(
         name,
         context=parent,
         kind=SpanKind[kind],
-        attributes={**{f"loco.{key}": value for key, value in fields().items()}, **attributes},
+        attributes={f"loco.{key}": value for key, value in fields().items()},
         record_exception=False,
         set_status_on_exception=False,
     ) as found:

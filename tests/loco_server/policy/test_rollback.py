@@ -41,7 +41,7 @@ def deployment(number: int, *, digest: str, live_at: datetime, variables: dict[s
 ONE = deployment(1, digest="sha256:1", live_at=NOW, variables={"KEY": 1})
 TWO = deployment(2, digest="sha256:2", live_at=NOW + timedelta(hours=1), variables={"KEY": 2})
 BACK = replace(ONE, number=3, live_at=NOW + timedelta(hours=2))
-KEPT = {"KEY": frozenset({1, 2})}
+KEPT = {("KEY", 1): "0a0a0a0a", ("KEY", 2): "0b0b0b0b"}
 
 
 @pytest.mark.parametrize("change", [{"digest": "sha256:9"}, {"variables": {}}, {"routes": ("x",)}, {"spec": "other"}])
@@ -52,8 +52,8 @@ def test_alike_is_what_has_the_same_image_spec_routes_and_variables(change: dict
 
 def test_values_that_were_purged_are_missing() -> None:
     both = replace(ONE, variables={"B": 1, "A": 2, "C": 3})
-    assert rollback.missing(both, {"A": frozenset({1}), "C": frozenset({3})}) == ["A", "B"]
-    assert rollback.missing(both, {"A": frozenset({2}), "B": frozenset({1}), "C": frozenset({3})}) == []
+    assert rollback.missing(both, {("A", 1): "0a", ("B", 1): None, ("C", 3): "0c"}) == ["A", "B"]
+    assert rollback.missing(both, {("A", 2): "0a", ("B", 1): "0b", ("C", 3): "0c"}) == []
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,6 @@ def test_what_has_its_image_and_its_values_can_come_back_the_newest_first() -> N
     zero = replace(ONE, number=9, digest="sha256:0", live_at=NOW - timedelta(hours=1))
     assert rollback.possible(BACK, [BACK, TWO, ONE, zero], KEPT) == [2, 9]
     assert rollback.possible(BACK, [replace(TWO, image_deleted=True)], KEPT) == []
-    assert rollback.possible(BACK, [TWO], {"KEY": frozenset({1})}) == []
+    assert rollback.possible(BACK, [TWO], {("KEY", 1): "0a0a0a0a"}) == []
     assert rollback.possible(BACK, [replace(TWO, digest=None)], KEPT) == []
     assert rollback.possible(TWO, [replace(ONE, live_at=None)], KEPT) == [1]

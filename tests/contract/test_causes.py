@@ -26,6 +26,7 @@ from tests import images
 from tests.contract import causes
 from tests.contract.causes import CASES, sh
 from tests.contract.engines import MemoryEdge, MemoryKeeper, Told, new_app, owner, rollout, unit
+from tests.golden import compared
 from tests.loco_cli.samples import deployment
 from tests.private_registry import PASSWORD, USER, PrivateRegistry, private_registry
 from tests.waiting import eventually_async
@@ -270,12 +271,9 @@ def test_each_cause_is_told_with_its_exact_screen(
     diagnosis = found[name]
     if isinstance(diagnosis, BaseException):
         raise diagnosis
-    shown, golden = screen(diagnosis), GOLDEN / f"{name}.txt"
-    if request.config.getoption("--rewrite-golden"):
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_text(shown)
+    shown = screen(diagnosis)
     assert diagnosis.cause == ALL[name], shown
-    assert shown == golden.read_text(), "look at the difference; if it is meant: pytest --rewrite-golden"
+    compared(request, GOLDEN / f"{name}.txt", shown)
     assert "\x1b" not in shown
     for secret in ("a-pull-ticket", PASSWORD):
         assert secret not in diagnosis.model_dump_json()

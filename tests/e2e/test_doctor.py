@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.stack import BIN, HTTPD, QUICK, Stack
 from tests.e2e.test_bad_input import DEPLOYMENT, NOT_FOUND, USAGE
+from tests.golden import compared
 from tests.registry_client import Image, Pusher, digest, layer
 
 pytestmark = pytest.mark.engine
@@ -47,12 +48,8 @@ def normal(text: str) -> str:
     return re.sub(r"by \S+: ", "by ann: ", text)
 
 
-def compared(request: pytest.FixtureRequest, name: str, text: str) -> None:
-    golden, shown = GOLDEN / f"{name}.txt", normal(text)
-    if request.config.getoption("--rewrite-golden"):
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_text(shown)
-    assert shown == golden.read_text(), "look at the difference; if it is meant: pytest --rewrite-golden"
+def shown_as(request: pytest.FixtureRequest, name: str, text: str) -> None:
+    compared(request, GOLDEN / f"{name}.txt", normal(text))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +71,7 @@ def test_deploy_and_doctor_show_one_and_the_same_screen(
     code, shown = at_a_terminal(stack, "doctor", "v2", cwd=folder)
     assert code == 0
     assert said.endswith(shown)
-    compared(request, "doctor", shown)
+    shown_as(request, "doctor", shown)
     assert stack.loco("doctor", cwd=folder).stdout.splitlines()[0] in shown.replace("\n  ", " ")
 
 
@@ -82,7 +79,7 @@ def test_status_tells_it_in_short_and_where_the_rest_is(
     stack: Stack, failed: tuple[Path, str], request: pytest.FixtureRequest
 ) -> None:
     shown = stack.loco("status", cwd=failed[0]).stdout
-    compared(request, "status", shown[shown.index("newest:") : shown.index("  more:")] + "  more: loco doctor v2\n")
+    shown_as(request, "status", shown[shown.index("newest:") : shown.index("  more:")] + "  more: loco doctor v2\n")
     assert "  more: loco doctor v2\n" in shown
 
 
@@ -109,7 +106,7 @@ def test_what_did_not_end_on_sigterm_is_told_and_does_not_fail(stack: Stack, req
     stack.loco("deploy", cwd=folder)
     assert "v1-1 did not end on SIGTERM and was killed" in stack.loco("redeploy", cwd=folder).stderr
     _, shown = at_a_terminal(stack, "doctor", cwd=folder)
-    compared(request, "stuck-drain", shown)
+    shown_as(request, "stuck-drain", shown)
 
 
 def test_a_release_command_that_fails(stack: Stack, request: pytest.FixtureRequest) -> None:
@@ -118,7 +115,7 @@ def test_a_release_command_that_fails(stack: Stack, request: pytest.FixtureReque
     folder = stack.app("unreleased", HTTPD, toml=toml, files={"www/index.html": "never"})
     code, said = at_a_terminal(stack, "deploy", cwd=folder)
     assert code == DEPLOYMENT
-    compared(request, "release-failed", said[said.index("error: ") :])
+    shown_as(request, "release-failed", said[said.index("error: ") :])
 
 
 GATES: dict[str, tuple[str, Image | None]] = {
@@ -161,4 +158,4 @@ def test_what_a_gate_refuses_has_the_same_screen(strict: Stack, name: str, reque
     assert answer.json()["diagnosis"]["cause"] == cause
     assert answer.json()["diagnosis"]["phase"] == "checking"
     _, shown = at_a_terminal(strict, "doctor", "--app", name, cwd=strict.folder)
-    compared(request, f"gate-{name}", shown)
+    shown_as(request, f"gate-{name}", shown)

@@ -15,6 +15,7 @@ from loco_server.engines.kubernetes.engine import KubernetesEngine
 from loco_spec.errors import Diagnosis
 from loco_spec.names import new_id
 from tests.contract.engines import Told, new_app, owner
+from tests.golden import compared
 from tests.kube.cluster import Kube
 from tests.kube.samples import SMALL, rollout
 from tests.loco_cli.samples import deployment
@@ -61,17 +62,13 @@ async def refused(engine: KubernetesEngine, wanted: Any) -> Diagnosis:
     return failed.value.diagnosis
 
 
-def compared(request: pytest.FixtureRequest, name: str, found: Diagnosis) -> None:
+def shown_as(request: pytest.FixtureRequest, name: str, found: Diagnosis) -> None:
     text = found.model_copy(update={"seconds": 1.0, "total": 2.0}).model_dump_json()
     text = re.sub(r"shop-[a-z0-9]{10}", "shop-aaaaaaaaaa", text)
     text = re.sub(r"cost-[a-z0-9]{10}", "cost-aaaaaaaaaa", text)
     shown = Diagnosis.model_validate_json(text)
     error = errors.never_served(deployment("failed", 12, reason=shown.message, diagnosis=shown))
-    screen, golden = "\n".join(errors.lines(error, 80)) + "\n", GOLDEN / f"{name}.txt"
-    if request.config.getoption("--rewrite-golden"):
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_text(screen)
-    assert screen == golden.read_text(), "look at the difference; if it is meant: pytest --rewrite-golden"
+    compared(request, GOLDEN / f"{name}.txt", "\n".join(errors.lines(error, 80)) + "\n")
 
 
 async def test_a_policy_of_the_cluster_is_told_in_its_own_words(
@@ -96,7 +93,7 @@ async def test_a_policy_of_the_cluster_is_told_in_its_own_words(
         for manifest in policy(space, name):
             kube.run("delete", manifest["kind"], name)
     assert found.cause == "admission-refused"
-    compared(request, "admission-refused", found)
+    shown_as(request, "admission-refused", found)
 
 
 async def test_a_quota_of_the_namespace_is_told_with_what_it_has(
@@ -112,7 +109,7 @@ async def test_a_quota_of_the_namespace_is_told_with_what_it_has(
     kube.run(*argv, "-p", status)  # where no controller counts
     found = await refused(engine, rollout(SMALL, app=app))
     assert found.cause == "quota-exceeded"
-    compared(request, "quota-exceeded", found)
+    shown_as(request, "quota-exceeded", found)
 
 
 async def test_what_no_api_takes_is_told_before_anything_is_asked(engine: KubernetesEngine) -> None:

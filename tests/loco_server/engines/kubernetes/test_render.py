@@ -12,6 +12,7 @@ from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.render import render
 from loco_server.engines.kubernetes.render.workload import release
 from loco_server.units import Unit
+from tests.golden import compared
 from tests.kube.samples import APP, CLUSTER, LARGE, SMALL, UNITS, rollout
 from tests.kube.schemas import validate
 
@@ -28,10 +29,7 @@ def everything(unit: Unit, cluster: Cluster = CLUSTER) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", sorted(UNITS))
 def test_the_manifests_are_those_that_were_agreed_on(name: str, request: pytest.FixtureRequest) -> None:
     shown = yaml.safe_dump_all(json.loads(json.dumps(everything(UNITS[name]))), sort_keys=True, width=120)
-    golden = GOLDEN / f"{name}.yaml"
-    if request.config.getoption("--rewrite-golden"):
-        golden.write_text(shown)
-    assert shown == golden.read_text(), "look at the difference; if it is meant: pytest --rewrite-golden"
+    compared(request, GOLDEN / f"{name}.yaml", shown)
 
 
 @pytest.mark.parametrize("name", sorted(UNITS))

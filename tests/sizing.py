@@ -49,7 +49,7 @@ def _left_out(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
     """
     suites: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if (marker := item.get_closest_marker("sample")) is not None:
+        if (marker := item.get_closest_marker("sample")) is not None and item.get_closest_marker("long") is None:
             suites.setdefault(marker.args[0], []).append(item)
     found = _other_databases(items, seed)
     for name, each in sorted(suites.items()):

@@ -37,5 +37,5 @@ def test_with_three_in_ten_connections_cut_every_verb_is_done_once(
         assert stack.json("status", "--app", "cut")["live"]["number"] == 3 * rounds
         stack.loco("destroy", "--app", "cut", "--confirm", "cut")
         stack.loco("status", "--app", "cut", exit_code=5)
-    assert rounds == 1 or way.cuts > way.connections / 10
+    assert way.cuts > (0 if rounds == 1 else way.connections / 10)
     print(f"{rounds * 6 + 2} verbs, {way.cuts} of {way.connections} connections cut")  # noqa: T201  the figure

@@ -90,6 +90,8 @@ class EnvoyEdge:
 
     async def tidy(self) -> None:
         """Forget the clusters that a killed server has left, once they answer nothing any more."""
+        if not self._left:
+            return  # nothing to wait for, however long a publish holds the lock
         async with self._lock:
             if self._left and not sum([await self.active_requests(name) for name in self._left]):
                 try:

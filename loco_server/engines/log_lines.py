@@ -106,8 +106,8 @@ class Counter:
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         if at[:19] != self._second:
-            self._second = at[:19]
-            while _is_past(next(iter(self._seen)), at):
+            self._second, limit = at[:19], _past_before(at)
+            while next(iter(self._seen))[:19] < limit:
                 self._seen.popitem(last=False)
         return nth
 
@@ -125,7 +125,8 @@ class Repeated:
         key = (at, hash(line.line.text))
         if at > self._newest:
             if at[:19] != self._newest[:19]:
-                while self._seen and _is_past(next(iter(self._seen))[0], at):
+                limit = _past_before(at)
+                while self._seen and next(iter(self._seen))[0][:19] < limit:
                     self._seen.popitem(last=False)
             self._newest = at
         elif key in self._seen or _is_past(at, self._newest):
@@ -204,12 +205,15 @@ class After:
 
 def _is_past(at: str, now: str) -> bool:
     """Whether no line of that time comes any more after one of `now`."""
-    if at[:19] >= now[:19]:
-        return False
+    return at[:19] < now[:19] and at[:19] < _past_before(now)
+
+
+def _past_before(now: str) -> str:
+    """The second, as text, of which and after which lines may come after one of `now`; none where that is no time."""
     try:
-        return seconds_of(at) + SLACK_SECONDS + 1 < seconds_of(now)
+        return text_of(moment_of(now) - timedelta(seconds=SLACK_SECONDS + 1))[:19]
     except ValueError:
-        return False
+        return ""
 
 
 def seconds_of(at: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from loco_server.engines import explaining
 from loco_server.engines.base import AppRef, Emit, Guard, Rollout, RolloutFailedError
 from loco_server.engines.docker.client import Docker, RefusedError
+from loco_server.engines.docker.instances import while_ours
 from loco_spec import names
 
 AWAY_SECONDS = 75.0
@@ -18,9 +19,20 @@ _AWAY = re.compile(r"connection refused|connection reset|\bEOF\b|\b50[0234]\b|un
 _REFERENCE = re.compile(r"(?P<repository>.+)@(?P<digest>sha256:[0-9a-f]{64})")
 
 
-async def ensure(
-    docker: Docker, rollout: Rollout, *, emit: Emit, guard: Guard, within: float = AWAY_SECONDS + MARGIN_SECONDS
-) -> None:
+async def in_time(docker: Docker, rollout: Rollout, seconds: float, *, emit: Emit, guard: Guard) -> None:
+    """As `ensure`, and no longer than so many seconds.
+
+    Raises:
+        RolloutFailedError: also when it takes longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await while_ours(ensure(docker, rollout, emit=emit, guard=guard, within=seconds), guard)
+    except TimeoutError as error:
+        raise RolloutFailedError(explaining.pull_late(rollout.timeout_seconds)) from error
+
+
+async def ensure(docker: Docker, rollout: Rollout, *, emit: Emit, guard: Guard, within: float) -> None:
     """Pull the rollout's image, unless the engine has it by that very digest.
 
     `within`: seconds after which nobody waits any more; a registry that is away is told of shortly before.

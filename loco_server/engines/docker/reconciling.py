@@ -25,6 +25,8 @@ ORPHAN_STOP_SECONDS = 5.0
 STEADY_SECONDS = 60.0
 """After so long a life the next crash counts as the first."""
 LONGEST_PAUSE = 60.0
+PULL_SECONDS = 18.0
+"""For so long a registry may be away while an instance is made anew: all other apps wait meanwhile."""
 
 
 @dataclass
@@ -130,7 +132,7 @@ class Reconciler:
         for number in range(1, rollout.unit.replicas + 1):
             found = own.get(number)
             if found is None:
-                await images.ensure(self._docker, rollout, emit=_tell(rollout), guard=_nothing)
+                await images.ensure(self._docker, rollout, emit=_tell(rollout), guard=_nothing, within=PULL_SECONDS)
                 found = await self._instances.create(rollout, number)
                 _log.info("%s of %s/%s was gone: made anew", found.name, rollout.app.team, rollout.app.app)
             started = found if found.running else await self._start(rollout, found)

@@ -43,7 +43,7 @@ class Releaser:
                 await guard()  # it knows better words for this
                 raise
             if found is None:
-                await self._pull(rollout, started, emit, guard)
+                await images.in_time(self._docker, rollout, rollout.timeout_seconds, emit=emit, guard=guard)
                 await guard()
                 found = await self._instances.create(rollout, 0, command=command)
             if found.state == "created":
@@ -61,17 +61,6 @@ class Releaser:
         except RefusedError as error:
             said = explaining.refused("the release command", error.message, "releasing")
             raise RolloutFailedError(explaining.timed(said, time.monotonic() - started)) from error
-
-    async def _pull(self, rollout: Rollout, started: float, emit: Emit, guard: Guard) -> None:
-        limit = rollout.timeout_seconds
-        try:
-            async with asyncio.timeout(limit):
-                pull = images.ensure(self._docker, rollout, emit=emit, guard=guard, within=limit)
-                await while_ours(pull, guard)
-        except TimeoutError as error:
-            raise RolloutFailedError(
-                explaining.timed(explaining.pull_late(limit), time.monotonic() - started)
-            ) from error
 
     async def _result(self, found: Found, limit: float, emit: Emit) -> ReleaseResult:
         lines: list[str] = []

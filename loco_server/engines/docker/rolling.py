@@ -123,12 +123,7 @@ class Roller:
 
     @phased("pull")
     async def _pull(self, roll: Roll) -> None:
-        try:
-            async with asyncio.timeout(roll.left):
-                pull = images.ensure(self._docker, roll.rollout, emit=roll.emit, guard=roll.guard, within=roll.left)
-                await while_ours(pull, roll.guard)
-        except TimeoutError as error:
-            raise RolloutFailedError(explaining.pull_late(roll.rollout.timeout_seconds)) from error
+        await images.in_time(self._docker, roll.rollout, roll.left, emit=roll.emit, guard=roll.guard)
 
     async def _healthy(self, roll: Roll, found: Found) -> None:
         unit, started, pause = roll.rollout.unit, time.monotonic(), FIRST_PAUSE

@@ -97,8 +97,8 @@ class KubernetesApi:
         query |= {} if dry is None else {"dryRun": "All"}
         return await self._json("PATCH", path, query, body, content=APPLY, warnings=dry)
 
-    async def make(self, manifest: Mapping[str, Any], *, replace: bool) -> None:
-        """Make an object; one that is there is replaced as a whole, or stays as it is.
+    async def make(self, manifest: Mapping[str, Any], *, replace: bool, dry: bool = False) -> None:
+        """Make an object; one that is there is replaced as a whole, or stays as it is. `dry`: only find out.
 
         Nothing of what is there comes back. A patch is answered with it, and one that is refused may be too.
 
@@ -107,7 +107,7 @@ class KubernetesApi:
             EngineDownError: others make it and take it away all the time.
         """
         meta, kind = manifest["metadata"], kinds.of(manifest)
-        query = {"fieldManager": names.MANAGER, "fieldValidation": "Strict"}
+        query = {"fieldManager": names.MANAGER, "fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
         for _ in range(TRIES):
             try:
                 if replace:

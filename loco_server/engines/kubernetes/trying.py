@@ -63,12 +63,10 @@ class Trier:
         said += [f"{what}: {text[:SAID]}" for text in dict.fromkeys(warnings)]
 
     async def _make(self, manifest: Object, said: list[str]) -> None:
-        query = {"fieldManager": names.MANAGER, "fieldValidation": "Strict", "dryRun": "All"}
         try:
-            await self._api.ask(kinds.SECRET.path(manifest["metadata"]["namespace"]), manifest, query)
+            await self._api.make(manifest, replace=False, dry=True)
         except RefusedError as error:
-            if error.reason != "AlreadyExists":
-                said.append(f"Secret {manifest['metadata']['name']} would be refused: {error.message[:SAID]}")
+            said.append(f"Secret {manifest['metadata']['name']} would be refused: {error.message[:SAID]}")
 
 
 def _emptied(secret: Object) -> Object:

@@ -4,6 +4,7 @@ import asyncio
 import heapq
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
+from datetime import datetime
 
 from loco_server.engines.base import LogKeeper, LogQuery
 from loco_server.engines.kubernetes import kinds, names
@@ -81,15 +82,19 @@ async def _tail(sources: Sequence[Lines], position: Position, count: int) -> Lin
         yield line
 
 
-async def _source(
+def _source(
     api: KubernetesApi, pod: Object | None, kept: Sequence[Marked], after: Mark | None, query: LogQuery
 ) -> Lines:
-    """One instance's lines before `until`."""
-    end = "" if query.until is None else text_of(query.until)
-    last = 0 if query.until is None else int(query.until.timestamp()) + SLACK_SECONDS
-    async with aclosing(_uncut(api, pod, kept, after, query)) as lines:
+    """One instance's lines, those before `until`."""
+    lines = _uncut(api, pod, kept, after, query)
+    return lines if query.until is None else _before(lines, query.until)
+
+
+async def _before(lines: Lines, until: datetime) -> Lines:
+    end, last = text_of(until), int(until.timestamp()) + SLACK_SECONDS
+    async with aclosing(lines):
         async for line in lines:
-            if not end or line.line.at < end:
+            if line.line.at < end:
                 yield line
             elif seconds_of(line.line.at) > last:
                 return

@@ -11,7 +11,7 @@ from loco_server.flows import spec as spec_of
 from loco_server.flows.deploy import Deploy, asked, draft
 from loco_server.flows.login import Caller
 from loco_server.flows.source import refuse_source
-from loco_server.policy import allowed
+from loco_server.policy import allowed, suspension
 from loco_server.policy.changes import State, changes, pinned, state
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
@@ -21,7 +21,7 @@ from loco_server.records.variables import Variables
 from loco_server.settings import Settings
 from loco_spec.api import DeploymentCreate
 from loco_spec.changes import Plan
-from loco_spec.errors import Conflict, LocoError, NotAllowed
+from loco_spec.errors import Conflict, LocoError
 
 ENGINE_SECONDS = 20.0
 NO_DIGEST = f"sha256:{'0' * 64}"
@@ -73,10 +73,9 @@ class Plans:
         spec = spec_of.checked(request.spec, team.name, name)
         of, domain = app or draft(team, name), self._settings.domain
         refused = [] if denied is None else [denied]
-        if team.suspended is not None:
-            refused.append(NotAllowed(f"team {team.name} is suspended: {team.suspended}", hint="ask the operator"))
-        elif of.suspended is not None and not of.unused:
-            refused.append(NotAllowed(of.suspended, hint="ask the operator"))
+        with _told(refused):
+            suspension.refuse_team(team)
+            suspension.refuse_app(of)
         with _told(refused):
             allowed.image(self._settings.identity.allowed_images, spec.image)
         with _told(refused):

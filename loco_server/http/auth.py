@@ -9,6 +9,7 @@ from loco_server.http.call import Call, Services, address
 from loco_server.http.endpoint import Endpoint
 from loco_server.http.problems import request_id
 from loco_server.http.rates import network
+from loco_server.policy import suspension
 from loco_server.policy.permissions import Permission, allows, token_allows
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
@@ -42,8 +43,8 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services, *,
     if token.team_id not in {None, team.id}:
         raise NotFound(f"there is no team {team_name}, or you are not in it", hint="loco whoami")
     refuse_without(endpoint.permission, token.can, role, team.name)
-    if team.suspended is not None and endpoint.changes:
-        raise NotAllowed(f"team {team.name} is suspended: {team.suspended}", hint="ask the operator")
+    if endpoint.changes:
+        suspension.refuse_team(team)
     app_name = request.path_params.get("app")
     if token.app_id is not None and app_name is None:
         raise NotAllowed(f"this token is for app {token.app} alone, and not for the whole team", hint="loco login")
@@ -52,8 +53,8 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services, *,
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
     if app is None and app_name is not None and not endpoint.makes_app:
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
-    if app is not None and app.suspended is not None and not app.unused and endpoint.changes:
-        raise NotAllowed(app.suspended, hint="ask the operator")
+    if app is not None and endpoint.changes:
+        suspension.refuse_app(app)
     return Call(request=request, services=services, caller=caller, team=team, role=role, app=app)
 
 

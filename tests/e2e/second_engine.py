@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import docker
+import docker.errors
+import requests
 
 from tests import images
 from tests.waiting import eventually
@@ -38,8 +39,13 @@ class SecondEngine:
     def answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"the second dockerd ended\n{self._log.read_text()[-3000:]}"
-        with socket.socket(socket.AF_UNIX) as found:
-            return found.connect_ex(self.host.removeprefix("unix://")) == 0
+        client = docker.DockerClient(base_url=self.host, timeout=10)
+        try:
+            return bool(client.ping())
+        except (docker.errors.APIError, requests.RequestException):
+            return False
+        finally:
+            client.close()
 
     def make_base_image(self) -> None:
         client = docker.DockerClient(base_url=self.host, version="auto")
@@ -47,9 +53,16 @@ class SecondEngine:
         client.close()
 
     def kill(self) -> None:
-        """SIGKILL, as a crash does it. Once is enough."""
+        """SIGKILL, as a crash does it; wait until nothing of it is left. Once is enough.
+
+        Of dockerd itself: it is the first process of its namespace, and whoever started it ends when all in there have.
+        The next one would find the files of a containerd locked that is still on its way out, and end.
+        """
         if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            pid = self._process.pid
+            dockerd = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+            for each in dockerd or [pid]:
+                os.kill(each, signal.SIGKILL)
             self._process.wait()
 
 

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import docker
-import docker.errors
-import requests
+import httpx
 
 from tests import images
 from tests.waiting import eventually
@@ -39,13 +38,11 @@ class SecondEngine:
     def answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"the second dockerd ended\n{self._log.read_text()[-3000:]}"
-        client = docker.DockerClient(base_url=self.host, timeout=10)
-        try:
-            return bool(client.ping())
-        except (docker.errors.APIError, requests.RequestException):
-            return False
-        finally:
-            client.close()
+        with httpx.Client(transport=httpx.HTTPTransport(uds=self.host.removeprefix("unix://"))) as client:
+            try:
+                return client.get("http://docker/_ping").is_success
+            except httpx.TransportError:
+                return False
 
     def make_base_image(self) -> None:
         client = docker.DockerClient(base_url=self.host, version="auto")

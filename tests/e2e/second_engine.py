@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -24,13 +25,14 @@ class SecondEngine:
 
     def __init__(self, folder: Path, argv: list[str]) -> None:
         self.host = f"unix://{folder}/docker.sock"
-        self._log, self._pid = folder / "log", folder / "pid"
+        self._log, self._pids = folder / "log", (folder / "pid", folder / "exec/containerd/containerd.pid")
         self._argv = argv
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, for the first time or after it was killed; wait until it answers."""
-        self._pid.unlink(missing_ok=True)  # in its namespace the next one has the very pid that was written there
+        for left in self._pids:  # in its namespace another process has the very pid that was written there
+            left.unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._argv, stdout=log, stderr=log, start_new_session=True)
         eventually(self.answers, within=30)
@@ -38,6 +40,9 @@ class SecondEngine:
     def answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"the second dockerd ended\n{self._log.read_text()[-3000:]}"
+        with socket.socket(socket.AF_UNIX) as found:
+            if found.connect_ex(self.host.removeprefix("unix://")) != 0:
+                return False
         with httpx.Client(transport=httpx.HTTPTransport(uds=self.host.removeprefix("unix://"))) as client:
             try:
                 return client.get("http://docker/_ping").is_success
@@ -53,7 +58,7 @@ class SecondEngine:
         """SIGKILL, as a crash does it; wait until nothing of it is left. Once is enough.
 
         Of dockerd itself: it is the first process of its namespace, and whoever started it ends when all in there have.
-        The next one would find the files of a containerd locked that is still on its way out, and end.
+        The next one would find locked what a containerd holds that is still on its way out.
         """
         if self._process is not None and self._process.poll() is None:
             pid = self._process.pid

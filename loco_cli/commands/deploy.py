@@ -128,6 +128,8 @@ def run(context: Context, options: Options) -> Deployed:
     ui = context.ui
     follower = Follower(context, options.waiting, options.named)
     spec, source, target = _read(context, options)
+    if isinstance(source, BuildFolder):
+        source.foresee()
     engine = engines.connect()
     server = account.server(context.http)
     if isinstance(source, Existing):

@@ -96,12 +96,12 @@ def hidden(args: Mapping[str, str]) -> dict[str, str]:
 
 def on_path() -> list[str]:
     """Give the docker CLIs that there are; a `docker` that is Podman under another name is none."""
-    found: list[str] = []
+    found: dict[str, str] = {}
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         path = shutil.which("docker", path=folder)
-        if path is not None and path not in found:
-            found.append(path)
-    return found
+        if path is not None:  # /bin is /usr/bin, on most systems: one program is asked once
+            found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
 
 
 def ask_ahead() -> None:

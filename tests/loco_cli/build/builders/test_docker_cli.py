@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loco_cli.build.builders.buildx import Buildx
-from loco_cli.build.builders.docker_cli import DockerCli, ask_ahead, hidden, options
+from loco_cli.build.builders.docker_cli import DockerCli, ask_ahead, hidden, on_path, options
 from loco_cli.build.engine import Engine
 from loco_cli.build.secret import Secret
 from tests.loco_cli.build.builders.test_choose import RECIPE
@@ -95,6 +95,14 @@ def test_an_able_cli_further_down_the_path_is_found(
     cli(tmp_path / "second", version="Docker version 20.10.24, build 297e128", buildx=None)
     monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "first"), str(tmp_path / "second")]))
     assert DockerCli(engine).missing() == ""
+
+
+def test_one_program_in_two_folders_is_one_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli(tmp_path / "bin", version="Docker version 28.2.2", buildx=None)
+    cli(tmp_path / "other", version="Docker version 20.10.24", buildx=None)
+    (tmp_path / "linked").symlink_to(tmp_path / "bin")
+    monkeypatch.setenv("PATH", os.pathsep.join(str(tmp_path / name) for name in ("bin", "linked", "other")))
+    assert on_path() == [f"{tmp_path}/bin/docker", f"{tmp_path}/other/docker"]
 
 
 def test_a_cli_that_was_asked_ahead_is_not_asked_again(

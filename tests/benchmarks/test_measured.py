@@ -86,7 +86,7 @@ def test_the_command_writes_json_and_ends_with_one_where_a_limit_is_missed(
         yield Measured("a", ours, 1.0, 2.0)
         raise MissingError("no docker CLI")
 
-    monkeypatch.setattr(command.importlib, "import_module", lambda _name: SimpleNamespace(measure=measure))
+    monkeypatch.setattr("benchmarks.__main__.importlib.import_module", lambda _name: SimpleNamespace(measure=measure))
     monkeypatch.setattr(sys, "argv", ["bench", "start", "--json", str(tmp_path / "found.json")])
     assert command.main() == code
     written = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))

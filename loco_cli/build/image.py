@@ -9,6 +9,7 @@ from pathlib import Path
 from loco_cli.build import files, secret_files
 from loco_cli.build.builders.base import Builder, Recipe
 from loco_cli.build.builders.choose import choose, known
+from loco_cli.build.builders.docker_cli import ask_ahead
 from loco_cli.build.engine import Engine
 from loco_cli.build.fingerprint import Memories, Memory
 from loco_cli.build.progress import Progress, Step
@@ -91,6 +92,11 @@ class Folder:
         if size > files.LARGE_BYTES:
             largest = ", ".join(f"{path} {human_bytes(bytes_)}" for path, bytes_ in files.largest(self.files))
             say(f"the build context has {human_bytes(size)}; the largest: {largest}; a .dockerignore makes it smaller")
+
+    def foresee(self) -> None:
+        """Begin what the choice of a builder will wait for, where one will be needed."""
+        if not self.unchanged and self._options.builder == "auto":
+            ask_ahead()
 
     def prepare(self, engine: Engine, note: Callable[[str], None]) -> None:
         """Choose the builder, where one will be needed: before a deployment is made for nothing.

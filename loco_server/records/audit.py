@@ -77,7 +77,7 @@ class Audit:
             after = newest[0].id - 1 if len(newest) == limit else 0
         told: list[int] = []
         while True:
-            idle = True
+            idle, change = True, self._wake.next
             for event in await self.read(team_id, app, after, LIMIT_MOST, known=told):
                 if event.outcome is None and datetime.now(UTC) - event.at < UNDER_WAY_FOR:
                     break  # in order: who resumes behind a later one would never hear of this one
@@ -88,7 +88,7 @@ class Audit:
             after = told[0] if len(told) == WINDOW else after
             if idle:
                 yield None
-                await self._wake.wait(at_most=2.0)
+                await self._wake.wait(at_most=2.0, change=change)
 
     async def forget(self, before: datetime) -> int:
         """Delete some of the events from before then, the oldest first; give how many.

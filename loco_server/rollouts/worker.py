@@ -64,13 +64,14 @@ class Worker:
         beside = [asyncio.create_task(work) for work in (self._keep_true(), self._renew())]
         try:
             while True:
+                change = self._deployments.wake.next
                 try:
                     for item in await self._claims.claim(self.owner):
                         self._begin(item)
                     self._stumbles.done()
                 except Exception as e:  # noqa: BLE001  it goes on
                     self._stumbles.over("the worker", e)
-                await self._deployments.wake.wait(at_most=1.0)
+                await self._deployments.wake.wait(at_most=1.0, change=change)
         finally:
             for task in beside:
                 task.cancel()

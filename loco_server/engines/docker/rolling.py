@@ -17,7 +17,7 @@ from loco_server.engines.facts import Ended, Healthy
 from loco_server.telemetry.metrics import phased
 from loco_spec.errors import Diagnosis
 
-FIRST_PAUSE = 0.1
+FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
 """Between two questions after the health of a new instance, whatever its interval: a deploy waits for it."""
 SHUTDOWN_SECONDS = 1.0

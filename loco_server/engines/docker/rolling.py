@@ -136,6 +136,7 @@ class Roller:
                 return
             if time.monotonic() - started + pause > limit:
                 await self._runs(roll, found)
+                outcome = await health.looked_into(found.address, unit.probe, outcome)
                 lines = await self._instances.last_lines(found)
                 listeners = listening.of_process(pid)
                 raise RolloutFailedError(explaining.unhealthy(unit, found.name, outcome, listeners, lines))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from loco_server.engines import explaining
-from loco_server.engines.base import Emit, EngineDownError, Guard, Rollout, RolloutFailedError, StaleAttemptError
+from loco_server.engines.base import Emit, Guard, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.applying import Applier, deployment_of, live_of, refuse_large
@@ -25,6 +25,7 @@ from loco_server.engines.kubernetes.judging import (
     late,
     own_pods,
 )
+from loco_server.engines.kubernetes.last_lines import last_lines
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.mirror import Scene
 from loco_server.engines.kubernetes.releasing import end_release
@@ -189,12 +190,9 @@ class Roller:
     async def _with_lines(self, namespace: str, verdict: Failing) -> Diagnosis:
         if verdict.pod is None:
             return verdict.diagnosis
-        query = {"tailLines": str(explaining.LINES)} | ({"previous": "true"} if verdict.previous else {})
-        try:
-            text = await self._api.log_text(namespace, verdict.pod, query)
-        except (RefusedError, EngineDownError):
+        lines = await last_lines(self._api, namespace, verdict.pod, previous=verdict.previous)
+        if lines is None:
             return verdict.diagnosis  # the cause is known all the same
-        lines = tuple(text.splitlines()[-explaining.LINES :])
         return (
             verdict.diagnosis.model_copy(update={"lines": lines}) if verdict.explain is None else verdict.explain(lines)
         )

@@ -25,7 +25,7 @@ _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s\"'<>]*@")
 _NAME = re.compile(r"""(?<![\w-])([A-Za-z_][\w-]*)["']?[ \t]*[=:][ \t]*""")
 _VALUE = re.compile(r""""(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\n]*""")
 _WORD = re.compile(r"sha256:[0-9a-f]{12,64}|[A-Za-z0-9_+=-]{16,}")
-_RANDOM = re.compile(r"(?=(?:[^0-9]*[0-9]){2})(?=(?:[^A-Za-z]*[A-Za-z]){2})[A-Za-z0-9]{16,}")
+_RANDOM = re.compile(r"(?=(?:[A-Za-z]*[0-9]){2})(?=(?:[0-9]*[A-Za-z]){2})[A-Za-z0-9]{16,}")
 
 
 class Redactor:

@@ -46,6 +46,7 @@ def test_a_secret_is_taken_out(redactor: Redactor, text: str, left: str) -> None
         "Linux-6.1.0-18-amd64-x86_64-with-glibc2.36",
         '  File "/usr/lib/python3.11/site-packages/starlette/routing.py", line 12',
         "listening on http://0.0.0.0:8080",
+        "internationalization-2024",
     ],
 )
 def test_what_tells_what_happened_stays(redactor: Redactor, text: str) -> None:

@@ -157,10 +157,8 @@ class Looks:
             raise NotSignedIn(f"you are not signed in to {self._context.server.value}", hint="loco login")
         self._need(self.server, "the server does not answer")
         spec = self._of(self._spec)
-        team = self._team or (spec and spec.team)
-        return platform.token(
-            self._me(), kept.source, team=team, app=self._app or (spec and spec.name), now=datetime.now(UTC)
-        )
+        team, app = (self._team, self._app) if spec is None else (self._team or spec.team, spec.name)
+        return platform.token(self._me(), kept.source, team=team, app=app, now=datetime.now(UTC))
 
     def _registry(self) -> Finding:
         name = self._need(self.server, "the server does not answer")[0].registry

@@ -5,11 +5,11 @@ import textwrap
 from collections import Counter
 
 from loco_cli.ui.render import human
-from loco_cli.ui.results import Bundled, Diagnosed, Examined, Finding
+from loco_cli.ui.results import Bundled, Diagnosed, Examined, Finding, FindingState
 from loco_cli.ui.text import columns, safe
 
 _NAME = 11
-_STATES = ("wrong", "note", "unknown")
+_STATES: tuple[FindingState, ...] = ("wrong", "note", "unknown")
 
 
 @human.register

@@ -93,7 +93,10 @@ def test_a_real_platform_has_all_that_a_deploy_needs_but_the_deployment_that_fai
     stack: Stack, failed: tuple[Path, str]
 ) -> None:
     checks = checked(stack, failed[0])
-    assert {name: state for name, state in checks.items() if state != "ok"} == {"deployment": "wrong"}
+    assert {name: state for name, state in checks.items() if state != "ok"} == {
+        "loco.toml": "note",  # health.timeout is longer than the interval
+        "deployment": "wrong",
+    }
     assert list(checks) == CHECKS
 
 
@@ -103,7 +106,7 @@ def test_what_never_answers_does_not_hold_the_doctor(stack: Stack, failed: tuple
         clock = Clock()
         checks = checked(stack, failed[0], LOCO_SERVER=f"http://{address}", DOCKER_HOST=f"tcp://{address}")
     assert clock.seconds < 10
-    assert {name for name, state in checks.items() if state == "ok"} == {"loco.toml", "Dockerfile", "context"}
+    assert {name for name, state in checks.items() if state == "ok"} == {"Dockerfile", "context"}
     assert {name for name, state in checks.items() if state == "wrong"} >= {"engine", "server"}
 
 

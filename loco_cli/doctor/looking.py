@@ -3,7 +3,6 @@
 import shutil
 import socket
 import time
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -45,15 +44,14 @@ class Looks:
         self.engine = Once(engines.connect)
         self.about = Once(lambda: self.engine().about())
         self.server = Once(self._ask_server)
-        self._me = Once(lambda: account.me(context.http))
+        self._http = Once(lambda: context.http)
+        self._me = Once(lambda: account.me(self._http()))
         self._plan = Once(self._ask_plan)
         self.last = Once(self._ask_last)
 
     def examined(self) -> Examined:
         """Look at everything; raises nothing that a check has a word for."""
-        http = self._of(Once(lambda: self._context.http))
-        with nullcontext() if http is None else http.until(time.monotonic() + SECONDS):
-            checks = found(self.checks())
+        checks = found(self.checks())
         told = self.last.so_far
         if told is None or not last.is_told(told):
             return Examined(checks=checks)
@@ -145,8 +143,7 @@ class Looks:
         http = Http(self._context.server, None)
         try:
             began = time.time()
-            with http.until(time.monotonic() + SECONDS):
-                answer = account.server(http)
+            answer = account.server(http)
             return answer, http.date, (began + time.time()) / 2
         finally:
             http.close()
@@ -204,7 +201,7 @@ class Looks:
         asked = DeploymentCreate(
             spec=spec.model_copy(update={"team": None}), context_bytes=None if read is None else read.size
         )
-        return deployments.plan(self._context.http, target.team, target.app, asked)
+        return deployments.plan(self._http(), target.team, target.app, asked)
 
     def _planned(self) -> Finding:
         self._need(self._spec, "loco.toml has faults")
@@ -221,7 +218,7 @@ class Looks:
         return platform.deployment(told.deployment, [each.cause for each in told.told])
 
     def _ask_last(self) -> Diagnosed:
-        return last.newest(self._context.http, self._target())
+        return last.newest(self._http(), self._target())
 
     # --- what stands in the way ---------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from loco_spec.errors import LocoError
 
 T = TypeVar("T")
 
-SECONDS = 6.0
+SECONDS = 5.0
 
 
 class CannotLookError(Exception):

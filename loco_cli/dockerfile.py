@@ -51,7 +51,7 @@ def read(text: str, target: str | None = None) -> Stage:
             case "CMD" | "ENTRYPOINT":
                 now = replace(now, command=f"{now.command} {_command(_filled(value, now.environment))}")
         stages[name] = now
-    return stages.get((target or "").lower(), now)
+    return now if target is None else stages.get(target.lower(), now)
 
 
 def _ports(value: str) -> list[int]:

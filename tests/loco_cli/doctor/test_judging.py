@@ -92,7 +92,7 @@ def test_a_dockerfile_is_held_against_the_gates_and_the_port(
 
 
 def test_of_a_dockerfile_the_stage_is_meant_that_is_built() -> None:
-    text = "FROM x AS build\nUSER root\nFROM x AS runtime\nUSER 10001\n"
+    text = "ARG BASE=x\nFROM $BASE AS build\nUSER root\nFROM x AS runtime\nUSER 10001\n"
     assert dockerfile.read(text).user == "10001"
     assert dockerfile.read(text, "build").user == "root"
     assert dockerfile.read(text, "Runtime").user == "10001"

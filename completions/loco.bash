@@ -269,7 +269,7 @@ _loco_command() {
       args='folder'
       ;;
     'loco doctor')
-      opts='--app -a --team -t --json --help -h'
+      opts='--bundle --app -a --team -t --json --help -h'
       values='--app=app -a=app --team=team -t=team'
       args='deployment'
       ;;

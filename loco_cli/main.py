@@ -26,7 +26,7 @@ COMMANDS = {
     "deployments": ("loco_cli.commands.deployments", "List an app's deployments, and show all of one."),
     "variables": ("loco_cli.commands.variables", "Set, list and unset environment variables and secrets."),
     "logs": ("loco_cli.commands.logs", "Show an app's log lines, and follow them."),
-    "doctor": ("loco_cli.commands.doctor", "Show what is wrong with a deployment, and the next step."),
+    "doctor": ("loco_cli.commands.doctor", "Look at all that a deploy needs, or at a failed deployment."),
     "status": ("loco_cli.commands.status", "Show what runs of an app, and its newest deployment."),
     "apps": ("loco_cli.commands.apps", "List a team's apps."),
     "events": ("loco_cli.commands.events", "Show who changed what in a team, and follow it."),

@@ -13,6 +13,7 @@ Cause = Literal[
     "base-image-refused",
     "scan-refused",
     "host-taken",
+    "value-purged",
     # The registry.
     "image-gone",
     "registry-away",

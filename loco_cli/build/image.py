@@ -75,6 +75,10 @@ class Folder:
         self._memories.keep(self._memory)
 
     @property
+    def ignore_file(self) -> str | None:
+        return self._rules.source
+
+    @property
     def size(self) -> int:
         """Bytes of all that is sent."""
         return files.size(self.files)
@@ -85,7 +89,7 @@ class Folder:
         Raises:
             SecretFilesFound: with the paths.
         """
-        if self._by_git:
+        if self.by_git:
             say("no .dockerignore: files that .gitignore names, and .git, are left out")
         secret_files.check(self.context, self.files, self._build.allow)
         size = self.size
@@ -105,7 +109,11 @@ class Folder:
             UsageError: none can build this here.
         """
         if not (self.unchanged and engine.has(self._memory.image)):
-            self._builder = choose(self._options.builder, engine, self._recipe(tag=""), note)
+            self._builder = self.builder(engine, note)
+
+    def builder(self, engine: Engine, note: Callable[[str], None]) -> Builder:
+        """Give who would build; raises as `prepare` does."""
+        return choose(self._options.builder, engine, self._recipe(tag=""), note)
 
     def image(self, engine: Engine, *, tag: str, say: Callable[[str], None], working: Callable[[str], None]) -> str:
         """Give the engine's id of the image.
@@ -149,12 +157,12 @@ class Folder:
             no_cache=self._options.no_cache,
             pull=self._options.pull,
             secrets=self._options.secrets,
-            as_archive=self._by_git,
+            as_archive=self.by_git,
             takes_back=self._rules.takes_back,
         )
 
     @property
-    def _by_git(self) -> bool:
+    def by_git(self) -> bool:
         """Whether files are left out that a builder would send which reads the folder itself."""
         return self._listing.left_out and not self._rules.for_docker
 

@@ -82,6 +82,8 @@ class Http:
         self._server = server
         self._token = token
         self._until = math.inf
+        self.date = ""
+        """What the clock of the server showed when it answered last, as HTTP has it."""
         try:
             self._client = httpx.Client(
                 base_url=server.value,
@@ -221,6 +223,7 @@ class Http:
                 continue
             except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server knows
                 raise self._unreachable(e) from e
+            self.date = answer.headers.get("date", "")
             if answer.is_success or (may_be_gone and cut and answer.status_code == httpx.codes.NOT_FOUND):
                 return answer
             asked += 1

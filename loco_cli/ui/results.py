@@ -1,6 +1,6 @@
 """Results that are the CLI's own; the others are the API's."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -53,6 +53,35 @@ class Diagnosed(_Result):
 
     deployment: api.Deployment
     told: tuple[Diagnosis, ...] = ()
+
+
+FindingState = Literal["ok", "note", "wrong", "unknown"]
+
+
+class Finding(_Result):
+    """What a check of `loco doctor` found. `wrong`: a deploy fails, or nobody finds the app. `unknown`: no look."""
+
+    name: str
+    state: FindingState
+    message: str
+    fix: str = ""
+    """The next command, or the next thing to do."""
+    detail: tuple[str, ...] = ()
+    """What was seen, for programs."""
+
+
+class Examined(_Result):
+    """What `loco doctor` found, and the deployment that there is something to tell of."""
+
+    checks: tuple[Finding, ...]
+    deployment: api.Deployment | None = None
+    told: tuple[Diagnosis, ...] = ()
+
+
+class Bundled(_Result):
+    file: str
+    contents: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 class Deployed(_Result):

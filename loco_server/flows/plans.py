@@ -11,7 +11,7 @@ from loco_server.flows import spec as spec_of
 from loco_server.flows.deploy import Deploy, asked, draft
 from loco_server.flows.login import Caller
 from loco_server.flows.source import refuse_source
-from loco_server.policy import allowed, suspension
+from loco_server.policy import allowed, quota, suspension
 from loco_server.policy.changes import State, changes, pinned, state
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
@@ -93,10 +93,10 @@ class Plans:
         after = State(spec, routes, request.digest, pinned(pins, digests))
         found = changes(before, after)
         said: tuple[str, ...] = ()
+        used, size = await self._quotas.usage(team.id, name), request.context_bytes or 0
         if found or request.force:
-            judge = self._deploy.numbers.judge(team.name, name, spec, number=True, context=request.context_bytes or 0)
             with _told(refused):
-                judge(await self._quotas.usage(team.id, name))
+                self._deploy.numbers.judge(team.name, name, spec, number=True, context=size)(used)
             if not refused:
                 with _told(refused):
                     said = await self._said(of, await self._item(of, live, after, pins))
@@ -108,6 +108,7 @@ class Plans:
             changes=found,
             notes=(*notes, *await self._notes(team, name, app, live)),
             refused=tuple(error.to_problem() for error in refused),
+            quotas=quota.uses(self._settings.limits.team, spec, used, size),
             engine=said,
         )
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from loco_server.records.values import TeamUsage, needs
+from loco_spec.changes import QuotaUse
 from loco_spec.errors import Refused
 from loco_spec.kinds.service import Service
 from loco_spec.quota import NAMES, Quota, changed, worded
 from loco_spec.values import human_bytes
 
-__all__ = ["NAMES", "Quota", "changed", "effective", "refuse", "worded"]
+__all__ = ["NAMES", "Quota", "changed", "effective", "refuse", "uses", "worded"]
 
 _LESS = {
     "replicas": "fewer replicas under [scale]",
@@ -77,3 +78,17 @@ def refuse(
             f"the build context has {human_bytes(context)}; the most for team {team} is {human_bytes(quota.context)}",
             hint=f"name what is not needed in .dockerignore (loco deploy --list-files shows all), or {_OPERATOR}",
         )
+
+
+def uses(default: Quota, spec: Service, used: TeamUsage, context: int) -> tuple[QuotaUse, ...]:
+    """Give each quota that a deployment counts against: what others use of it, and what it would need."""
+    limits = asdict(effective(default, used.overrides))
+    found = {name: (used.others[name], wanted) for name, wanted in needs(spec).items()}
+    found |= {
+        "apps": (used.apps - used.has_app, 1),
+        "deployments_per_hour": (len(used.hour), 1),
+        "context": (0, context),
+    }
+    return tuple(
+        QuotaUse(name=name, used=has, needed=wanted, limit=limits[name]) for name, (has, wanted) in found.items()
+    )

@@ -252,7 +252,8 @@ class Deployments:
 
         Raises:
             RouteTakenError: one of its routes is somebody else's by now; the state is as it was.
-            Conflict: likewise, where its image was deleted or the value of a variable purged.
+            ValuePurgedError: likewise, of a variable.
+            Conflict: likewise, where its image was deleted.
         """
         async with self._database.write() as db:
             await lock_team(db, app.team_id)

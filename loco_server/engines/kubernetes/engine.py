@@ -8,7 +8,6 @@ from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from loco_server.engines import explaining
 from loco_server.engines.base import (
     AppRef,
     Emit,
@@ -27,6 +26,7 @@ from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedErr
 from loco_server.engines.kubernetes.applying import Applier
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.judging import crashing, is_ready, moment
+from loco_server.engines.kubernetes.last_lines import last_lines
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.logs.stream import stream
 from loco_server.engines.kubernetes.logs.watching import Watching
@@ -128,12 +128,7 @@ class KubernetesEngine:
         explain, meta = crashing(pod), pod["metadata"]
         if explain is None:
             return None
-        try:
-            query = {"tailLines": str(explaining.LINES), "previous": "true"}
-            text = await self._api.log_text(meta["namespace"], meta["name"], query)
-        except (RefusedError, EngineDownError):
-            text = ""
-        return explain(text.splitlines())
+        return explain(await last_lines(self._api, meta["namespace"], meta["name"], previous=True) or ())
 
     async def usage(self) -> Sequence[InstanceUsage]:
         """Nothing where the cluster has no metrics-server."""

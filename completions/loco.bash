@@ -83,7 +83,7 @@ _loco_command() {
   case $1 in
     'loco')
       subs='login logout whoami account teams tokens init validate config deploy diff redeploy rollback scale deployments variables logs doctor status apps events open destroy trust docs version'
-      opts='--version --install-completion --show-completion --help -h'
+      opts='--version --help -h'
       ;;
     'loco login')
       opts='--server --provider --no-browser --invitation --ci --team -t --app -a --token-stdin --json --help -h'

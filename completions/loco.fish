@@ -68,8 +68,6 @@ complete -c loco -n '__loco_at --exactly' -a trust -d 'Trust CI jobs: they deplo
 complete -c loco -n '__loco_at --exactly' -a docs -d 'Read the documentation, offline.'
 complete -c loco -n '__loco_at --exactly' -a version -d 'Show the versions of this loco and of the server.'
 complete -c loco -n '__loco_at --exactly' -l version -d 'Show the version.'
-complete -c loco -n '__loco_at --exactly' -l install-completion -d 'Install completion for the current shell.'
-complete -c loco -n '__loco_at --exactly' -l show-completion -d 'Show completion for the current shell, to copy it or customize the installation.'
 complete -c loco -n '__loco_at --exactly' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at login' -l server -x -d 'The server\'s URL.'

@@ -57,6 +57,7 @@ def app() -> Any:
     found = typer.Typer(
         cls=Commands,
         no_args_is_help=True,
+        add_completion=False,  # `loco completion` has scripts that start no Python
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

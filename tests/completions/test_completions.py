@@ -34,7 +34,7 @@ def cache(tmp_path: Path) -> Path:
 def test_the_files_are_what_the_tree_makes(root: Command) -> None:
     for name, script in generator.FILES.items():
         written = (shells.COMPLETIONS / name).read_text(encoding="utf-8")
-        assert written == script(root), "they are stale: scripts/gen-completions"
+        assert written == script(root), f"completions/{name} is stale; run: scripts/gen-completions"
 
 
 def questions(root: Command) -> Iterator[tuple[str, set[str]]]:

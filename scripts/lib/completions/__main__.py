@@ -1,12 +1,12 @@
-"""Write the three files: `python -m completions FOLDER`."""
+"""Write the files: `python -m completions FOLDER`."""
 
 import sys
 from pathlib import Path
 
-from completions import bash, fish, zsh
+from completions import bash, fish, help, zsh  # noqa: A004  the page, not the built-in
 from completions.tree import tree
 
-FILES = {"loco.bash": bash.script, "_loco": zsh.script, "loco.fish": fish.script}
+FILES = {"loco.bash": bash.script, "_loco": zsh.script, "loco.fish": fish.script, "help.json": help.script}
 
 
 def main(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """What scripts/gen-completions has written ahead of the command tree: the help, and the completions of the shells."""
 
-# ruff: noqa: PTH  pathlib would take as long as all the rest of a help
+# ruff: noqa: PTH112, PTH118, PTH120 pathlib would take as long as all the rest of a help
 
 import os
 

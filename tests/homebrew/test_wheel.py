@@ -91,6 +91,9 @@ def test_installed_by_itself_it_runs_and_brings_no_server(wheel: Path, tmp_path:
     assert run("deploy", "--help").startswith("Usage: loco deploy ")
     assert "health" in run("docs", "health")
     assert json.loads(run("validate", "--json"))["result"]
+    server = subprocess.run([loco.with_name("loco-server"), "local"], capture_output=True, text=True, check=False)
+    assert (server.returncode, server.stdout) == (1, "")
+    assert re.fullmatch(r"error: this is loco without its server: .+\nnext: pipx install .+\n", server.stderr)
 
 
 def install(installer: str, wheel: Path, folder: Path) -> tuple[Path, set[str]]:

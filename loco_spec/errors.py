@@ -49,7 +49,7 @@ from loco_spec.exits import Exit
 class FieldFault(BaseModel):
     """One thing wrong with one part of what was sent or written: a key of loco.toml, a field of a request."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     path: str
     """Dotted: `health.interval`, `ports[0].port`."""

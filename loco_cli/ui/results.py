@@ -11,7 +11,7 @@ from loco_spec.variables import VariablePurged, VariablesChanged
 
 
 class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
 
 class LoggedIn(_Result):

@@ -93,6 +93,17 @@ def test_a_command_imports_itself_alone_and_no_engine() -> None:
     assert modules & {"docker", "keyring", "asyncio"} == set()
 
 
+def test_a_question_to_the_server_imports_nothing_for_terminals_and_no_list_of_packages() -> None:
+    probe = (
+        "import os; os.environ.update(LOCO_TOKEN='loco_x', LOCO_SERVER='http://127.0.0.1:1')\nsys.argv[0] = 'loco'\n"
+    )
+    probe += "from loco_cli.entry import main\ntry: main()\nexcept SystemExit as end: print(end.code)"
+    out, modules = imported_by(probe, "status", "--app", "shop")
+    assert out.endswith("7\n")
+    assert "httpx" in modules
+    assert modules & {"rich", "click", "pygments", "docker", "keyring", "asyncio"} == set()
+
+
 @pytest.mark.parametrize(("typed", "meant"), [("stauts", "status"), ("deply", "deploy"), ("log", "logs")])
 def test_a_slip_in_a_commands_name_is_answered_with_the_nearest(loco: Loco, typed: str, meant: str) -> None:
     found = loco(typed)

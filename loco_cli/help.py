@@ -40,7 +40,7 @@ def lines(page: Sequence[Any], columns: int) -> Iterator[str]:
     width = max(NARROWEST, min(columns, WIDEST)) - 2
     for kind, inset, content in page:
         if kind == "usage":
-            yield from _usage(*content, width)
+            yield from _usage(content[0], content[1], width)
         elif kind == "rows":
             yield from _rows(content, inset, width)
         elif kind == "text":

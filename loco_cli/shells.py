@@ -84,11 +84,12 @@ def ask(shell: str) -> list[Path] | None:
         return None
     with asked:
         try:
-            said = asked.communicate(timeout=ASK_SECONDS)[0].decode(errors="surrogateescape")
-        except subprocess.TimeoutExpired:
-            os.killpg(asked.pid, signal.SIGKILL)  # with what its start-up file waits for
-            return None
-    found = [line.removeprefix("loco:") for line in said.splitlines() if line.startswith("loco:")]
+            said = asked.communicate(timeout=ASK_SECONDS)[0]
+        except subprocess.TimeoutExpired as e:  # it may have answered, and have left something running
+            said = e.output or b""
+            os.killpg(asked.pid, signal.SIGKILL)
+    lines = said.decode(errors="surrogateescape").splitlines()
+    found = [line.removeprefix("loco:") for line in lines if line.startswith("loco:")]
     return [Path(line) for line in found if line] if found else None
 
 

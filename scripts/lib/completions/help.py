@@ -44,7 +44,7 @@ class Taken(HelpFormatter):
         self._take("rows", list(rows))
 
 
-def script(_tree: object = None) -> str:
+def script(_tree: object) -> str:
     """Give help.json: a page a line, `alone` where the words without more are answered with it too."""
     pages = ",\n".join(
         f"{json.dumps(words)}: {json.dumps({'alone': alone, 'lines': parts}, ensure_ascii=False)}"

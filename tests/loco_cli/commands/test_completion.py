@@ -191,6 +191,12 @@ def test_a_shell_that_cannot_be_asked_is_taken_for_one_that_has_nothing(
     assert shells.ask("zsh") is None
 
 
+def test_an_answer_counts_though_something_is_left_running(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shells, "ASK_SECONDS", 1)
+    (home / ".bashrc").write_text("__load_completion() { :; }\nsleep 60 &\necho noise\n")
+    assert shells.ask("bash") == []
+
+
 def test_the_places_follow_the_environment() -> None:
     environment = {"XDG_DATA_HOME": "/d", "XDG_CONFIG_HOME": "/c", "ZDOTDIR": "/z"}
 

@@ -42,10 +42,12 @@ def test_each_page_says_what_typer_says(loco: Loco, monkeypatch: pytest.MonkeyPa
 
 @EVERY_PAGE
 def test_no_line_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch, loco: Loco, words: str) -> None:
+    examples = {content.strip() for kind, _, content in PAGES[words]["lines"] if kind == "line"}
     for columns in (120, 80, 50):
         monkeypatch.setenv("COLUMNS", str(columns))
         for line in loco(*words.split(), "--help").out.splitlines():
-            assert len(line) <= min(columns, 80) or " " not in line.strip(), line
+            as_it_stands = " " not in line.strip() or (columns < 80 and line.strip() in examples)
+            assert len(line) <= min(columns, 80) or as_it_stands, line
 
 
 @EVERY_PAGE

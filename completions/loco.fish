@@ -4,40 +4,51 @@
 function __loco_names
     set -l cache $XDG_CACHE_HOME
     test -n "$cache"; or set cache $HOME/.cache
-    test -r $cache/loco/names/$argv[1]; and string match -r '^[a-z0-9-]+$' <$cache/loco/names/$argv[1]
+    set -l file $cache/loco/names/$argv[1]
+    test -f $file -a -r $file; or return
+    set -l names (string match -r '^[a-z0-9-]+$' <$file)
+    string join \n -- $names[1..1000]
 end
 
-# The words so far that are neither options nor their values: commands, then arguments.
+# Sets __loco_typed: the words so far that are neither options nor their values: commands, then arguments. Every line
+# below asks for them, so they are kept until another line is typed.
 function __loco_words
+    set -l line (commandline -opc)
+    test "$line" != "$__loco_line"; or return
+    set -g __loco_line $line
+    set -g __loco_typed
     set -l valued
-    for word in (commandline -opc)[2..]
+    for word in $line[2..]
         if test -n "$valued"
             set valued
         else if contains -- $word $__loco_valued
             set valued 1
         else if not string match -q -- '-*' $word
-            echo $word
+            set -a __loco_typed $word
         end
     end
 end
 
 # Whether these are the words of the command that is being typed; --exactly: and nothing but options follows yet.
 function __loco_at
-    set -l given (__loco_words)
+    __loco_words
     if test "$argv[1]" = --exactly
-        test "$given" = "$argv[2..]"
+        test "$__loco_typed" = "$argv[2..]"
     else
         set -l count (count $argv)
-        test (count $given) -ge $count; and test "$given[1..$count]" = "$argv"
+        test "$__loco_typed[1..$count]" = "$argv"
     end
 end
 
 # How many arguments stand after so many words of a command.
 function __loco_given
-    math (count (__loco_words)) - $argv[1]
+    __loco_words
+    math (count $__loco_typed) - $argv[1]
 end
 
 complete -c loco -f
+
+complete -c loco -l help -s h -d 'Show this message and exit.'
 
 set -g __loco_valued --actor-id --allow --app --attach --audience --build-arg --build-secret --builder --can --confirm --cpu --deployment --environment --expires --grep --instance --issuer --limit --lines --max --min --name --note --owner-id --provider --ref --repository --repository-id --revoke --role --server --since --team --until --wait-timeout -a -n -t
 
@@ -65,12 +76,10 @@ complete -c loco -n '__loco_at --exactly' -a events -d 'Show who changed what in
 complete -c loco -n '__loco_at --exactly' -a open -d 'Open an app in the browser.'
 complete -c loco -n '__loco_at --exactly' -a destroy -d 'Remove an app: containers, routes, images, records.'
 complete -c loco -n '__loco_at --exactly' -a trust -d 'Trust CI jobs: they deploy without a stored secret.'
+complete -c loco -n '__loco_at --exactly' -a completion -d 'Complete loco on TAB, in bash, zsh and fish.'
 complete -c loco -n '__loco_at --exactly' -a docs -d 'Read the documentation, offline.'
 complete -c loco -n '__loco_at --exactly' -a version -d 'Show the versions of this loco and of the server.'
 complete -c loco -n '__loco_at --exactly' -l version -d 'Show the version.'
-complete -c loco -n '__loco_at --exactly' -l install-completion -d 'Install completion for the current shell.'
-complete -c loco -n '__loco_at --exactly' -l show-completion -d 'Show completion for the current shell, to copy it or customize the installation.'
-complete -c loco -n '__loco_at --exactly' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at login' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at login' -l provider -x -d 'By whom: github, google, local.'
@@ -81,40 +90,32 @@ complete -c loco -n '__loco_at login' -l team -s t -x -a '(__loco_names team)' -
 complete -c loco -n '__loco_at login' -l app -s a -x -a '(__loco_names app)' -d 'With --ci: for which app alone.'
 complete -c loco -n '__loco_at login' -l token-stdin -d 'Read a token from stdin instead.'
 complete -c loco -n '__loco_at login' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at login' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at logout' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at logout' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at logout' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at whoami' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at whoami' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at whoami' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at --exactly account' -a show -d 'Show what the server knows of you.'
 complete -c loco -n '__loco_at --exactly account' -a sessions -d 'List where you are signed in.'
 complete -c loco -n '__loco_at --exactly account' -a revoke -d 'End a session, or all others.'
 complete -c loco -n '__loco_at --exactly account' -a delete -d 'Delete your account, with everything of its own. There is no way back.'
-complete -c loco -n '__loco_at --exactly account' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at account show' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at account show' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at account show' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at account sessions' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at account sessions' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at account sessions' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at account revoke' -l all-others -d 'All but the one in use.'
 complete -c loco -n '__loco_at account revoke' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at account revoke' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at account revoke' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at account delete' -l confirm -x -d 'Your login, instead of being asked.'
 complete -c loco -n '__loco_at account delete' -l with-apps -d 'Destroy the apps of your personal team too.'
 complete -c loco -n '__loco_at account delete' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at account delete' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at account delete' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at --exactly teams' -a create -d 'Make a team, and own it.'
 complete -c loco -n '__loco_at --exactly teams' -a list -d 'List your teams, and what you are in each.'
@@ -126,62 +127,50 @@ complete -c loco -n '__loco_at --exactly teams' -a role -d 'Give a member anothe
 complete -c loco -n '__loco_at --exactly teams' -a remove -d 'Take somebody out of a team; their tokens for it end.'
 complete -c loco -n '__loco_at --exactly teams' -a leave -d 'Leave a team; your tokens for it end.'
 complete -c loco -n '__loco_at --exactly teams' -a delete -d 'Delete a team that has no apps. There is no way back.'
-complete -c loco -n '__loco_at --exactly teams' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at teams create' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams create' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams create' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at teams list' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams list' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams list' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at teams members' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at teams members' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams members' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams members' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at teams invite' -l role -x -a 'owner admin developer viewer' -d 'What the invited will be.'
 complete -c loco -n '__loco_at teams invite' -l note -x -d 'For whom it is; the list shows it.'
 complete -c loco -n '__loco_at teams invite' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at teams invite' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams invite' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams invite' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at teams invitations' -l revoke -x -d 'End this one instead.'
 complete -c loco -n '__loco_at teams invitations' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at teams invitations' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams invitations' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams invitations' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at teams join' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams join' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams join' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at teams role' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at teams role' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams role' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams role' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at teams role; and test (__loco_given 2) -eq 1' -a 'owner admin developer viewer'
 
 complete -c loco -n '__loco_at teams remove' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at teams remove' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams remove' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams remove' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at teams leave' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams leave' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams leave' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at teams delete' -l confirm -x -d 'The team\'s name, instead of being asked.'
 complete -c loco -n '__loco_at teams delete' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at teams delete' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at teams delete' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at --exactly tokens' -a create -d 'Make a token, which is shown this once; never more than you may yourself.'
 complete -c loco -n '__loco_at --exactly tokens' -a list -d 'List a team\'s tokens: scope, maker, last use, end.'
 complete -c loco -n '__loco_at --exactly tokens' -a revoke -d 'End a token at once.'
-complete -c loco -n '__loco_at --exactly tokens' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at tokens create' -l can -x -a 'read deploy admin' -d 'What it may do at the most.'
 complete -c loco -n '__loco_at tokens create' -l app -s a -x -a '(__loco_names app)' -d 'For this app alone; default: all.'
@@ -189,31 +178,25 @@ complete -c loco -n '__loco_at tokens create' -l expires -x -d 'When it ends: 90
 complete -c loco -n '__loco_at tokens create' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at tokens create' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at tokens create' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at tokens create' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at tokens list' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at tokens list' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at tokens list' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at tokens list' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at tokens revoke' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at tokens revoke' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at tokens revoke' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at tokens revoke' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at init' -l name -x -d 'The app\'s name; default: the folder\'s.'
 complete -c loco -n '__loco_at init' -l force -d 'Write loco.toml anew where there is one.'
 complete -c loco -n '__loco_at init' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at init' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at init; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at validate' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at validate' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at validate; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at config' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at config' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at config' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at config; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at deploy' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
@@ -232,7 +215,6 @@ complete -c loco -n '__loco_at deploy' -l attach -x -a '(__loco_names deployment
 complete -c loco -n '__loco_at deploy' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
 complete -c loco -n '__loco_at deploy' -l cancel-on-interrupt -d 'Ctrl-C cancels the deployment, and nobody is asked.'
 complete -c loco -n '__loco_at deploy' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at deploy' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at deploy; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at diff' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
@@ -240,7 +222,6 @@ complete -c loco -n '__loco_at diff' -l team -s t -x -a '(__loco_names team)' -d
 complete -c loco -n '__loco_at diff' -l build-arg -x -d 'A build argument; may be repeated.'
 complete -c loco -n '__loco_at diff' -l exit-code -d 'End with 10 where something would change.'
 complete -c loco -n '__loco_at diff' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at diff' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at diff; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at redeploy' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
@@ -249,7 +230,6 @@ complete -c loco -n '__loco_at redeploy' -l detach -s d -d 'Do not wait for the 
 complete -c loco -n '__loco_at redeploy' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
 complete -c loco -n '__loco_at redeploy' -l cancel-on-interrupt -d 'Ctrl-C cancels the deployment, and nobody is asked.'
 complete -c loco -n '__loco_at redeploy' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at redeploy' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at redeploy; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at rollback' -l release -d 'Run the release command of that deployment, too.'
@@ -260,7 +240,6 @@ complete -c loco -n '__loco_at rollback' -l yes -s y -d 'Do not ask.'
 complete -c loco -n '__loco_at rollback' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at rollback' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at rollback' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at rollback' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at rollback; and test (__loco_given 1) -eq 0' -a '(__loco_names deployment)'
 
 complete -c loco -n '__loco_at scale' -l min -x -d 'At the least so many.'
@@ -272,7 +251,6 @@ complete -c loco -n '__loco_at scale' -l cancel-on-interrupt -d 'Ctrl-C cancels 
 complete -c loco -n '__loco_at scale' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at scale' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at scale' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at scale' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at --exactly deployments' -a show -d 'Show all of one: what it stands on, each step with its seconds, and why it failed.'
 complete -c loco -n '__loco_at --exactly deployments' -l limit -s n -x -d 'So many of the newest.'
@@ -280,7 +258,6 @@ complete -c loco -n '__loco_at --exactly deployments' -l app -s a -x -a '(__loco
 complete -c loco -n '__loco_at --exactly deployments' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at --exactly deployments' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at --exactly deployments' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at --exactly deployments' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at deployments show' -l build-log -d 'What its build said.'
 complete -c loco -n '__loco_at deployments show' -l release-log -d 'What its release command said.'
@@ -288,7 +265,6 @@ complete -c loco -n '__loco_at deployments show' -l app -s a -x -a '(__loco_name
 complete -c loco -n '__loco_at deployments show' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at deployments show' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at deployments show' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at deployments show' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at deployments show; and test (__loco_given 2) -eq 0' -a '(__loco_names deployment)'
 
 complete -c loco -n '__loco_at --exactly variables' -a set -d 'Set variables, and roll a deployment that has them. For secrets: loco variables set NAME --stdin.'
@@ -296,7 +272,6 @@ complete -c loco -n '__loco_at --exactly variables' -a import -d 'Set all variab
 complete -c loco -n '__loco_at --exactly variables' -a unset -d 'Unset variables, and roll a deployment without them.'
 complete -c loco -n '__loco_at --exactly variables' -a list -d 'List the variables: who set them and when, and whether the app has them. Values are shown to nobody.'
 complete -c loco -n '__loco_at --exactly variables' -a history -d 'Show every version of the variables, the newest first.'
-complete -c loco -n '__loco_at --exactly variables' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at variables set' -l stdin -d 'Read the value of the one NAME from stdin.'
 complete -c loco -n '__loco_at variables set' -l stage -d 'Wait for the next deployment instead of rolling one.'
@@ -305,7 +280,6 @@ complete -c loco -n '__loco_at variables set' -l team -s t -x -a '(__loco_names 
 complete -c loco -n '__loco_at variables set' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at variables set' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
 complete -c loco -n '__loco_at variables set' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at variables set' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at variables import' -l stage -d 'Wait for the next deployment instead of rolling one.'
 complete -c loco -n '__loco_at variables import' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
@@ -313,7 +287,6 @@ complete -c loco -n '__loco_at variables import' -l team -s t -x -a '(__loco_nam
 complete -c loco -n '__loco_at variables import' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at variables import' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
 complete -c loco -n '__loco_at variables import' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at variables import' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at variables import; and test (__loco_given 2) -eq 0' -F
 
 complete -c loco -n '__loco_at variables unset' -l purge -d 'Take every value that it ever had away, for good.'
@@ -323,19 +296,16 @@ complete -c loco -n '__loco_at variables unset' -l team -s t -x -a '(__loco_name
 complete -c loco -n '__loco_at variables unset' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at variables unset' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
 complete -c loco -n '__loco_at variables unset' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at variables unset' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at variables list' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at variables list' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at variables list' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at variables list' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at variables list' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at variables history' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at variables history' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at variables history' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at variables history' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at variables history' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at logs' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at logs' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
@@ -349,25 +319,21 @@ complete -c loco -n '__loco_at logs' -l previous -s p -d 'Only what is over: fro
 complete -c loco -n '__loco_at logs' -l grep -x -d 'Only lines in which this regular expression is found; -n counts those.'
 complete -c loco -n '__loco_at logs' -l build -d 'The log of a build: of --deployment, or the newest that is kept.'
 complete -c loco -n '__loco_at logs' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at logs' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at logs; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at doctor' -l bundle -d 'Write what was found into a tar.gz without secrets, to be given to who helps.'
 complete -c loco -n '__loco_at doctor' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at doctor' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at doctor' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at doctor' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at doctor; and test (__loco_given 1) -eq 0' -a '(__loco_names deployment)'
 
 complete -c loco -n '__loco_at status' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at status' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at status' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at status' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at status; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at apps' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at apps' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at apps' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at events' -l app -s a -x -a '(__loco_names app)' -d 'Of this app alone, also when it is gone.'
 complete -c loco -n '__loco_at events' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
@@ -375,27 +341,23 @@ complete -c loco -n '__loco_at events' -l lines -s n -x -d 'So many of the newes
 complete -c loco -n '__loco_at events' -l follow -s f -d 'Go on with new ones as they come.'
 complete -c loco -n '__loco_at events' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at events' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at events' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at open' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at open' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at open' -l print -d 'Print the URL, open nothing.'
 complete -c loco -n '__loco_at open' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at open' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at open; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at destroy' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at destroy' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at destroy' -l confirm -x -d 'The app\'s name, instead of being asked.'
 complete -c loco -n '__loco_at destroy' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at destroy' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at destroy; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at --exactly trust' -a add -d 'Trust the jobs of a repository to deploy, in your name.'
 complete -c loco -n '__loco_at --exactly trust' -a list -d 'List the rules of a team.'
 complete -c loco -n '__loco_at --exactly trust' -a remove -d 'Stop trusting.'
 complete -c loco -n '__loco_at --exactly trust' -a require -d 'Decide from where an app may be deployed.'
-complete -c loco -n '__loco_at --exactly trust' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at trust add' -l issuer -x -d 'github, gitlab, or the issuer\'s URL.'
 complete -c loco -n '__loco_at trust add' -l repository -x -d 'What people call it: acme/shop.'
@@ -409,29 +371,42 @@ complete -c loco -n '__loco_at trust add' -l app -s a -x -a '(__loco_names app)'
 complete -c loco -n '__loco_at trust add' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at trust add' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at trust add' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at trust add' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at trust list' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at trust list' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at trust list' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at trust list' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at trust remove' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at trust remove' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at trust remove' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at trust remove' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at trust require' -l allow -x -d 'A member who may deploy all the same.'
 complete -c loco -n '__loco_at trust require' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at trust require' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at trust require' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at trust require' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at trust require' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at trust require; and test (__loco_given 2) -eq 1' -a '(__fish_complete_directories (commandline -ct))'
 
+complete -c loco -n '__loco_at --exactly completion' -a bash -d 'Print the completions for bash.'
+complete -c loco -n '__loco_at --exactly completion' -a zsh -d 'Print the completions for zsh.'
+complete -c loco -n '__loco_at --exactly completion' -a fish -d 'Print the completions for fish.'
+complete -c loco -n '__loco_at --exactly completion' -a install -d 'Put the completions where the shell finds them; once more after an update of loco.'
+complete -c loco -n '__loco_at --exactly completion' -a uninstall -d 'Take away what `loco completion install` wrote.'
+complete -c loco -n '__loco_at --exactly completion' -l json -d 'Print JSON, for programs.'
+
+complete -c loco -n '__loco_at completion bash' -l json -d 'Print JSON, for programs.'
+
+complete -c loco -n '__loco_at completion zsh' -l json -d 'Print JSON, for programs.'
+
+complete -c loco -n '__loco_at completion fish' -l json -d 'Print JSON, for programs.'
+
+complete -c loco -n '__loco_at completion install' -l json -d 'Print JSON, for programs.'
+complete -c loco -n '__loco_at completion install; and test (__loco_given 2) -eq 0' -a 'bash zsh fish'
+
+complete -c loco -n '__loco_at completion uninstall' -l json -d 'Print JSON, for programs.'
+complete -c loco -n '__loco_at completion uninstall; and test (__loco_given 2) -eq 0' -a 'bash zsh fish'
+
 complete -c loco -n '__loco_at docs' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at docs' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at version' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at version' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at version' -l help -s h -d 'Show this message and exit.'

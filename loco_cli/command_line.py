@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from loco_cli import help  # noqa: A004  the page, not the built-in
 from loco_spec.exits import Exit
 
 _TOKEN = re.compile(r"\b(loco_[a-z]+_)\w+")
@@ -22,6 +23,10 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str], *, as_json: bool) -> int:
+    code = help.shown(argv)
+    if code is not None:
+        return code
+
     from typer.exceptions import Abort, TyperException
 
     from loco_cli.main import app

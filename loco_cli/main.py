@@ -33,6 +33,7 @@ COMMANDS = {
     "open": ("loco_cli.commands.open", "Open an app in the browser."),
     "destroy": ("loco_cli.commands.destroy", "Remove an app: containers, routes, images, records."),
     "trust": ("loco_cli.commands.trust", "Trust CI jobs: they deploy without a stored secret."),
+    "completion": ("loco_cli.commands.completion", "Complete loco on TAB, in bash, zsh and fish."),
     "docs": ("loco_cli.commands.docs", "Read the documentation, offline."),
     "version": ("loco_cli.commands.version", "Show the versions of this loco and of the server."),
 }
@@ -57,6 +58,7 @@ def app() -> Any:
     found = typer.Typer(
         cls=Commands,
         no_args_is_help=True,
+        add_completion=False,  # `loco completion` has scripts that start no Python
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -1,6 +1,5 @@
 """What every table of loco.toml is made from: frozen, and closed to keys it does not know."""
 
-from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, Strict
@@ -15,26 +14,13 @@ class Table(BaseModel):
 
         Read from the source when a schema is made. With `use_attribute_docstrings` it would be at every start.
         """
+        from loco_spec.schema import docstrings
+
         made = handler(core_schema)
         properties = handler.resolve_ref_schema(made)["properties"]
-        for name, text in _docstrings(cls).items():
+        for name, text in docstrings(cls).items():
             properties[name].setdefault("description", text)
         return made
-
-
-def _docstrings(cls: type) -> dict[str, str]:
-    import ast
-    import inspect
-    import textwrap
-
-    [found] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-    assert isinstance(found, ast.ClassDef)  # noqa: S101  the source of a class is one
-    told = {}
-    for field, under in pairwise(found.body):
-        match field, under:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                told[name] = inspect.cleandoc(text)
-    return told
 
 
 # TOML has types of its own: "8080" is text and 1.0 no whole number, and neither is taken for the other.

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from loco_cli.ui.errors import lines, never_served, pointed, short, told
 from loco_cli.ui.results import (
+    CompletionChanged,
     Deployed,
     Diagnosed,
     Effective,
@@ -61,6 +62,17 @@ def _(value: LoggedOut) -> list[str]:
 @human.register
 def _(value: Versions) -> list[str]:
     return [f"loco    {value.client}", f"server  {safe(value.server or 'not reached')} ({value.url})"]
+
+
+@human.register
+def _(value: CompletionChanged) -> list[str]:
+    put = value.change == "installed"
+    if not value.changed:
+        return [f"loco is completed in {value.shell} {f'already: {value.script}' if put else 'by nothing of ours'}"]
+    words = ("wrote", "added some lines to") if put else ("removed", "took our lines out of")
+    done = [f"{words[path != value.script]} {path}" for path in value.changed]
+    undo = f"undo: loco completion uninstall {value.shell}"
+    return [*done, f"every new {value.shell} completes loco; {undo}"] if put else done
 
 
 @human.register

@@ -168,3 +168,17 @@ class SentFiles(_Result):
 
     files: list[SentFile]
     total: int
+
+
+class CompletionScript(_Result):
+    shell: str
+    text: str
+
+
+class CompletionChanged(_Result):
+    shell: str
+    change: str
+    """installed or uninstalled."""
+    script: str
+    changed: tuple[str, ...]
+    """The files that were written or removed; none: it was so already."""

@@ -17,7 +17,7 @@ BUDGETS = {
     "loco_cli/build/builders/": 1500,
     # What is looked at and judged when a deploy does not go through: no other command runs it.
     "loco_cli/doctor/": 1000,
-    "loco_cli/": 6100,
+    "loco_cli/": 6500,
     **dict.fromkeys([f"loco_server/engines/{member}/" for member in ("docker", "kubernetes")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("engines", "registries", "identity", "scanners")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("edge", "local", "cluster", "serving")], 2500),

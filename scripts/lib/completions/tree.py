@@ -49,6 +49,13 @@ class Command:
         for each in self.commands:
             yield from each.all()
 
+    def everywhere(self) -> tuple[Option, ...]:
+        """Give the options that each command has, in the same words: they are written once."""
+        return tuple(option for option in self.options if all(option in each.options for each in self.all()))
+
+    def own(self, everywhere: tuple[Option, ...]) -> tuple[Option, ...]:
+        return tuple(option for option in self.options if option not in everywhere)
+
 
 HELP = Option(("--help", "-h"), "Show this message and exit.", None)
 

@@ -49,8 +49,11 @@ def test_the_image_is_built_from_all_that_the_wheel_is() -> None:
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"][
         "wheel"
     ]
-    lines = (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8").splitlines()
-    assert {f"COPY {folder} {folder}" for folder in [*wheel["packages"], *wheel["force-include"]]} <= set(lines)
+    copied = (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8").splitlines()
+    sent = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for folder in (*wheel["packages"], *wheel["force-include"]):
+        assert f"COPY {folder} {folder}" in copied
+        assert f"!{folder}" in sent
 
 
 def test_without_an_extra_nothing_of_the_server_is_asked_for(wheel: Path) -> None:

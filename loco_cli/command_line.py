@@ -19,6 +19,10 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         _nobody_reads()
+    except OSError as e:  # as in `loco apps > FILE` on a full disk
+        _nobody_reads()
+        print(f"error: the result cannot be written: {e.strerror}", file=sys.stderr)  # noqa: T201
+        code = Exit.FAILED
     return code
 
 

@@ -9,6 +9,9 @@ INTERRUPTED = 130
 
 def main() -> None:
     argv = sys.argv[1:]
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started it, as in `loco apps >&-`
+            setattr(sys, name, open("/dev/null", "w", encoding="utf-8"))  # noqa: SIM115  open to the end
     if argv == ["--version"]:
         sys.stdout.write(f"{VERSION}\n")
         return

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
@@ -42,6 +43,17 @@ def test_it_has_the_completions_the_help_and_the_documentation(wheel: Path) -> N
         there = {f"{inside}/{path.name}" for path in (ROOT / folder).iterdir() if path.is_file()}
         assert there <= names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "scripts/"))]
+
+
+def test_the_image_is_built_from_all_that_the_wheel_is() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"][
+        "wheel"
+    ]
+    copied = (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8").splitlines()
+    sent = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for folder in (*wheel["packages"], *wheel["force-include"]):
+        assert f"COPY {folder} {folder}" in copied
+        assert f"!{folder}" in sent
 
 
 def test_without_an_extra_nothing_of_the_server_is_asked_for(wheel: Path) -> None:

@@ -34,15 +34,16 @@ function __loco_words
     end
 end
 
-# Whether these are the words of the command that is being typed; --exactly: and nothing but options follows yet.
+# Whether so many words are those of the command that is being typed; only: and nothing but options follows yet.
+# fish asks each condition once: the first word's comes first, and is all that is asked of other commands' lines.
 function __loco_at
     __loco_words
-    if test "$argv[1]" = --exactly
-        test "$__loco_typed" = "$argv[2..]"
-    else
-        set -l count (count $argv)
-        test "$__loco_typed[1..$count]" = "$argv"
-    end
+    test "$__loco_typed[1..$argv[1]]" = "$argv[2]"
+end
+
+function __loco_only
+    __loco_words
+    test "$__loco_typed" = "$argv"
 end
 
 # How many arguments stand after so many words of a command.
@@ -62,20 +63,22 @@ def script(root: Command) -> str:
     lines += [f"set -g __loco_valued {' '.join(valued)}"]
     for command in root.all():
         words = " ".join(command.path[1:])
-        exactly = _condition(f"__loco_at --exactly {words}".rstrip())
-        at = exactly if command.commands else _condition(f"__loco_at {words}")
+        within = f'__loco_at {len(command.path) - 1} "{words}"'
+        exactly = _condition(command, f"__loco_only {words}".rstrip())
+        at = exactly if command.commands else _condition(command, within)
         lines.append("")
         lines += [f"complete -c loco {exactly} -a {each.name} -d '{_quoted(each.help)}'" for each in command.commands]
         lines += [f"complete -c loco {at} {_option(option)}" for option in command.own(everywhere)]
         for number, each in enumerate(command.arguments):
             place = f"test (__loco_given {len(command.path) - 1}) {'-ge' if each.repeats else '-eq'} {number}"
             if offered := _offered(each):
-                lines.append(f"complete -c loco {_condition(f'__loco_at {words}; and {place}')} {offered}")
+                lines.append(f"complete -c loco {_condition(command, f'{within}; and {place}')} {offered}")
     return "\n".join(lines) + "\n"
 
 
-def _condition(text: str) -> str:
-    return f"-n '{text}'"
+def _condition(command: Command, text: str) -> str:
+    first = f'__loco_at 1 "{command.path[1]}"' if len(command.path) > 1 else text
+    return f"-n '{text}'" if first == text else f"-n '{first}' -n '{text}'"
 
 
 def _option(option: Option) -> str:

@@ -38,10 +38,11 @@ class ByHand:
         self._containers: list[str] = []
 
     def close(self) -> None:
-        for container in self._containers:
+        for container in list(self._containers):
             self.end(container)
-        for found in self._client.images.list(self.image):
-            self._client.images.remove(found.id, force=True)
+        for tag in [tag for found in self._client.images.list(self.image) for tag in found.tags]:
+            if tag.startswith(self.image):  # the same image may be the app's, too
+                self._client.images.remove(tag)
         self._client.close()
 
     def docker(self, *argv: str | Path) -> str:

@@ -22,7 +22,7 @@ from tests.waiting import eventually
 
 ROUNDS, REQUESTS, AT_ONCE = 5, 1500, 8
 UNLIMITED = {"LOCO_RATE_PER_TOKEN": "0", "LOCO_RATE_PER_ADDRESS": "0"}
-ME_LIMIT, STATUS_LIMIT = 12.0, 40.0
+ME_LIMIT, STATUS_LIMIT = 10.0, 25.0
 BARE = """\
 import asyncio, socket, sys
 from starlette.applications import Starlette

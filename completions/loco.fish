@@ -39,7 +39,7 @@ end
 
 complete -c loco -f
 
-set -g __loco_valued --actor-id --allow --app --attach --audience --build-arg --build-secret --builder --can --confirm --cpu --deployment --environment --expires --grep --instance --issuer --limit --lines --max --min --name --note --owner-id --provider --ref --repository --repository-id --revoke --role --server --since --team --until --wait-timeout -a -n -t
+set -g __loco_valued --actor-id --allow --app --attach --audience --build-arg --build-secret --builder --can --confirm --cpu --deployment --environment --expires --grep --instance --issuer --limit --lines --max --min --name --note --owner-id --provider --ref --repository --repository-id --revoke --role --server --since --team --timeout --until --wait-timeout -a -n -t
 
 complete -c loco -n '__loco_at --exactly' -a login -d 'Sign in to a server.'
 complete -c loco -n '__loco_at --exactly' -a logout -d 'Sign out, and end the session on the server.'
@@ -58,6 +58,9 @@ complete -c loco -n '__loco_at --exactly' -a scale -d 'Run more or fewer replica
 complete -c loco -n '__loco_at --exactly' -a deployments -d 'List an app\'s deployments, and show all of one.'
 complete -c loco -n '__loco_at --exactly' -a variables -d 'Set, list and unset environment variables and secrets.'
 complete -c loco -n '__loco_at --exactly' -a logs -d 'Show an app\'s log lines, and follow them.'
+complete -c loco -n '__loco_at --exactly' -a exec -d 'Run a command, or a shell, in a running instance.'
+complete -c loco -n '__loco_at --exactly' -a run -d 'Run a command in a container of its own, once.'
+complete -c loco -n '__loco_at --exactly' -a forward -d 'Lead a port of this machine to an instance\'s.'
 complete -c loco -n '__loco_at --exactly' -a doctor -d 'Show what is wrong with a deployment, and the next step.'
 complete -c loco -n '__loco_at --exactly' -a status -d 'Show what runs of an app, and its newest deployment.'
 complete -c loco -n '__loco_at --exactly' -a apps -d 'List a team\'s apps.'
@@ -351,6 +354,31 @@ complete -c loco -n '__loco_at logs' -l build -d 'The log of a build: of --deplo
 complete -c loco -n '__loco_at logs' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at logs' -l help -s h -d 'Show this message and exit.'
 complete -c loco -n '__loco_at logs; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
+
+complete -c loco -n '__loco_at exec' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
+complete -c loco -n '__loco_at exec' -l team -x -a '(__loco_names team)' -d 'The team; default: your own.'
+complete -c loco -n '__loco_at exec' -l instance -x -d 'In this one: v12-1. Default: the first that runs.'
+complete -c loco -n '__loco_at exec' -l stdin -s i -d 'Pass stdin on. Default: with a terminal, and what is piped.'
+complete -c loco -n '__loco_at exec' -l tty -s t -d 'Give it a terminal. Default: where stdin and stdout are one.'
+complete -c loco -n '__loco_at exec' -l server -x -d 'The server\'s URL.'
+complete -c loco -n '__loco_at exec' -l json -d 'Print errors as JSON; stdout is the command\'s own.'
+complete -c loco -n '__loco_at exec' -l help -s h -d 'Show this message and exit.'
+
+complete -c loco -n '__loco_at run' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
+complete -c loco -n '__loco_at run' -l team -x -a '(__loco_names team)' -d 'The team; default: your own.'
+complete -c loco -n '__loco_at run' -l timeout -x -d 'Ended after so long; 24h at most.'
+complete -c loco -n '__loco_at run' -l stdin -s i -d 'Pass stdin on. Default: with a terminal, and what is piped.'
+complete -c loco -n '__loco_at run' -l tty -s t -d 'Give it a terminal. Default: where stdin and stdout are one.'
+complete -c loco -n '__loco_at run' -l server -x -d 'The server\'s URL.'
+complete -c loco -n '__loco_at run' -l json -d 'Print errors as JSON; stdout is the command\'s own.'
+complete -c loco -n '__loco_at run' -l help -s h -d 'Show this message and exit.'
+
+complete -c loco -n '__loco_at forward' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
+complete -c loco -n '__loco_at forward' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
+complete -c loco -n '__loco_at forward' -l instance -x -d 'In this one: v12-1. Default: the first that runs.'
+complete -c loco -n '__loco_at forward' -l server -x -d 'The server\'s URL.'
+complete -c loco -n '__loco_at forward' -l json -d 'Print JSON, for programs.'
+complete -c loco -n '__loco_at forward' -l help -s h -d 'Show this message and exit.'
 
 complete -c loco -n '__loco_at doctor' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at doctor' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'

@@ -12,6 +12,7 @@ from loco_cli.ui.results import (
     Deployed,
     Diagnosed,
     Effective,
+    Forwarded,
     LoggedIn,
     LoggedOut,
     Opened,
@@ -66,6 +67,11 @@ def _(value: Versions) -> list[str]:
 @human.register
 def _(value: Opened) -> list[str]:
     return [safe(value.url)]
+
+
+@human.register
+def _(value: Forwarded) -> list[str]:
+    return [f"{value.address} -> {safe(value.instance)}:{value.port}; Ctrl-C ends it"]
 
 
 @human.register

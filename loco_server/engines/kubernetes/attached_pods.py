@@ -98,7 +98,7 @@ class Run:
             await self.resize(self._start.columns, self._start.rows)
         if self._gated:
             await self._channels.write(b"\n")
-            if not self._start.stdin:
+            if not (self._start.stdin or self._start.tty):  # to close a terminal would end what sits at it
                 await self._channels.end_input()
 
     async def read(self) -> Piece | None:

@@ -97,7 +97,7 @@ _loco_command() {
   subs= opts= values= args=
   case $1 in
     'loco')
-      subs='login logout whoami account teams tokens init validate config deploy diff redeploy rollback scale deployments variables logs doctor status apps events open destroy trust completion docs version'
+      subs='login logout whoami account teams tokens init validate config deploy diff redeploy rollback scale deployments variables logs exec run forward doctor status apps events open destroy trust completion docs version'
       opts='--version'
       ;;
     'loco login')
@@ -278,6 +278,21 @@ _loco_command() {
       opts='--app -a --team -t --follow -f --lines -n --since --until --instance --deployment --previous -p --grep --build --json'
       values='--app=app -a=app --team=team -t=team --lines=text -n=text --since=text --until=text --instance=text --deployment=deployment --grep=text'
       args='folder'
+      ;;
+    'loco exec')
+      opts='--app -a --team --instance --stdin -i --tty -t --server --json'
+      values='--app=app -a=app --team=team --instance=text --server=text'
+      args='text+'
+      ;;
+    'loco run')
+      opts='--app -a --team --timeout --stdin -i --tty -t --server --json'
+      values='--app=app -a=app --team=team --timeout=text --server=text'
+      args='text+'
+      ;;
+    'loco forward')
+      opts='--app -a --team -t --instance --server --json'
+      values='--app=app -a=app --team=team -t=team --instance=text --server=text'
+      args='text'
       ;;
     'loco doctor')
       opts='--bundle --app -a --team -t --json'

@@ -51,7 +51,7 @@ complete -c loco -f
 
 complete -c loco -l help -s h -d 'Show this message and exit.'
 
-set -g __loco_valued --actor-id --allow --app --attach --audience --build-arg --build-secret --builder --can --confirm --cpu --deployment --environment --expires --grep --instance --issuer --limit --lines --max --min --name --note --owner-id --provider --ref --repository --repository-id --revoke --role --server --since --team --until --wait-timeout -a -n -t
+set -g __loco_valued --actor-id --allow --app --attach --audience --build-arg --build-secret --builder --can --confirm --cpu --deployment --environment --expires --grep --instance --issuer --limit --lines --max --min --name --note --owner-id --provider --ref --repository --repository-id --revoke --role --server --since --team --timeout --until --wait-timeout -a -n -t
 
 complete -c loco -n '__loco_only' -a login -d 'Sign in to a server.'
 complete -c loco -n '__loco_only' -a logout -d 'Sign out, and end the session on the server.'
@@ -70,6 +70,9 @@ complete -c loco -n '__loco_only' -a scale -d 'Run more or fewer replicas of wha
 complete -c loco -n '__loco_only' -a deployments -d 'List an app\'s deployments, and show all of one.'
 complete -c loco -n '__loco_only' -a variables -d 'Set, list and unset environment variables and secrets.'
 complete -c loco -n '__loco_only' -a logs -d 'Show an app\'s log lines, and follow them.'
+complete -c loco -n '__loco_only' -a exec -d 'Run a command, or a shell, in a running instance.'
+complete -c loco -n '__loco_only' -a run -d 'Run a command in a container of its own, once.'
+complete -c loco -n '__loco_only' -a forward -d 'Lead a port of this machine to an instance\'s.'
 complete -c loco -n '__loco_only' -a doctor -d 'Look at all that a deploy needs, or at a failed deployment.'
 complete -c loco -n '__loco_only' -a status -d 'Show what runs of an app, and its newest deployment.'
 complete -c loco -n '__loco_only' -a apps -d 'List a team\'s apps.'
@@ -321,6 +324,28 @@ complete -c loco -n '__loco_at 1 "logs"' -l grep -x -d 'Only lines in which this
 complete -c loco -n '__loco_at 1 "logs"' -l build -d 'The log of a build: of --deployment, or the newest that is kept.'
 complete -c loco -n '__loco_at 1 "logs"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "logs"' -n '__loco_at 1 "logs"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
+
+complete -c loco -n '__loco_at 1 "exec"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
+complete -c loco -n '__loco_at 1 "exec"' -l team -x -a '(__loco_names team)' -d 'The team; default: your own.'
+complete -c loco -n '__loco_at 1 "exec"' -l instance -x -d 'In this one: v12-1. Default: the first that runs.'
+complete -c loco -n '__loco_at 1 "exec"' -l stdin -s i -d 'Pass stdin on. Default: with a terminal, and what is piped.'
+complete -c loco -n '__loco_at 1 "exec"' -l tty -s t -d 'Give it a terminal. Default: where stdin and stdout are one.'
+complete -c loco -n '__loco_at 1 "exec"' -l server -x -d 'The server\'s URL.'
+complete -c loco -n '__loco_at 1 "exec"' -l json -d 'Print errors as JSON; stdout is the command\'s own.'
+
+complete -c loco -n '__loco_at 1 "run"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
+complete -c loco -n '__loco_at 1 "run"' -l team -x -a '(__loco_names team)' -d 'The team; default: your own.'
+complete -c loco -n '__loco_at 1 "run"' -l timeout -x -d 'Ended after so long; 24h at most.'
+complete -c loco -n '__loco_at 1 "run"' -l stdin -s i -d 'Pass stdin on. Default: with a terminal, and what is piped.'
+complete -c loco -n '__loco_at 1 "run"' -l tty -s t -d 'Give it a terminal. Default: where stdin and stdout are one.'
+complete -c loco -n '__loco_at 1 "run"' -l server -x -d 'The server\'s URL.'
+complete -c loco -n '__loco_at 1 "run"' -l json -d 'Print errors as JSON; stdout is the command\'s own.'
+
+complete -c loco -n '__loco_at 1 "forward"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
+complete -c loco -n '__loco_at 1 "forward"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
+complete -c loco -n '__loco_at 1 "forward"' -l instance -x -d 'In this one: v12-1. Default: the first that runs.'
+complete -c loco -n '__loco_at 1 "forward"' -l server -x -d 'The server\'s URL.'
+complete -c loco -n '__loco_at 1 "forward"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "doctor"' -l bundle -d 'Write what was found into a tar.gz without secrets, to be given to who helps.'
 complete -c loco -n '__loco_at 1 "doctor"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'

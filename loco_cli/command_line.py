@@ -15,7 +15,8 @@ def run(argv: Sequence[str]) -> int:
     """Run one command; give its exit code."""
     code: int = Exit.OK
     try:
-        code = _run(argv, as_json="--json" in argv)
+        own = argv[: argv.index("--")] if "--" in argv else argv  # what follows is another program's
+        code = _run(argv, as_json="--json" in own)
         sys.stdout.flush()
     except BrokenPipeError:
         _nobody_reads()

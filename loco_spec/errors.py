@@ -25,6 +25,7 @@
     ├── TooManyRequests            1   within a while; ask again after `retry_after`
     ├── DeploymentFailed           6   with the diagnosis
     ├── Superseded                 6   a newer deployment came first
+    ├── InstanceGone               6   what was attached to has ended
     ├── ServerUnreachable          7
     │   └── RecordsAway            7   the server runs, and cannot read or write its records now
     ├── StillGoing                 8   the wait ended, the deployment or the destroy goes on
@@ -250,6 +251,12 @@ class DeploymentFailed(LocoError):
 class Superseded(LocoError):
     code = "superseded"
     http_status = 409
+    exit_code = Exit.DEPLOYMENT_FAILED
+
+
+class InstanceGone(LocoError):
+    code = "instance-gone"
+    http_status = 410
     exit_code = Exit.DEPLOYMENT_FAILED
 
 

@@ -13,6 +13,7 @@ from loco_cli.ui.results import (
     Deployed,
     Diagnosed,
     Effective,
+    Forwarded,
     LoggedIn,
     LoggedOut,
     Opened,
@@ -78,6 +79,11 @@ def _(value: CompletionChanged) -> list[str]:
 @human.register
 def _(value: Opened) -> list[str]:
     return [safe(value.url)]
+
+
+@human.register
+def _(value: Forwarded) -> list[str]:
+    return [f"{value.address} -> {safe(value.instance)}:{value.port}; Ctrl-C ends it"]
 
 
 @human.register

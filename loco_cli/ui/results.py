@@ -48,6 +48,15 @@ class Opened(_Result):
     url: str
 
 
+class Forwarded(_Result):
+    address: str
+    """Where is listened: `127.0.0.1:15432`."""
+    instance: str
+    port: int
+    ports: tuple[str, ...]
+    """That the app declares: `8080 (http)`."""
+
+
 class Diagnosed(_Result):
     """A deployment, and what is wrong with it although it serves."""
 

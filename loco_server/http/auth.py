@@ -1,5 +1,6 @@
 """From a request to the person, the team and the app it is about, or to a refusal. Deny by default."""
 
+from dataclasses import replace
 from functools import partial
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from loco_server.http.problems import request_id
 from loco_server.http.rates import network
 from loco_server.policy import suspension
 from loco_server.policy.permissions import Permission, allows, token_allows
+from loco_server.records.change import tell
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
 from loco_spec.version import VERSION, VERSION_HEADER, version_tuple
@@ -68,6 +70,17 @@ def refuse_without(permission: Permission, can: str | None, role: str, team: str
         raise NotAllowed(f"this token can {can}, and may not do this ({permission})", hint="loco login")
     if not allows(role, permission):
         raise NotAllowed(f"a {role} of team {team} may not do this ({permission})", hint="loco whoami")
+
+
+async def awake(endpoint: Endpoint, call: Call) -> Call:
+    """Whoever changes an app that is stopped because nobody used it uses it: it runs again."""
+    app = call.app
+    if app is None or not app.unused or not endpoint.changes:
+        return call
+    if not await call.services.uses.wake(app.id):
+        raise NotAllowed(app.suspended or "the app is suspended", hint="ask the operator")
+    tell(woken=True)
+    return replace(call, app=await call.services.apps.by_id(app.id) or app)
 
 
 def check_version(text: str | None) -> None:

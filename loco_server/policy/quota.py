@@ -92,3 +92,20 @@ def uses(default: Quota, spec: Service, used: TeamUsage, context: int) -> tuple[
     return tuple(
         QuotaUse(name=name, used=has, needed=wanted, limit=limits[name]) for name, (has, wanted) in found.items()
     )
+
+
+def refuse_one_off(default: Quota, team: str, app: str, spec: Service, used: TeamUsage, count: int) -> None:
+    """Let a team have one container more of an app for a while, with what a replica takes; `count`: of those with it.
+
+    Raises:
+        Refused: with what is asked for, what is used, and the quota.
+    """
+    limits, replicas = asdict(effective(default, used.overrides)), spec.scale.most
+    for name in ("cpu", "memory"):
+        one, there = needs(spec)[name] // replicas, used.others[name] + used.own[name]
+        if there + one * count > limits[name]:
+            raise Refused(
+                f"a container of {app} takes {name} {worded(name, one)}; team {team} may have "
+                f"{worded(name, limits[name])} in all, and its apps have {worded(name, there)} of it",
+                hint=f"loco exec works in an instance that runs; or {_OPERATOR}",
+            )

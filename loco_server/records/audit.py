@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from loco_server.records.change import UNDER_WAY, Change
 from loco_server.records.database import Database
@@ -50,6 +50,13 @@ class Audit:
                     async with self._database.write() as db:
                         await db.execute(update(AUDIT_EVENTS).where(AUDIT_EVENTS.c.id == change.event).values(ended))
                     self._wake.all()
+
+    async def leave(self, change: Change) -> None:
+        """Leave the event of what changes nothing in the records: somebody goes into an app."""
+        row = {**change.row(), "at": datetime.now(UTC), "outcome": "done"}
+        async with self._database.write() as db:
+            await db.execute(insert(AUDIT_EVENTS).values(row))
+        self._wake.all()
 
     async def read(
         self, team_id: str | None, app: str | None, after: int | None, limit: int, *, known: Sequence[int] = ()

@@ -35,6 +35,8 @@ def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "loco").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("TERM", "xterm")
+    # Else the first fish of a home reads every manual page of the machine, for half a minute and longer than the test.
+    (private_home / ".local/share/fish/generated_completions").mkdir(parents=True)
     return private_home
 
 

@@ -35,8 +35,6 @@ def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "loco").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("TERM", "xterm")
-    # Else the first fish of a home reads every manual page of the machine, for half a minute and longer than the test.
-    (private_home / ".local/share/fish/generated_completions").mkdir(parents=True)
     return private_home
 
 
@@ -47,6 +45,8 @@ def typed(home: Path) -> Callable[[str, str], str]:
     def run(shell: str, keys: str) -> str:
         called = home.parent / "called"
         called.unlink(missing_ok=True)
+        # Else the first fish of a home reads every manual page of the machine, for longer than the test takes.
+        (home / ".local/share/fish/generated_completions").mkdir(parents=True, exist_ok=True)
         ours, theirs = pty.openpty()
         with subprocess.Popen(
             RUNS[shell], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True

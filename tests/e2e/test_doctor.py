@@ -103,8 +103,10 @@ def test_what_never_answers_does_not_hold_the_doctor(stack: Stack, failed: tuple
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         clock = Clock()
+        checked(stack, failed[0])
+        usual, clock = clock.seconds, Clock()  # on a busy machine the start alone takes seconds
         checks = checked(stack, failed[0], LOCO_SERVER=f"http://{address}", DOCKER_HOST=f"tcp://{address}")
-    assert clock.seconds < 10
+    assert clock.seconds < usual + 8
     assert {name for name, state in checks.items() if state == "ok"} == {"Dockerfile", "context"}
     assert {name for name, state in checks.items() if state == "wrong"} >= {"engine", "server"}
 

@@ -1,9 +1,5 @@
 """What every table of loco.toml is made from: frozen, and closed to keys it does not know."""
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -14,25 +10,31 @@ class Table(BaseModel):
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", str_strip_whitespace=False)
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Let the docstring under a field be its description: what an editor shows.
 
-        pydantic has a way of its own, and reads source for it whenever a class is imported: a tenth of each command.
+        Read from the source when a schema is made. With `use_attribute_docstrings` it would be at every start.
         """
         made = handler(core_schema)
-        properties = handler.resolve_ref_schema(made).get("properties", {})
-        for name, told in _told(cls):
-            properties[name].setdefault("description", told)
+        properties = handler.resolve_ref_schema(made)["properties"]
+        for name, text in _docstrings(cls).items():
+            properties[name].setdefault("description", text)
         return made
 
 
-def _told(cls: type) -> Iterator[tuple[str, str]]:
-    match ast.parse(textwrap.dedent(inspect.getsource(cls))).body:
-        case [ast.ClassDef(body=body)]:
-            for field, text in pairwise(body):
-                match field, text:
-                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(told))):
-                        yield name, inspect.cleandoc(told)
+def _docstrings(cls: type) -> dict[str, str]:
+    import ast
+    import inspect
+    import textwrap
+
+    [found] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    assert isinstance(found, ast.ClassDef)  # noqa: S101  the source of a class is one
+    told = {}
+    for field, under in pairwise(found.body):
+        match field, under:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                told[name] = inspect.cleandoc(text)
+    return told
 
 
 # TOML has types of its own: "8080" is text and 1.0 no whole number, and neither is taken for the other.

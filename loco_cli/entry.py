@@ -15,7 +15,9 @@ def main() -> None:
     if argv == ["--version"]:
         sys.stdout.write(f"{VERSION}\n")
         return
-    _be_thrifty()
+    import gc
+
+    gc.set_threshold(50_000)  # what is imported is there to stay: looking through it again and again is of no use
     try:
         from loco_cli.command_line import run
 
@@ -23,18 +25,8 @@ def main() -> None:
     except KeyboardInterrupt:  # before the command began, or another one while the first was told of
         sys.stderr.write("interrupted\n")
         code = INTERRUPTED
-    import gc
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interpreter's own end has nothing to interrupt
     gc.freeze()  # nor to look through all there is once more, which took a quarter of a command's time
     raise SystemExit(int(code))
-
-
-def _be_thrifty() -> None:
-    """Do without what takes a third of a short command's time, and is of no use to it."""
-    import gc
-    import os
-
-    gc.set_threshold(200_000)  # what is imported is no garbage
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # looked for in every package that is installed

@@ -90,7 +90,7 @@ def _inner(found: Any) -> Iterator[tuple[str, Any, str]]:
 
 
 def _option(found: Any) -> Option:
-    names = tuple(sorted(found.opts, key=len, reverse=True))
+    names = tuple(sorted([*found.opts, *found.secondary_opts], key=len, reverse=True))
     flag = found.is_flag or found.count
     values = None if flag else _values(found, KINDS.get(names[0], "text"))
     return Option(names, first_line(found.help or ""), values, repeats=bool(found.multiple))

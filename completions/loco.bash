@@ -280,12 +280,12 @@ _loco_command() {
       args='folder'
       ;;
     'loco exec')
-      opts='--app -a --team --instance --stdin -i --tty -t --server --json'
+      opts='--app -a --team --instance --no-stdin --stdin -i --no-tty --tty -t --server --json'
       values='--app=app -a=app --team=team --instance=text --server=text'
       args='text+'
       ;;
     'loco run')
-      opts='--app -a --team --timeout --stdin -i --tty -t --server --json'
+      opts='--app -a --team --timeout --no-stdin --stdin -i --no-tty --tty -t --server --json'
       values='--app=app -a=app --team=team --timeout=text --server=text'
       args='text+'
       ;;

@@ -45,7 +45,7 @@ class Attacher:
         self._listing = listing
         self._installation = installation
         self._own: set[str] = set()
-        """Names of containers that this server attends to."""
+        """Names of containers, and ids of processes beside instances, that this server attends to."""
         self._looked = False
 
     @asynccontextmanager
@@ -63,18 +63,20 @@ class Attacher:
             )
         except RefusedError as error:
             raise InstanceEndedError(f"{instance} has ended") from error
-        number = str(made["Id"])
-        streams = await handed_over(
-            self._docker.url, f"/exec/{number}/start", {"Detach": False, "Tty": start.tty}, framed=not start.tty
-        )
-        attached = _Exec(self._docker, streams, found, number, start)
+        number, streams = str(made["Id"]), None
+        self._own.add(number)
         try:
+            how = {"Detach": False, "Tty": start.tty}
+            streams = await handed_over(self._docker.url, f"/exec/{number}/start", how, framed=not start.tty)
+            attached = _Exec(self._docker, streams, found, number, start)
             if start.tty:
                 await attached.resize(start.columns, start.rows)
             yield attached
         finally:
-            streams.close()
+            if streams is not None:
+                streams.close()
             await _to_the_end(self._end(found, number))
+            self._own.discard(number)
 
     @asynccontextmanager
     async def run(self, rollout: Rollout, start: Start) -> AsyncIterator[Attached]:
@@ -123,15 +125,16 @@ class Attacher:
 
     async def tidy(self) -> None:
         """Remove what a server left that was killed: its containers, and, once, the processes beside instances."""
+        own = set(self._own)
         for name in await self._runs():
-            if name not in self._own:
+            if name not in own | self._own:
                 log.info("removing %s: nobody is attached to it any more", name)
                 await self._docker.remove(name)
         if not self._looked:
-            self._looked = True
             for found in await self._listing.now():
                 if found.running:
                     await self._end_left(found)
+            self._looked = True
 
     async def remove(self, app_id: str | None = None) -> None:
         """Remove the containers of an app, or all, whoever is attached to them."""
@@ -157,7 +160,7 @@ class Attacher:
 
     async def _end_left(self, found: Found) -> None:
         record = await self._docker.inspect(found.id)
-        for number in (record or {}).get("ExecIDs") or ():
+        for number in {*((record or {}).get("ExecIDs") or ())} - self._own:
             with suppress(RefusedError):
                 pid = int((await self._docker.call("exec_inspect", number)).get("Pid") or 0)
                 if pid and ending.marked(pid, f"{MARK}={self._installation}"):

@@ -1,11 +1,13 @@
 """A shell that stays: what one snippet of a page leaves behind is there for the next one."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -32,7 +34,7 @@ class Shell:
         assert self._process.stdout is not None
         script, said = self._scratch / "script", self._scratch / "said"
         script.write_text(f"{text}\n")
-        timer = threading.Timer(within, self.end)
+        timer = threading.Timer(within, self._kill)
         timer.start()
         # The command that brings `$?` back fails itself, where that is not 0: the first failure is passed over then.
         print(
@@ -57,9 +59,14 @@ class Shell:
 
     def end(self) -> None:
         """End it, and what it has left running."""
-        try:
+        self._kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+        shutil.rmtree(self._scratch)
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        finally:
-            self._process.communicate()

@@ -1,7 +1,7 @@
 """docs/cli.md: every command of `loco`, read off the commands themselves."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from completions.tree import first_line
@@ -48,14 +48,19 @@ def _command(found: Any, path: tuple[str, ...]) -> Iterator[str]:
 def _details(found: Any, path: tuple[str, ...]) -> Iterator[str]:
     yield from _prose(found.help)
     yield from ["```text", usage(found, path), "```", ""]
-    shown = [each for each in found.params if not getattr(each, "hidden", False)]
+    shared = getattr(found, "shared", ()) if len(path) > 1 else ()
+    shown = [each for each in found.params if not getattr(each, "hidden", False) and each not in shared]
     arguments = [each for each in shown if each.param_type_name == "argument"]
     options = [each for each in shown if each.param_type_name == "option"]
     rows = [(code(_metavar(each)), first_line(each.help or "."), _default(each)) for each in arguments]
     yield from table(("argument", "meaning", "default"), rows)
     rows = [(_names(each), _meaning(each), _default(each)) for each in options]
     yield from table(("option", "meaning", "default"), rows)
-    yield from _prose(found.epilog)
+    if shared:
+        names = ", ".join(code(max(each.opts, key=len)) for each in shared)
+        yield from [f"And {names}: [everywhere](#loco).", ""]
+    if not hasattr(found, "commands"):
+        yield from _examples(getattr(found, "examples", ()))
 
 
 def usage(found: Any, path: tuple[str, ...]) -> str:
@@ -66,13 +71,18 @@ def usage(found: Any, path: tuple[str, ...]) -> str:
 
 
 def _prose(text: str | None) -> Iterator[str]:
-    """Help has paragraphs; one that is indented, or is all commands, is examples."""
+    """Help has paragraphs; what is indented in one, or is a command, is an example."""
     for part in textwrap.dedent((text or "").replace("\b\n", "")).strip().split("\n\n"):
-        lines = part.splitlines()
-        if part and all(line.startswith((" ", "loco ", "$ ")) for line in lines):
-            yield from [_EXAMPLES, "", "```sh", *textwrap.dedent(part).splitlines(), "```", ""]
-        elif part:
-            yield from [*textwrap.wrap(" ".join(lines), 120), ""]
+        examples = [line for line in part.splitlines() if line.startswith((" ", "loco "))]
+        words = [line for line in part.splitlines() if line not in examples]
+        if words:
+            yield from [*textwrap.wrap(" ".join(words), 120), ""]
+        yield from _examples(textwrap.dedent("\n".join(examples)).splitlines())
+
+
+def _examples(lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield from [_EXAMPLES, "", "```sh", *lines, "```", ""]
 
 
 def _metavar(found: Any) -> str:

@@ -72,8 +72,11 @@ def _unknown(key: str, table: Loc) -> str:
     known = [*_fields(table), *(SHORT if not table else ())]
     near = nearest(key, known)
     if not near:
-        homes = [home for home in _tables() if key in _fields(home) and home != table]
-        near = f"; it belongs under {' or '.join(_table(home) for home in homes)}" if homes else ""
+        homes = [_table(home) for home in _tables() if key in _fields(home) and home != table]
+        places = [f"under {' or '.join(homes)}"] if homes else []
+        if table and key in {*_fields(()), *SHORT}:  # what is appended to a file stands in its last table
+            places.insert(0, "before the first table")
+        near = f"; it belongs {', or '.join(places)}" if places else ""
     return "unknown key" + (near or f"; known here: {', '.join(known)}")
 
 

@@ -16,7 +16,7 @@ REFERENCE = "loco.toml"
 Topic = Annotated[
     str | None,
     typer.Argument(
-        help="A page (loco.toml, errors, operations, security …), a table of loco.toml (health), or an error's code.",
+        help="A page (tutorial, errors …), a table of loco.toml (health), an error's code, or a command (rollback).",
         metavar="[TOPIC]",
     ),
 ]
@@ -41,10 +41,11 @@ def run(topic: str | None) -> Page:
         text = docs.page(name)
         if text is not None:
             return Page(topic=wanted, text=text, topics=topics())
-    table = docs.tables(docs.page(REFERENCE) or "").get(wanted.split(".")[0])
-    text = table or docs.sections(docs.page("errors.md") or "").get(wanted)
+    tables, errors = docs.tables(docs.page(REFERENCE) or ""), docs.sections(docs.page("errors.md") or "")
+    commands = docs.sections(docs.page("cli.md") or "")
+    text = tables.get(wanted.split(".")[0]) or errors.get(wanted) or commands.get(f"loco {wanted}")
     if text is None:
-        known = [*topics(), *docs.tables(docs.page(REFERENCE) or ""), *docs.sections(docs.page("errors.md") or "")]
+        known = [*topics(), *tables, *errors, *(name.removeprefix("loco ") for name in commands)]
         near = difflib.get_close_matches(wanted, known, n=1)
         raise UsageError(
             f"there is no page or part of one called {topic!r}",

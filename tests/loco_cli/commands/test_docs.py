@@ -27,9 +27,11 @@ def test_the_reference_is_what_comes_without_a_topic(loco: Loco) -> None:
         ("routes", "[[routes]]"),
         ("config-invalid", "### config-invalid"),
         ("Image-Refused", "### image-refused"),
+        ("rollback", "## loco rollback"),
+        ("variables set", "### loco variables set"),
     ],
 )
-def test_a_topic_is_a_page_a_table_or_an_error(loco: Loco, topic: str, words: str) -> None:
+def test_a_topic_is_a_page_a_table_an_error_or_a_command(loco: Loco, topic: str, words: str) -> None:
     assert loco("docs", topic).out.startswith(words)
 
 
@@ -37,7 +39,7 @@ def test_an_unknown_topic_is_told_with_the_nearest(loco: Loco) -> None:
     said = loco("docs", "helth")
     assert said.code == 2
     assert "next: loco docs health\n" in said.err
-    assert "next: loco docs: architecture, builders, errors" in loco("docs", "zzzz").err
+    assert "next: loco docs: architecture, builders, ci, cli, errors" in loco("docs", "zzzz").err
 
 
 def test_a_program_gets_the_text(loco: Loco) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from loco_cli.config import is_loopback
+from loco_cli.given import is_on
 from loco_spec.errors import NotSignedIn, UsageError
 
 
@@ -55,10 +56,12 @@ class Wish:
     ci: bool = False
 
 
-def surroundings(server: str, *, json: bool, environment: Mapping[str, str] = os.environ) -> Surroundings:
+def surroundings(
+    server: str, *, json: bool, no_input: bool = False, environment: Mapping[str, str] = os.environ
+) -> Surroundings:
     return Surroundings(
-        terminal=somebody_sits_there(),
-        ci=_is_on(environment, "CI") or _is_on(environment, "GITHUB_ACTIONS") or _is_on(environment, "GITLAB_CI"),
+        terminal=somebody_sits_there() and not no_input,
+        ci=any(is_on(name, environment) for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI")),
         job=has_job_identity(environment),
         ssh=bool(environment.get("SSH_CONNECTION") or environment.get("SSH_TTY")),
         display=sys.platform != "linux" or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
@@ -99,7 +102,7 @@ def decide(here: Surroundings, providers: Sequence[str], wish: Wish) -> Choice:
     if provider == "local":
         return Choice(Way.FILE, provider)
     if here.ci or not here.terminal:
-        where = "in a CI job" if here.ci else "without a terminal"
+        where = "in a CI job" if here.ci else "without a terminal, or with --no-input"
         raise NotSignedIn(f"nobody can confirm a sign-in {where}", hint="set LOCO_TOKEN to a token of the server's")
     shows = wish.browser and here.display and not here.ssh and not here.json
     return Choice(Way.BROWSER if shows else Way.CODE, provider)
@@ -122,7 +125,3 @@ def _one_of(providers: Sequence[str], here: Surroundings) -> str:
 
 def _listed(providers: Sequence[str]) -> str:
     return " or ".join(f"loco login --provider {name}" for name in providers)
-
-
-def _is_on(environment: Mapping[str, str], name: str) -> bool:
-    return environment.get(name, "").lower() not in {"", "0", "false", "no"}

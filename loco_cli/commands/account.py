@@ -7,7 +7,6 @@ import typer
 from loco_cli.client import account
 from loco_cli.context import Context, opened
 from loco_cli.lazy import group as new_group
-from loco_cli.options import Json, Server
 from loco_cli.ui.results import Revoked
 from loco_spec.account import AccountDeleted, SessionsRevoked
 from loco_spec.errors import UsageError
@@ -21,30 +20,30 @@ WithApps = Annotated[bool, typer.Option("--with-apps", help="Destroy the apps of
 
 
 @group.command("show")
-def show(json: Json = False, server: Server = None) -> None:
+def show() -> None:
     """Show what the server knows of you."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(account.show(context.http))
 
 
 @group.command("sessions")
-def sessions(json: Json = False, server: Server = None) -> None:
+def sessions() -> None:
     """List where you are signed in."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(account.sessions(context.http))
 
 
 @group.command("revoke")
-def revoke(session: Session = None, all_others: AllOthers = False, json: Json = False, server: Server = None) -> None:
+def revoke(session: Session = None, all_others: AllOthers = False) -> None:
     """End a session, or all others."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(_revoke(context, session, all_others=all_others))
 
 
 @group.command("delete")
-def delete(confirm: Confirm = None, with_apps: WithApps = False, json: Json = False, server: Server = None) -> None:
+def delete(confirm: Confirm = None, with_apps: WithApps = False) -> None:
     """Delete your account, with everything of its own. There is no way back."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(_delete(context, confirm, with_apps=with_apps))
 
 

@@ -24,7 +24,6 @@ from loco_cli.options import (
     Detach,
     ExitCode,
     Folder,
-    Json,
     Named,
     Team,
     WaitTimeout,
@@ -90,7 +89,6 @@ def command(
     attach: Attach = None,
     wait_timeout: WaitTimeout = "10m",
     cancel_on_interrupt: CancelOnInterrupt = False,
-    json: Json = False,
 ) -> None:
     """Build the folder, push the image, roll it out, and follow it until it is live."""
     if attach is not None and (detach or force or list_files or dry_run or build_arg or build_secret):
@@ -105,7 +103,7 @@ def command(
     )
     if exit_code and not dry_run:
         raise UsageError("--exit-code goes with --dry-run", hint="loco deploy --dry-run --exit-code")
-    with opened(json=json) as context:
+    with opened() as context:
         options = Options(named, build, detach, force, waiting)
         if attach is not None:
             context.ui.result(_attached(context, named, waiting, attach))

@@ -8,7 +8,7 @@ import typer
 from loco_cli.client import apps, deployments
 from loco_cli.context import Context, Target, opened
 from loco_cli.lazy import group as a_group
-from loco_cli.options import App, Json, Server, Team, deployment_number
+from loco_cli.options import App, Team, deployment_number
 from loco_cli.ui.results import DeploymentHistory, ReleaseLog
 from loco_spec.errors import NotFound, UsageError
 
@@ -26,12 +26,10 @@ def command(
     limit: Count = 20,
     app: App = None,
     team: Team = None,
-    server: Server = None,
-    json: Json = False,
 ) -> None:
     """List an app's deployments, the newest first."""
     if asked.invoked_subcommand is None:
-        with opened(json=json, server=server) as context:
+        with opened() as context:
             target = context.target(Path(), app=app, team=team)
             context.ui.result(deployments.newest(context.http, target.team, target.app, limit))
 
@@ -43,15 +41,13 @@ def show(
     release_log: ReleaseLogOption = False,
     app: App = None,
     team: Team = None,
-    server: Server = None,
-    json: Json = False,
 ) -> None:
     """Show all of one: what it stands on, each step with its seconds, and why it failed."""
     if build_log and release_log:
         raise UsageError(
             "expected one of --build-log and --release-log", hint=f"loco deployments show {number} --build-log"
         )
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         wanted = deployment_number(number, "the number")
         target = context.target(Path(), app=app, team=team)
         if build_log:

@@ -7,7 +7,7 @@ import typer
 
 from loco_cli.client import apps
 from loco_cli.context import Context, Target, opened
-from loco_cli.options import App, Folder, Json, Team
+from loco_cli.options import App, Folder, Team
 from loco_spec.api import Destroyed
 from loco_spec.errors import UsageError
 
@@ -16,11 +16,9 @@ Confirm = Annotated[
 ]
 
 
-def command(
-    folder: Folder = Path(), app: App = None, team: Team = None, confirm: Confirm = None, json: Json = False
-) -> None:
+def command(folder: Folder = Path(), app: App = None, team: Team = None, confirm: Confirm = None) -> None:
     """Remove an app: containers, routes, images, records. There is no way back."""
-    with opened(json=json) as context:
+    with opened() as context:
         context.ui.result(run(context, folder, app=app, team=team, confirm=confirm))
 
 

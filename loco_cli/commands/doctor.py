@@ -8,7 +8,7 @@ import typer
 
 from loco_cli.client import apps, deployments
 from loco_cli.context import Context, Target, opened
-from loco_cli.options import App, Json, Team
+from loco_cli.options import App, Team
 from loco_cli.ui.results import Diagnosed
 from loco_spec.api import Deployment
 from loco_spec.errors import Diagnosis, NotFound, UsageError
@@ -26,9 +26,9 @@ LOOKED_AT = 50
 _VERSION = re.compile(r"v?([1-9][0-9]{0,8})")
 
 
-def command(version: Version = None, app: App = None, team: Team = None, json: Json = False) -> None:
+def command(version: Version = None, app: App = None, team: Team = None) -> None:
     """Show what is wrong with a deployment, what was seen of it, and the next step."""
-    with opened(json=json) as context:
+    with opened() as context:
         context.ui.result(run(context, version, app=app, team=team))
 
 

@@ -7,7 +7,7 @@ import typer
 
 from loco_cli.client import events
 from loco_cli.context import Context, opened
-from loco_cli.options import Json, Server, Team
+from loco_cli.options import Team
 from loco_cli.ui.render import human
 from loco_spec import names
 from loco_spec.audit import LIMIT, LIMIT_MOST
@@ -27,11 +27,9 @@ def command(
     team: Team = None,
     lines: Lines = LIMIT,
     follow: Follow = False,
-    json: Json = False,
-    server: Server = None,
 ) -> None:
     """Show who changed what in a team, when, and from where; the newest last. Times are UTC."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         run(context, app=app, team=team, lines=lines, follow=follow)
 
 
@@ -46,5 +44,4 @@ def run(context: Context, *, app: str | None, team: str | None, lines: int, foll
         if event is None:
             time.sleep(RECONNECT_SECONDS)
         else:
-            for line in [event.model_dump_json()] if ui.json else human(event):
-                ui.line(line)
+            ui.records([event.model_dump(mode="json")]) if ui.json else ui.lines(human(event))

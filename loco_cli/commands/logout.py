@@ -2,14 +2,13 @@
 
 from loco_cli.client import account
 from loco_cli.context import Context, opened
-from loco_cli.options import Json, Server
 from loco_cli.ui.results import LoggedOut
 from loco_spec.errors import NotSignedIn, ServerUnreachable, UsageError
 
 
-def command(json: Json = False, server: Server = None) -> None:
+def command() -> None:
     """Sign out, and end the session on the server."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(run(context))
 
 

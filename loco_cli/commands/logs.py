@@ -1,6 +1,5 @@
 """`loco logs`: an app's lines, the newest first asked for, then as they come."""
 
-import json as jsons
 import re
 import time
 from collections import deque
@@ -15,7 +14,7 @@ import typer
 from loco_cli.client import apps, deployments
 from loco_cli.client.apps import Asked
 from loco_cli.context import Context, opened
-from loco_cli.options import App, Folder, Json, Team, deployment_number
+from loco_cli.options import App, Folder, Team, deployment_number
 from loco_cli.ui.text import safe
 from loco_spec.errors import UsageError
 from loco_spec.events import LogBatch, LogLine
@@ -64,7 +63,6 @@ def command(
     previous: Previous = False,
     grep: Grep = None,
     build: BuildOption = False,
-    json: Json = False,
 ) -> None:
     """Show an app's log lines, all instances merged by time; -f follows them across deployments."""
     if build and (follow or since is not None or until is not None):
@@ -89,7 +87,7 @@ def command(
         deployment=number,
         previous=previous,
     )
-    with opened(json=json) as context:
+    with opened() as context:
         if build:
             run_build(context, folder, app=app, team=team, lines=lines, deployment=number, pattern=pattern)
         else:
@@ -184,6 +182,6 @@ def _matching(pattern: re.Pattern[str], lines: Iterable[LogLine]) -> list[LogLin
 
 def _show(context: Context, lines: Iterable[LogLine]) -> None:
     if context.ui.json:
-        context.ui.lines(jsons.dumps({name: getattr(line, name) for name in LogLine.__slots__}) for line in lines)
+        context.ui.records({name: getattr(line, name) for name in LogLine.__slots__} for line in lines)
     else:
         context.ui.lines(f"{safe(line.at[:19])}Z {safe(line.instance)} {safe(line.text)}" for line in lines)

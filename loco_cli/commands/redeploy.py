@@ -6,7 +6,7 @@ from loco_cli import interrupts
 from loco_cli.client import deployments
 from loco_cli.context import Context, opened
 from loco_cli.following import Follower, Waiting
-from loco_cli.options import App, CancelOnInterrupt, Detach, Folder, Json, Named, Team, WaitTimeout
+from loco_cli.options import App, CancelOnInterrupt, Detach, Folder, Named, Team, WaitTimeout
 from loco_cli.ui.results import Deployed
 
 
@@ -17,10 +17,9 @@ def command(
     detach: Detach = False,
     wait_timeout: WaitTimeout = "10m",
     cancel_on_interrupt: CancelOnInterrupt = False,
-    json: Json = False,
 ) -> None:
     """Roll the live image again: new containers, nothing is built."""
-    with opened(json=json) as context:
+    with opened() as context:
         named, waiting = Named(folder, app, team), Waiting(wait_timeout, cancel=cancel_on_interrupt)
         context.ui.result(run(context, named, waiting, detach=detach))
 

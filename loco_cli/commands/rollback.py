@@ -8,7 +8,7 @@ import typer
 from loco_cli.client import again as client
 from loco_cli.context import Context, opened
 from loco_cli.following import Follower, Waiting
-from loco_cli.options import App, CancelOnInterrupt, Detach, Json, Named, Team, WaitTimeout, deployment_number
+from loco_cli.options import App, CancelOnInterrupt, Detach, Named, Team, WaitTimeout, deployment_number
 from loco_cli.ui import render_changes
 from loco_cli.ui.results import RolledBack
 from loco_spec import again
@@ -31,11 +31,10 @@ def command(
     yes: Yes = False,
     app: App = None,
     team: Team = None,
-    json: Json = False,
 ) -> None:
     """Roll out what served before, as a new deployment; loco rollback undoes it, too."""
     waiting = Waiting(wait_timeout, cancel=cancel_on_interrupt)
-    with opened(json=json) as context:
+    with opened() as context:
         wanted = None if number is None else deployment_number(number, "the number")
         context.ui.result(run(context, wanted, app, team, release, detach, waiting, yes=yes))
 

@@ -8,7 +8,7 @@ import typer
 from loco_cli.client import again as client
 from loco_cli.context import Context, opened
 from loco_cli.following import Follower, Waiting
-from loco_cli.options import App, CancelOnInterrupt, Detach, Json, Named, Team, WaitTimeout
+from loco_cli.options import App, CancelOnInterrupt, Detach, Named, Team, WaitTimeout
 from loco_cli.ui.results import ScaleDone
 from loco_spec import again
 from loco_spec.errors import UsageError
@@ -33,11 +33,10 @@ def command(
     cancel_on_interrupt: CancelOnInterrupt = False,
     app: App = None,
     team: Team = None,
-    json: Json = False,
 ) -> None:
     """Run more or fewer replicas, until the next loco deploy brings what loco.toml says."""
     waiting = Waiting(wait_timeout, cancel=cancel_on_interrupt)
-    with opened(json=json) as context:
+    with opened() as context:
         context.ui.result(run(context, asked(replicas, least, most, cpu), app, team, detach, waiting))
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from loco_cli.client import apps
 from loco_cli.context import Context, opened
-from loco_cli.options import App, Folder, Json, Team
+from loco_cli.options import App, Folder, Team
 from loco_spec.api import AppStatus
 
 
-def command(folder: Folder = Path(), app: App = None, team: Team = None, json: Json = False) -> None:
+def command(folder: Folder = Path(), app: App = None, team: Team = None) -> None:
     """Show what runs of an app, and its newest deployment."""
-    with opened(json=json) as context:
+    with opened() as context:
         context.ui.result(run(context, folder, app=app, team=team))
 
 

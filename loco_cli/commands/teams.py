@@ -8,7 +8,7 @@ import typer
 from loco_cli.client import teams
 from loco_cli.context import Context, opened
 from loco_cli.lazy import group as new_group
-from loco_cli.options import Json, Server, Team
+from loco_cli.options import Team
 from loco_cli.ui.results import Revoked, TeamChanged
 from loco_spec import names
 from loco_spec.errors import UsageError
@@ -29,80 +29,80 @@ Confirm = Annotated[
 
 
 @group.command("create")
-def create(name: Name, json: Json = False, server: Server = None) -> None:
+def create(name: Name) -> None:
     """Make a team, and own it."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         made = teams.create(context.http, _named(name))
         context.ui.result(TeamChanged(change="created", team=made.name, role=made.role))
 
 
 @group.command("list")
-def list_(json: Json = False, server: Server = None) -> None:
+def list_() -> None:
     """List your teams, and what you are in each."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(_teams(context))
 
 
 @group.command("members")
-def members(team: Team = None, json: Json = False, server: Server = None) -> None:
+def members(team: Team = None) -> None:
     """List who is in a team."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(_members(context, team))
 
 
 @group.command("invite")
-def invite(role: Role, note: Note = None, team: Team = None, json: Json = False, server: Server = None) -> None:
+def invite(role: Role, note: Note = None, team: Team = None) -> None:
     """Make a code that lets one person into a team, within seven days."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(_invite(context, team, role, note))
 
 
 @group.command("invitations")
-def invitations(revoke: Revoke = None, team: Team = None, json: Json = False, server: Server = None) -> None:
+def invitations(revoke: Revoke = None, team: Team = None) -> None:
     """List the open invitations into a team, or end one."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(_invitations(context, team, revoke))
 
 
 @group.command("join")
-def join(code: Code, json: Json = False, server: Server = None) -> None:
+def join(code: Code) -> None:
     """Get into a team by an invitation."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         given = sys.stdin.readline().strip() if code == "-" else code
         joined = teams.join(context.http, given)
         context.ui.result(TeamChanged(change="joined", team=joined.name, role=joined.role))
 
 
 @group.command("role")
-def role(login: Login, to: NewRole, team: Team = None, json: Json = False, server: Server = None) -> None:
+def role(login: Login, to: NewRole, team: Team = None) -> None:
     """Give a member another role; nobody gives what they do not have."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         of = context.team(team)
         found = teams.change(context.http, of, login, to)
         context.ui.result(TeamChanged(change="role", team=of, user=found.user, role=found.role))
 
 
 @group.command("remove")
-def remove(login: Login, team: Team = None, json: Json = False, server: Server = None) -> None:
+def remove(login: Login, team: Team = None) -> None:
     """Take somebody out of a team; their tokens for it end."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         of = context.team(team)
         teams.remove(context.http, of, login)
         context.ui.result(TeamChanged(change="removed", team=of, user=login))
 
 
 @group.command("leave")
-def leave(name: Name, json: Json = False, server: Server = None) -> None:
+def leave(name: Name) -> None:
     """Leave a team; your tokens for it end."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         teams.leave(context.http, _named(name))
         context.ui.result(TeamChanged(change="left", team=name))
 
 
 @group.command("delete")
-def delete(name: Name, confirm: Confirm = None, json: Json = False, server: Server = None) -> None:
+def delete(name: Name, confirm: Confirm = None) -> None:
     """Delete a team that has no apps. There is no way back."""
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         context.ui.result(_delete(context, _named(name), confirm))
 
 

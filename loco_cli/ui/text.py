@@ -40,7 +40,7 @@ def wrapped(line: str, width: int | None) -> list[str]:
     if width is None or cells(line) <= width:
         return [line]
     inset = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.wrap(line, width, subsequent_indent=inset, break_on_hyphens=False, drop_whitespace=True)
+    return textwrap.wrap(line, width, subsequent_indent=inset, break_long_words=False, break_on_hyphens=False)
 
 
 def windowed(line: str, start: int, width: int) -> tuple[str, int, int]:

@@ -83,247 +83,255 @@ _loco_command() {
   case $1 in
     'loco')
       subs='login logout whoami account teams tokens init validate config deploy diff redeploy rollback scale deployments variables logs doctor status apps events open destroy trust docs version'
-      opts='--version --install-completion --show-completion --help -h'
+      opts='--version --server --json --quiet -q --no-input --yes -y --install-completion --show-completion --help -h'
+      values='--server=text'
       ;;
     'loco login')
-      opts='--server --provider --no-browser --invitation --ci --team -t --app -a --token-stdin --json --help -h'
-      values='--server=text --provider=text --team=team -t=team --app=app -a=app'
+      opts='--provider --no-browser --invitation --ci --team -t --app -a --token-stdin --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--provider=text --team=team -t=team --app=app -a=app --server=text'
       ;;
     'loco logout')
-      opts='--json --server --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       ;;
     'loco whoami')
-      opts='--json --server --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       ;;
     'loco account')
       subs='show sessions revoke delete'
-      opts='--help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
+      values='--server=text'
       ;;
     'loco account show')
-      opts='--json --server --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       ;;
     'loco account sessions')
-      opts='--json --server --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       ;;
     'loco account revoke')
-      opts='--all-others --json --server --help -h'
+      opts='--all-others --server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       args='text'
       ;;
     'loco account delete')
-      opts='--confirm --with-apps --json --server --help -h'
+      opts='--confirm --with-apps --server --json --quiet -q --no-input --yes -y --help -h'
       values='--confirm=text --server=text'
       ;;
     'loco teams')
       subs='create list members invite invitations join role remove leave delete'
-      opts='--help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
+      values='--server=text'
       ;;
     'loco teams create')
-      opts='--json --server --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       args='text'
       ;;
     'loco teams list')
-      opts='--json --server --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       ;;
     'loco teams members')
-      opts='--team -t --json --server --help -h'
+      opts='--team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--team=team -t=team --server=text'
       ;;
     'loco teams invite')
-      opts='--role --note --team -t --json --server --help -h'
+      opts='--role --note --team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--role=choice:owner,admin,developer,viewer --note=text --team=team -t=team --server=text'
       ;;
     'loco teams invitations')
-      opts='--revoke --team -t --json --server --help -h'
+      opts='--revoke --team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--revoke=text --team=team -t=team --server=text'
       ;;
     'loco teams join')
-      opts='--json --server --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       args='text'
       ;;
     'loco teams role')
-      opts='--team -t --json --server --help -h'
+      opts='--team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--team=team -t=team --server=text'
       args='text choice:owner,admin,developer,viewer'
       ;;
     'loco teams remove')
-      opts='--team -t --json --server --help -h'
+      opts='--team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--team=team -t=team --server=text'
       args='text'
       ;;
     'loco teams leave')
-      opts='--json --server --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       args='text'
       ;;
     'loco teams delete')
-      opts='--confirm --json --server --help -h'
+      opts='--confirm --server --json --quiet -q --no-input --yes -y --help -h'
       values='--confirm=text --server=text'
       args='text'
       ;;
     'loco tokens')
       subs='create list revoke'
-      opts='--help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
+      values='--server=text'
       ;;
     'loco tokens create')
-      opts='--can --app -a --expires --team -t --json --server --help -h'
+      opts='--can --app -a --expires --team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--can=choice:read,deploy,admin --app=app -a=app --expires=text --team=team -t=team --server=text'
       args='text'
       ;;
     'loco tokens list')
-      opts='--team -t --json --server --help -h'
+      opts='--team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--team=team -t=team --server=text'
       ;;
     'loco tokens revoke')
-      opts='--team -t --json --server --help -h'
+      opts='--team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--team=team -t=team --server=text'
       args='text'
       ;;
     'loco init')
-      opts='--name --force --json --help -h'
-      values='--name=text'
+      opts='--name --force --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--name=text --server=text'
       args='folder'
       ;;
     'loco validate')
-      opts='--json --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
+      values='--server=text'
       args='folder'
       ;;
     'loco config')
-      opts='--server --json --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       args='folder'
       ;;
     'loco deploy')
-      opts='--app -a --team -t --detach -d --force --build-arg --build-secret --builder --no-cache --pull --list-files --dry-run --exit-code --attach --wait-timeout --cancel-on-interrupt --json --help -h'
-      values='--app=app -a=app --team=team -t=team --build-arg=text --build-secret=text --builder=text --attach=deployment --wait-timeout=text'
+      opts='--app -a --team -t --detach -d --force --build-arg --build-secret --builder --no-cache --pull --list-files --dry-run --exit-code --attach --wait-timeout --cancel-on-interrupt --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --build-arg=text --build-secret=text --builder=text --attach=deployment --wait-timeout=text --server=text'
       args='folder'
       ;;
     'loco diff')
-      opts='--app -a --team -t --build-arg --exit-code --json --help -h'
-      values='--app=app -a=app --team=team -t=team --build-arg=text'
+      opts='--app -a --team -t --build-arg --exit-code --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --build-arg=text --server=text'
       args='folder'
       ;;
     'loco redeploy')
-      opts='--app -a --team -t --detach -d --wait-timeout --cancel-on-interrupt --json --help -h'
-      values='--app=app -a=app --team=team -t=team --wait-timeout=text'
+      opts='--app -a --team -t --detach -d --wait-timeout --cancel-on-interrupt --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --wait-timeout=text --server=text'
       args='folder'
       ;;
     'loco rollback')
-      opts='--release --detach -d --wait-timeout --cancel-on-interrupt --yes -y --app -a --team -t --json --help -h'
-      values='--wait-timeout=text --app=app -a=app --team=team -t=team'
+      opts='--release --detach -d --wait-timeout --cancel-on-interrupt --app -a --team -t --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--wait-timeout=text --app=app -a=app --team=team -t=team --server=text'
       args='deployment'
       ;;
     'loco scale')
-      opts='--min --max --cpu --detach -d --wait-timeout --cancel-on-interrupt --app -a --team -t --json --help -h'
-      values='--min=text --max=text --cpu=text --wait-timeout=text --app=app -a=app --team=team -t=team'
+      opts='--min --max --cpu --detach -d --wait-timeout --cancel-on-interrupt --app -a --team -t --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--min=text --max=text --cpu=text --wait-timeout=text --app=app -a=app --team=team -t=team --server=text'
       args='text'
       ;;
     'loco deployments')
       subs='show'
-      opts='--limit -n --app -a --team -t --server --json --help -h'
+      opts='--limit -n --app -a --team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--limit=text -n=text --app=app -a=app --team=team -t=team --server=text'
       ;;
     'loco deployments show')
-      opts='--build-log --release-log --app -a --team -t --server --json --help -h'
+      opts='--build-log --release-log --app -a --team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--app=app -a=app --team=team -t=team --server=text'
       args='deployment'
       ;;
     'loco variables')
       subs='set import unset list history'
-      opts='--help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
+      values='--server=text'
       ;;
     'loco variables set')
-      opts='--stdin --stage --app -a --team -t --server --wait-timeout --json --help -h'
-      values='--app=app -a=app --team=team -t=team --server=text --wait-timeout=text'
+      opts='--stdin --stage --app -a --team -t --wait-timeout --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --wait-timeout=text --server=text'
       args='text+'
       ;;
     'loco variables import')
-      opts='--stage --app -a --team -t --server --wait-timeout --json --help -h'
-      values='--app=app -a=app --team=team -t=team --server=text --wait-timeout=text'
+      opts='--stage --app -a --team -t --wait-timeout --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --wait-timeout=text --server=text'
       args='file'
       ;;
     'loco variables unset')
-      opts='--purge --stage --app -a --team -t --server --wait-timeout --json --help -h'
-      values='--app=app -a=app --team=team -t=team --server=text --wait-timeout=text'
+      opts='--purge --stage --app -a --team -t --wait-timeout --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --wait-timeout=text --server=text'
       args='text+'
       ;;
     'loco variables list')
-      opts='--app -a --team -t --server --json --help -h'
+      opts='--app -a --team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--app=app -a=app --team=team -t=team --server=text'
       ;;
     'loco variables history')
-      opts='--app -a --team -t --server --json --help -h'
+      opts='--app -a --team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--app=app -a=app --team=team -t=team --server=text'
       args='text'
       ;;
     'loco logs')
-      opts='--app -a --team -t --follow -f --lines -n --since --until --instance --deployment --previous -p --grep --build --json --help -h'
-      values='--app=app -a=app --team=team -t=team --lines=text -n=text --since=text --until=text --instance=text --deployment=deployment --grep=text'
+      opts='--app -a --team -t --follow -f --lines -n --since --until --instance --deployment --previous -p --grep --build --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --lines=text -n=text --since=text --until=text --instance=text --deployment=deployment --grep=text --server=text'
       args='folder'
       ;;
     'loco doctor')
-      opts='--app -a --team -t --json --help -h'
-      values='--app=app -a=app --team=team -t=team'
+      opts='--app -a --team -t --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --server=text'
       args='deployment'
       ;;
     'loco status')
-      opts='--app -a --team -t --json --help -h'
-      values='--app=app -a=app --team=team -t=team'
+      opts='--app -a --team -t --watch -w --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --server=text'
       args='folder'
       ;;
     'loco apps')
-      opts='--team -t --json --help -h'
-      values='--team=team -t=team'
+      opts='--team -t --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--team=team -t=team --server=text'
       ;;
     'loco events')
-      opts='--app -a --team -t --lines -n --follow -f --json --server --help -h'
+      opts='--app -a --team -t --lines -n --follow -f --server --json --quiet -q --no-input --yes -y --help -h'
       values='--app=app -a=app --team=team -t=team --lines=text -n=text --server=text'
       ;;
     'loco open')
-      opts='--app -a --team -t --print --json --help -h'
-      values='--app=app -a=app --team=team -t=team'
+      opts='--app -a --team -t --print --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --server=text'
       args='folder'
       ;;
     'loco destroy')
-      opts='--app -a --team -t --confirm --json --help -h'
-      values='--app=app -a=app --team=team -t=team --confirm=text'
+      opts='--app -a --team -t --confirm --server --json --quiet -q --no-input --yes -y --help -h'
+      values='--app=app -a=app --team=team -t=team --confirm=text --server=text'
       args='folder'
       ;;
     'loco trust')
       subs='add list remove require'
-      opts='--help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
+      values='--server=text'
       ;;
     'loco trust add')
-      opts='--issuer --repository --repository-id --owner-id --ref --environment --actor-id --audience --app -a --team -t --server --json --help -h'
+      opts='--issuer --repository --repository-id --owner-id --ref --environment --actor-id --audience --app -a --team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--issuer=text --repository=text --repository-id=text --owner-id=text --ref=text --environment=text --actor-id=text --audience=text --app=app -a=app --team=team -t=team --server=text'
       ;;
     'loco trust list')
-      opts='--team -t --server --json --help -h'
+      opts='--team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--team=team -t=team --server=text'
       ;;
     'loco trust remove')
-      opts='--team -t --server --json --help -h'
+      opts='--team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--team=team -t=team --server=text'
       args='text'
       ;;
     'loco trust require')
-      opts='--allow --app -a --team -t --server --json --help -h'
+      opts='--allow --app -a --team -t --server --json --quiet -q --no-input --yes -y --help -h'
       values='--allow=text --app=app -a=app --team=team -t=team --server=text'
       args='text folder'
       ;;
     'loco docs')
-      opts='--json --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
+      values='--server=text'
       args='text'
       ;;
     'loco version')
-      opts='--json --server --help -h'
+      opts='--server --json --quiet -q --no-input --yes -y --help -h'
       values='--server=text'
       ;;
   esac

@@ -60,6 +60,24 @@ class Context:
         if "ui" in self.__dict__:
             self.ui.close()
 
+    def confirmed(self, name: str, given: str | None, *, what: str, question: str, hint: str, named: bool) -> None:
+        """Let nothing that cannot be undone happen unless its name was said: typed now, or given beforehand.
+
+        `named`: the command line names it anyway, and there --yes is enough.
+
+        Raises:
+            UsageError: it was not, or it is another.
+        """
+        if given is None and self.given.yes and named:
+            return
+        if given is None:
+            if self.given.yes or not self.ui.can_ask:
+                why = "--yes does not name it" if self.given.yes else "nobody can be asked here"
+                raise UsageError(f"{what} must be confirmed by its name, and {why}", hint=hint)
+            given = self.ui.ask(f"{question} for good. Type its name to go on:")
+        if given != name:
+            raise UsageError(f'"{given}" is not "{name}"; nothing was removed', hint=hint)
+
     def team(self, asked: str | None) -> str:
         """Give the team: the one asked for, else the person's own."""
         if asked is not None:

@@ -1,5 +1,6 @@
 """A group whose commands are named in a table and imported only when one of them runs."""
 
+import inspect
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
@@ -47,7 +48,7 @@ def group(line: str) -> typer.Typer:
     """Give a group of sub-commands, for a module of commands that has several; it is called `group` there."""
     return typer.Typer(
         cls=Verbs,
-        help=line,
+        help=inspect.cleandoc(line),
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,

@@ -34,6 +34,8 @@ class Surroundings:
 
     terminal: bool = True
     """Somebody sits there."""
+    asks: bool = True
+    """And is asked: no --no-input."""
     ci: bool = False
     job: bool = False
     """A CI job's identity can be had."""
@@ -60,7 +62,8 @@ def surroundings(
     server: str, *, json: bool, no_input: bool = False, environment: Mapping[str, str] = os.environ
 ) -> Surroundings:
     return Surroundings(
-        terminal=somebody_sits_there() and not no_input,
+        terminal=somebody_sits_there(),
+        asks=not no_input,
         ci=any(is_on(name, environment) for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI")),
         job=has_job_identity(environment),
         ssh=bool(environment.get("SSH_CONNECTION") or environment.get("SSH_TTY")),
@@ -101,8 +104,8 @@ def decide(here: Surroundings, providers: Sequence[str], wish: Wish) -> Choice:
         raise UsageError(f"the server has no sign-in by {provider}", hint=_listed(providers))
     if provider == "local":
         return Choice(Way.FILE, provider)
-    if here.ci or not here.terminal:
-        where = "in a CI job" if here.ci else "without a terminal, or with --no-input"
+    if here.ci or not (here.terminal and here.asks):
+        where = "in a CI job" if here.ci else "with --no-input" if here.terminal else "without a terminal"
         raise NotSignedIn(f"nobody can confirm a sign-in {where}", hint="set LOCO_TOKEN to a token of the server's")
     shows = wish.browser and here.display and not here.ssh and not here.json
     return Choice(Way.BROWSER if shows else Way.CODE, provider)

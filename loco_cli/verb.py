@@ -1,6 +1,7 @@
 """What all commands have in common: the options that are the same everywhere, and examples at the end of their help."""
 
 import inspect
+import re
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -9,13 +10,16 @@ from loco_cli.given import GIVEN
 
 SHARED = (
     (("--server",), "The server's URL (or LOCO_SERVER).", "URL"),
-    (("--json",), "Print JSON, for programs: one object, or one a line of what does not end.", None),
+    (("--json",), "Print JSON, for programs: one object; of what is followed, one a line.", None),
     (("--quiet", "-q"), "Say nothing on the way: nothing on stderr but errors.", None),
     (("--no-input",), "Ask nothing (or LOCO_NO_INPUT=1; so it is where CI is set).", None),
     (("--yes", "-y"), "Answer yes to what would be asked.", None),
 )
+LONG = 500
 EXAMPLES = "\nExamples:\n"
 """In a docstring: what follows is shown as it stands, a command a line."""
+_NEXT = re.compile(r"(?<!\\)\n")
+"""A command that goes on in the next line is one."""
 
 
 def shared() -> list[TyperOption]:
@@ -45,7 +49,9 @@ class _Verb:
         taken = {name for param in own for name in param.opts}
         self.shared = [param for param in shared() if not taken.intersection(param.opts)]
         text, _, examples = (help or "").partition(EXAMPLES)
-        self.examples = inspect.cleandoc(examples).splitlines()
+        self.examples = [found for found in _NEXT.split(inspect.cleandoc(examples)) if found]
+        for command in () if self.examples else more.get("commands", {}).values():
+            self.examples += command.examples[:1]
         super().__init__(*args, params=[*own, *self.shared], help=text.rstrip(), **more)
 
     def format_options(self: Any, ctx: Any, formatter: Any) -> None:
@@ -68,8 +74,8 @@ class _Verb:
         del ctx
         if self.examples:
             with formatter.section("Examples"):
-                for line in self.examples:
-                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+                indent = " " * formatter.current_indent
+                formatter.write("".join(f"{indent}{line}\n" for each in self.examples for line in each.splitlines()))
 
 
 class Verb(_Verb, TyperCommand):
@@ -79,12 +85,19 @@ class Verb(_Verb, TyperCommand):
 class Verbs(_Verb, TyperGroup):
     """Several under one name."""
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the first sentence of each, whole: where it is too long for its line, the line is broken."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, each.get_short_help_str(LONG)) for name, each in commands if each is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 def _listed(ctx: Any, formatter: Any, heading: str, params: list[Any]) -> None:
     rows = [row for param in params if (row := param.get_help_record(ctx)) is not None]
     if rows:
         with formatter.section(heading):
-            formatter.write_dl(rows)
+            formatter.write_dl(rows, col_max=min(30, formatter.width // 2 - 2))
 
 
 def _short(param: Any) -> str:

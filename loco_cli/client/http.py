@@ -86,7 +86,6 @@ class Http:
             self._client = httpx.Client(
                 base_url=server.value,
                 headers={VERSION_HEADER: VERSION, "user-agent": f"loco/{VERSION}"},
-                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
                 transport=transport,
                 verify=_certificates(server.value),
                 trust_env=not is_loopback(server.value),

@@ -7,7 +7,12 @@ from loco_spec.api import Apps
 
 
 def command(team: Team = None) -> None:
-    """List a team's apps."""
+    """List a team's apps.
+
+    Examples:
+        loco apps
+        loco apps --team acme --json
+    """
     with opened() as context:
         context.ui.result(run(context, team))
 

@@ -11,7 +11,12 @@ from loco_spec.errors import UsageError
 
 
 def command(folder: Folder = Path()) -> None:
-    """Show the whole configuration, defaults included, each value with where it came from."""
+    """Show the whole configuration, defaults included, each value with where it came from.
+
+    Examples:
+        loco config
+        loco config services/shop
+    """
     with opened() as context:
         context.ui.result(run(context, folder))
 

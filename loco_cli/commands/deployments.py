@@ -12,9 +12,17 @@ from loco_cli.options import App, Team, deployment_number
 from loco_cli.ui.results import DeploymentHistory, ReleaseLog
 from loco_spec.errors import NotFound, UsageError
 
-group = a_group("List an app's deployments, the newest first, and show all of one.")
+group = a_group(
+    """List an app's deployments, the newest first, and show all of one.
 
-Count = Annotated[int, typer.Option("--limit", "-n", help="So many of the newest.", min=1, max=500)]
+    Examples:
+        loco deployments
+        loco deployments --app shop --limit 50
+        loco deployments show v12
+    """
+)
+
+Count = Annotated[int, typer.Option("--limit", "-n", help="So many of the newest.", min=1, max=500, metavar="COUNT")]
 Number = Annotated[str, typer.Argument(help="v12.", metavar="NUMBER")]
 BuildLog = Annotated[bool, typer.Option("--build-log", help="What its build said.")]
 ReleaseLogOption = Annotated[bool, typer.Option("--release-log", help="What its release command said.")]
@@ -28,7 +36,12 @@ def command(
     team: Team = None,
 ) -> None:
     """List an app's deployments, the newest first."""
-    if asked.invoked_subcommand is None:
+    if asked.invoked_subcommand is not None:
+        if app is not None or team is not None:
+            raise UsageError(
+                "--app and --team stand behind what is to be done", hint="loco deployments show v12 --app NAME"
+            )
+    else:
         with opened() as context:
             target = context.target(Path(), app=app, team=team)
             context.ui.result(deployments.newest(context.http, target.team, target.app, limit))
@@ -42,7 +55,12 @@ def show(
     app: App = None,
     team: Team = None,
 ) -> None:
-    """Show all of one: what it stands on, each step with its seconds, and why it failed."""
+    """Show all of one: what it stands on, each step with its seconds, and why it failed.
+
+    Examples:
+        loco deployments show v12
+        loco deployments show v12 --release-log
+    """
     if build_log and release_log:
         raise UsageError(
             "expected one of --build-log and --release-log", hint=f"loco deployments show {number} --build-log"
@@ -53,11 +71,11 @@ def show(
         if build_log:
             context.ui.result(deployments.build_log(context.http, target.team, target.app, wanted))
             return
-        shown, events = deployments.show(context.http, target.team, target.app, wanted)
+        shown = deployments.shown(context.http, target.team, target.app, wanted)
         if release_log:
             context.ui.result(_release_log(context, target, wanted))
         else:
-            context.ui.result(DeploymentHistory(deployment=shown, events=events))
+            context.ui.result(DeploymentHistory(deployment=shown, events=deployments.events(context.http, shown)))
 
 
 def _release_log(context: Context, target: Target, number: int) -> ReleaseLog:

@@ -22,7 +22,12 @@ def command(
     build_arg: BuildArgs = None,
     exit_code: ExitCode = False,
 ) -> None:
-    """Show what a deployment of the folder would change of what is live, field by field. Nothing is built or done."""
+    """Show what a deployment of the folder would change of what is live, field by field. Nothing is built or done.
+
+    Examples:
+        loco diff
+        loco diff --exit-code
+    """
     build = BuildOptions(args=planning.arguments(build_arg or ()))
     with opened() as context:
         found = run(context, folder, app=app, team=team, build=build)

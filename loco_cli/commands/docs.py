@@ -22,7 +22,13 @@ Topic = Annotated[
 
 
 def command(topic: Topic = None) -> None:
-    """Read the documentation, offline: the reference of loco.toml, or a topic."""
+    """Read the documentation, offline: the reference of loco.toml, or a topic.
+
+    Examples:
+        loco docs
+        loco docs health
+        loco docs wrong-port
+    """
     with opened() as context:
         context.ui.result(run(topic))
 

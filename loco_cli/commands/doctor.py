@@ -27,7 +27,12 @@ _VERSION = re.compile(r"v?([1-9][0-9]{0,8})")
 
 
 def command(version: Version = None, app: App = None, team: Team = None) -> None:
-    """Show what is wrong with a deployment, what was seen of it, and the next step."""
+    """Show what is wrong with a deployment, what was seen of it, and the next step.
+
+    Examples:
+        loco doctor
+        loco doctor v12 --app shop
+    """
     with opened() as context:
         context.ui.result(run(context, version, app=app, team=team))
 

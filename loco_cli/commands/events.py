@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from loco_cli import interrupts
 from loco_cli.client import events
 from loco_cli.context import Context, opened
 from loco_cli.options import Team
@@ -16,7 +17,9 @@ from loco_spec.errors import UsageError
 App = Annotated[
     str | None, typer.Option("--app", "-a", help="Of this app alone, also when it is gone.", metavar="NAME")
 ]
-Lines = Annotated[int, typer.Option("--lines", "-n", help="So many of the newest.", min=1, max=LIMIT_MOST)]
+Lines = Annotated[
+    int, typer.Option("--lines", "-n", help="So many of the newest.", min=1, max=LIMIT_MOST, metavar="COUNT")
+]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones as they come.")]
 
 RECONNECT_SECONDS = 0.5
@@ -28,7 +31,13 @@ def command(
     lines: Lines = LIMIT,
     follow: Follow = False,
 ) -> None:
-    """Show who changed what in a team, when, and from where; the newest last. Times are UTC."""
+    """Show who changed what in a team, when, and from where; the newest last. Times are UTC.
+
+    Examples:
+        loco events
+        loco events --app shop --lines 20
+        loco events --team acme --follow
+    """
     with opened() as context:
         run(context, app=app, team=team, lines=lines, follow=follow)
 
@@ -40,8 +49,9 @@ def run(context: Context, *, app: str | None, team: str | None, lines: int, foll
     if not follow:
         ui.result(events.events(context.http, of, app=app, lines=lines))
         return
-    for event in events.follow(context.http, of, app=app, lines=lines):
-        if event is None:
-            time.sleep(RECONNECT_SECONDS)
-        else:
-            ui.records([event.model_dump(mode="json")]) if ui.json else ui.lines(human(event))
+    with interrupts.quiet():
+        for event in events.follow(context.http, of, app=app, lines=lines):
+            if event is None:
+                time.sleep(RECONNECT_SECONDS)
+            else:
+                ui.records([event.model_dump(mode="json")]) if ui.json else ui.lines(human(event))

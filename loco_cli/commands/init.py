@@ -17,7 +17,12 @@ Name = Annotated[str | None, typer.Option("--name", help="The app's name; defaul
 
 
 def command(folder: Folder = Path(), name: Name = None, force: Force = False) -> None:
-    """Write a loco.toml for the folder, from its Dockerfile and what else it holds."""
+    """Write a loco.toml for the folder, from its Dockerfile and what else it holds.
+
+    Examples:
+        loco init
+        loco init services/shop --name shop
+    """
     with opened() as context:
         context.ui.result(run(context, folder, name=name, force=force))
 

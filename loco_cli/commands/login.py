@@ -54,6 +54,11 @@ def command(
 
     On the machine that runs `loco-server local` nothing is asked: whoever can read the server's files is its
     administrator. Elsewhere a browser, here or on a telephone, confirms it. A CI job signs in by its own identity.
+
+    Examples:
+        loco login
+        loco login --server https://loco.example.com
+        loco login --token-stdin < token.txt
     """
     with opened() as context:
         if token_stdin:

@@ -7,7 +7,11 @@ from loco_spec.errors import NotSignedIn, ServerUnreachable, UsageError
 
 
 def command() -> None:
-    """Sign out, and end the session on the server."""
+    """Sign out, and end the session on the server.
+
+    Examples:
+        loco logout
+    """
     with opened() as context:
         context.ui.result(run(context))
 

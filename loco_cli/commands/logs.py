@@ -4,6 +4,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from loco_cli import interrupts
 from loco_cli.client import apps, deployments
 from loco_cli.client.apps import Asked
 from loco_cli.context import Context, opened
@@ -22,10 +24,15 @@ from loco_spec.values import seconds
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come.")]
 Lines = Annotated[
-    int | None, typer.Option("--lines", "-n", help="So many of the newest lines.", min=0, show_default="100")
+    int | None,
+    typer.Option("--lines", "-n", help="So many of the newest lines.", min=0, show_default="100", metavar="COUNT"),
 ]
-Since = Annotated[str | None, typer.Option("--since", help="From 30s, 5m, 2h, 1d ago, or a time (RFC 3339).")]
-Until = Annotated[str | None, typer.Option("--until", help="Only what is older: a time, as for --since.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="From 30s, 5m, 2h, 1d ago, or a time (RFC 3339).", metavar="TIME")
+]
+Until = Annotated[
+    str | None, typer.Option("--until", help="Only what is older: a time, as for --since.", metavar="TIME")
+]
 Instance = Annotated[
     str | None,
     typer.Option("--instance", help="Only this one's lines: v12-1, running or ended.", metavar="NAME"),
@@ -64,7 +71,14 @@ def command(
     grep: Grep = None,
     build: BuildOption = False,
 ) -> None:
-    """Show an app's log lines, all instances merged by time; -f follows them across deployments."""
+    """Show an app's log lines, all instances merged by time; -f follows them across deployments.
+
+    Examples:
+        loco logs -f
+        loco logs --app shop --since 10m --grep error
+        loco logs --deployment v12 --previous
+        loco logs --build
+    """
     if build and (follow or since is not None or until is not None):
         raise UsageError(
             "--build shows a log that is finished: without --follow, --since and --until", hint="loco logs --build"
@@ -91,7 +105,8 @@ def command(
         if build:
             run_build(context, folder, app=app, team=team, lines=lines, deployment=number, pattern=pattern)
         else:
-            run(context, folder, asked, app=app, team=team, pattern=pattern)
+            with interrupts.quiet() if follow else nullcontext():
+                run(context, folder, asked, app=app, team=team, pattern=pattern)
 
 
 def run(

@@ -16,7 +16,12 @@ Print = Annotated[bool, typer.Option("--print", help="Print the URL, open nothin
 
 
 def command(folder: Folder = Path(), app: App = None, team: Team = None, only_print: Print = False) -> None:
-    """Open an app in the browser."""
+    """Open an app in the browser.
+
+    Examples:
+        loco open
+        loco open --app shop --print
+    """
     with opened() as context:
         found = run(context, folder, app=app, team=team)
         if not (only_print or context.ui.json) and not webbrowser.open(found.url):

@@ -30,21 +30,34 @@ def create(
     expires: Expires = "90d",
     team: Team = None,
 ) -> None:
-    """Make a token, which is shown this once; never more than you may yourself."""
+    """Make a token, which is shown this once; never more than you may yourself.
+
+    Examples:
+        loco tokens create ci --can deploy
+        loco tokens create ci --can deploy --app shop --expires 30d
+    """
     with opened() as context:
         context.ui.result(_create(context, name, can, app=app, expires=expires, team=team))
 
 
 @group.command("list")
 def list_(team: Team = None) -> None:
-    """List a team's tokens: scope, maker, last use, end."""
+    """List a team's tokens: scope, maker, last use, end.
+
+    Examples:
+        loco tokens list --team acme
+    """
     with opened() as context:
         context.ui.result(tokens.tokens(context.http, context.team(team)))
 
 
 @group.command("revoke")
 def revoke(token: Id, team: Team = None) -> None:
-    """End a token at once."""
+    """End a token at once.
+
+    Examples:
+        loco tokens revoke k3v5qmw2za
+    """
     with opened() as context:
         tokens.revoke(context.http, context.team(team), token)
         context.ui.result(Revoked(kind="access token", id=token))

@@ -52,10 +52,14 @@ def add_command(
     app: OnlyApp = None,
     team: Team = None,
 ) -> None:
-    """Trust the jobs of a repository to deploy, in your name.
+    r"""Trust the jobs of a repository to deploy, in your name.
 
     The numbers count, because a name can become somebody else's. GitHub tells them:
     gh api repos/acme/shop --jq '.id, .owner.id'
+
+    Examples:
+        loco trust add --issuer github --repository acme/shop \
+          --repository-id 1234 --owner-id 56
     """
     for option, number in (("--repository-id", repository_id), ("--owner-id", owner_id)):
         if not re.fullmatch(r"[0-9]{1,20}", number):
@@ -77,7 +81,11 @@ def add_command(
 
 @group.command("list")
 def list_command(team: Team = None) -> None:
-    """List the rules of a team."""
+    """List the rules of a team.
+
+    Examples:
+        loco trust list --team acme
+    """
     with opened() as context:
         context.ui.result(rules(context, team))
 
@@ -87,7 +95,11 @@ def remove_command(
     rule: Annotated[str, typer.Argument(help="The rule's id, from the list.", metavar="RULE")],
     team: Team = None,
 ) -> None:
-    """Stop trusting."""
+    """Stop trusting.
+
+    Examples:
+        loco trust remove k3v5qmw2za
+    """
     with opened() as context:
         context.ui.result(remove(context, team, rule))
 
@@ -100,7 +112,12 @@ def require_command(
     app: App = None,
     team: Team = None,
 ) -> None:
-    """Decide from where an app may be deployed."""
+    """Decide from where an app may be deployed.
+
+    Examples:
+        loco trust require ci
+        loco trust require ci --allow ann --app shop
+    """
     if source not in {"any", "ci"}:
         raise UsageError(f"{source!r} is no source of deployments; it is any or ci", hint="loco trust require ci")
     if allow and source == "any":

@@ -10,7 +10,12 @@ from loco_spec.errors import UsageError
 
 
 def command(folder: Folder = Path()) -> None:
-    """Check loco.toml: every fault comes with its line, what was expected, and the nearest name."""
+    """Check loco.toml: every fault comes with its line, what was expected, and the nearest name.
+
+    Examples:
+        loco validate
+        loco validate services/shop
+    """
     with opened() as context:
         context.ui.result(run(folder))
 

@@ -38,7 +38,13 @@ def set_(
     team: Team = None,
     wait_timeout: WaitTimeout = "10m",
 ) -> None:
-    """Set variables, and roll a deployment that has them. For secrets: loco variables set NAME --stdin."""
+    """Set variables, and roll a deployment that has them. For secrets: loco variables set NAME --stdin.
+
+    Examples:
+        loco variables set LOG_LEVEL=debug
+        loco variables set API_KEY --stdin < key.txt
+        loco variables set GREETING=hello --stage
+    """
     with opened() as context:
         values = _from_stdin(pairs) if stdin else _given(context, pairs)
         context.ui.result(_change(context, values, (), app, team, stage=stage, wait_timeout=wait_timeout))
@@ -52,7 +58,12 @@ def import_(
     team: Team = None,
     wait_timeout: WaitTimeout = "10m",
 ) -> None:
-    """Set all variables of a .env file, or none of them when one cannot be set."""
+    """Set all variables of a .env file, or none of them when one cannot be set.
+
+    Examples:
+        loco variables import .env
+        loco variables import - --app shop < .env
+    """
     with opened() as context:
         try:
             raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
@@ -73,7 +84,12 @@ def unset(
     team: Team = None,
     wait_timeout: WaitTimeout = "10m",
 ) -> None:
-    """Unset variables, and roll a deployment without them."""
+    """Unset variables, and roll a deployment without them.
+
+    Examples:
+        loco variables unset LOG_LEVEL
+        loco variables unset API_KEY --purge
+    """
     with opened() as context:
         for name in names:
             _checked(name)
@@ -87,7 +103,12 @@ def unset(
 
 @group.command("list")
 def list_(app: App = None, team: Team = None) -> None:
-    """List the variables: who set them and when, and whether the app has them. Values are shown to nobody."""
+    """List the variables: who set them and when, and whether the app has them. Values are shown to nobody.
+
+    Examples:
+        loco variables list
+        loco variables list --app shop --json
+    """
     with opened() as context:
         target = context.target(Path(), app=app, team=team)
         context.ui.result(variables.current(context.http, target.team, target.app))
@@ -95,7 +116,12 @@ def list_(app: App = None, team: Team = None) -> None:
 
 @group.command()
 def history(name: Name = None, app: App = None, team: Team = None) -> None:
-    """Show every version of the variables, the newest first."""
+    """Show every version of the variables, the newest first.
+
+    Examples:
+        loco variables history
+        loco variables history API_KEY
+    """
     with opened() as context:
         if name is not None:
             _checked(name)
@@ -129,7 +155,9 @@ def _changed(
     """Send the change, say what became of it, and follow the deployment that brings it."""
     follower = Follower(context, Waiting(wait_timeout), Named(app=target.app, team=target.team))
     request = VariablesChange(set=values, unset=tuple(unset_), stage=stage)
-    done = variables.change(context.http, target.team, target.app, request)
+    done = follower.begun(
+        lambda: variables.change(context.http, target.team, target.app, request), lambda made: made.deployment
+    )
     if done.made_app:
         context.ui.note(f"{target.app} of team {target.team} is new; its variables wait for its first deployment")
     item = done.deployment

@@ -8,7 +8,12 @@ from loco_spec.version import VERSION
 
 
 def command() -> None:
-    """Show the versions of this loco and of the server."""
+    """Show the versions of this loco and of the server.
+
+    Examples:
+        loco version
+        loco version --json
+    """
     with opened() as context:
         context.ui.result(run(context))
 

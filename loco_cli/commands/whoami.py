@@ -6,7 +6,12 @@ from loco_spec.api import Me
 
 
 def command() -> None:
-    """Show who is signed in, where, and in which teams."""
+    """Show who is signed in, where, and in which teams.
+
+    Examples:
+        loco whoami
+        loco whoami --json
+    """
     with opened() as context:
         context.ui.result(run(context), server=context.server.value)
 

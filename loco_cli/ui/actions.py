@@ -8,6 +8,7 @@ import os
 import re
 
 from loco_cli.given import is_on
+from loco_cli.ui.text import safe
 from loco_spec.errors import FieldFault, LocoError
 
 MOST = 10
@@ -40,7 +41,8 @@ def _place(fault: FieldFault) -> dict[str, str]:
 
 def _order(message: str, **properties: str) -> str:
     named = ",".join(f"{name}={_escaped(text, ':,')}" for name, text in properties.items())
-    return f"::error {named}::{_escaped(message)}"
+    words = _escaped("\n".join(map(safe, message.splitlines())))
+    return f"::error {named}::{words}"
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -132,6 +132,26 @@ class Ui:
         os.environ.setdefault("LESS", "FRX")
         pydoc.pager(text)
 
+    def redrawn(self, value: BaseModel, *, changed: bool) -> None:
+        """Give a result anew: over the last one on a terminal, elsewhere only where it has changed."""
+        if not self.json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+            self._redraw("\n".join(human(value)))
+        elif changed and self.json:
+            self.records([{"result": value.model_dump(mode="json")}])
+        elif changed:
+            self.lines([*human(value), ""])
+
+    def _redraw(self, text: str) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        if self._live is None:
+            console = Console(highlight=False)
+            self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+            self._live.start()
+        self._live.update(Text(text), refresh=True)
+
     def records(self, values: Iterable[Mapping[str, Any]]) -> None:
         """Give a program some objects of the result, as they come."""
         self.lines(json.dumps({"version": VERSION, **value}) for value in values)

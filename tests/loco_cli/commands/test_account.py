@@ -79,6 +79,8 @@ def test_anything_else_deletes_nothing(
     assert (found.code, found.out) == (2, "")
     assert found.err.endswith("next: loco account delete --confirm ann\n")
     server.answers("GET /v1/me", me())
+    assert loco("account", "delete", "--yes").code == 2  # which account it is was not said
+    server.answers("GET /v1/me", me())
     assert loco("account", "delete", "--confirm", "bob").code == 2
     server.answers("GET /v1/me", me())
     types("y\n")

@@ -133,7 +133,7 @@ def test_a_team_is_deleted_once_its_name_was_typed_or_given(
 ) -> None:
     found = loco("teams", "delete", "acme")
     assert (found.code, found.out) == (2, "")
-    assert "next: loco teams delete acme --confirm acme" in found.err
+    assert "next: loco teams delete acme --yes" in found.err
     assert loco("teams", "delete", "acme", "--confirm", "corp").code == 2
     types("corp\n")
     assert loco("teams", "delete", "acme").code == 2
@@ -142,3 +142,6 @@ def test_a_team_is_deleted_once_its_name_was_typed_or_given(
     assert loco("teams", "delete", "acme").out == "team acme is gone\n"
     server.answers(f"DELETE {ACME}")
     assert loco("teams", "delete", "acme", "--confirm", "acme").code == 0
+    assert loco("teams", "delete", "acme", "--confirm", "corp", "--yes").code == 2
+    server.answers(f"DELETE {ACME}")
+    assert loco("teams", "delete", "acme", "--yes").code == 0

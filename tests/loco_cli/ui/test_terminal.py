@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 from rich.cells import cell_len
 
+from loco_cli.given import Given
 from loco_cli.ui.results import Opened
 from loco_cli.ui.terminal import Ui
+from loco_spec.errors import FieldFault
 from tests.loco_cli.samples import event
 from tests.loco_cli.screen import HIDE_CURSOR, LINE_GONE, SHOW_CURSOR, at_a_terminal
 
@@ -21,7 +23,7 @@ def test_without_a_terminal_steps_go_to_stderr_and_the_result_to_stdout(capsys: 
     ui.step("v3 of shop")
     ui.event(event(1), "v3: rolling out")
     ui.note("the build context is large")
-    ui.line("a line of a log")
+    ui.lines(["a line of a log"])
     ui.result(Opened(url="http://shop"), server="https://x")
     ui.close()
     assert capsys.readouterr() == (
@@ -31,19 +33,31 @@ def test_without_a_terminal_steps_go_to_stderr_and_the_result_to_stdout(capsys: 
 
 
 def test_a_program_reads_one_object_a_line_and_notes_are_not_among_them(capsys: Capture) -> None:
-    ui = Ui(json=True)
+    ui = Ui(Given(json=True))
     ui.working("reading the folder")
     ui.step("v3 of shop", number=3)
     ui.event(event(1), "v3: rolling out")
     ui.note("the build context is large")
     ui.result(Opened(url="http://shop"), server="https://x")
     out, err = capsys.readouterr()
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {"step": "v3 of shop", "number": 3},
-        {"event": event(1).model_dump(mode="json")},
-        {"version": 1, "result": {"url": "http://shop", "server": "https://x"}},
+    assert json.loads(out) == {"version": 1, "result": {"url": "http://shop", "server": "https://x"}}
+    assert [json.loads(line) for line in err.splitlines()] == [
+        {"version": 1, "step": "v3 of shop", "number": 3},
+        {"version": 1, "event": event(1).model_dump(mode="json")},
+        {"version": 1, "note": "the build context is large"},
     ]
-    assert err == '{"note": "the build context is large"}\n'
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_quiet_one_says_on_stderr_only_what_is_needed(capsys: Capture, *, as_json: bool) -> None:
+    ui = Ui(Given(json=as_json, quiet=True))
+    ui.step("v3 of shop")
+    ui.event(event(1), "v3: rolling out")
+    ui.note("the build context is large")
+    ui.warn(FieldFault(path="env.KEY", message="looks like a secret"))
+    assert capsys.readouterr() == ("", "")
+    ui.step("enter the code", needed=True)
+    assert "enter the code" in capsys.readouterr().err
 
 
 def test_what_steers_a_terminal_is_taken_out_of_steps_and_notes(capsys: Capture) -> None:
@@ -93,13 +107,16 @@ def test_the_result_comes_after_the_moving_line_is_gone(monkeypatch: pytest.Monk
     assert capsys.readouterr().out == "http://shop\n"
 
 
-@pytest.mark.parametrize(("term", "as_json"), [("dumb", False), ("xterm", True)])
-def test_a_dumb_terminal_and_a_program_see_no_moving_line(
-    monkeypatch: pytest.MonkeyPatch, term: str, *, as_json: bool
+@pytest.mark.parametrize(
+    ("variable", "value", "given"),
+    [("TERM", "dumb", Given()), ("CI", "true", Given()), ("A", "b", Given(json=True)), ("A", "b", Given(quiet=True))],
+)
+def test_a_dumb_terminal_a_ci_job_and_a_program_see_no_moving_line(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, given: Given
 ) -> None:
     screen = at_a_terminal(monkeypatch)
-    monkeypatch.setenv("TERM", term)
-    ui = Ui(json=as_json)
+    monkeypatch.setenv(variable, value)
+    ui = Ui(given)
     ui.working("reading the folder")
     ui.close()
     assert screen.getvalue() == ""
@@ -111,7 +128,8 @@ def test_somebody_can_be_asked_where_both_sides_are_a_terminal(
     assert not Ui().can_ask
     types("shop\n")
     assert Ui().can_ask
-    assert not Ui(json=True).can_ask
+    assert not Ui(Given(json=True)).can_ask
+    assert not Ui(Given(no_input=True)).can_ask
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
     assert not Ui().can_ask
 

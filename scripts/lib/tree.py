@@ -15,7 +15,7 @@ BUDGETS = {
     ),
     "loco_spec/": 1500,
     "loco_cli/build/builders/": 1500,
-    "loco_cli/": 6000,
+    "loco_cli/": 6500,
     **dict.fromkeys([f"loco_server/engines/{member}/" for member in ("docker", "kubernetes")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("engines", "registries", "identity", "scanners")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("edge", "local", "cluster", "serving")], 2500),

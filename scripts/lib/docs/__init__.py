@@ -1,0 +1,1 @@
+"""What is generated of docs/: each page from what it tells of."""

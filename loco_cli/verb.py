@@ -15,7 +15,6 @@ SHARED = (
     (("--no-input",), "Ask nothing (or LOCO_NO_INPUT=1; so it is where CI is set).", None),
     (("--yes", "-y"), "Answer yes to what would be asked.", None),
 )
-LONG = 500
 EXAMPLES = "\nExamples:\n"
 """In a docstring: what follows is shown as it stands, a command a line."""
 _NEXT = re.compile(r"(?<!\\)\n")
@@ -88,7 +87,7 @@ class Verbs(_Verb, TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the first sentence of each, whole: where it is too long for its line, the line is broken."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        rows = [(name, each.get_short_help_str(LONG)) for name, each in commands if each is not None]
+        rows = [(name, each.get_short_help_str(500)) for name, each in commands if each is not None]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

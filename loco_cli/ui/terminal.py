@@ -51,12 +51,8 @@ class Ui:
         """Say that something was done: a line that stays. `needed`: without it nobody knows how to go on."""
         if self.json:
             self._tell(needed=needed, step=message, **detail)
-        elif self._quiet and not needed:
-            return
-        elif self._live is not None:
-            self._live.console.print(self._plain(safe(message)), markup=False, highlight=False, soft_wrap=True)
         else:
-            print(self._plain(safe(message)), file=sys.stderr, flush=True)
+            self._say(wrapped(safe(message), columns(sys.stderr)), needed=needed)
 
     def event(self, event: BaseModel, message: str) -> None:
         """Pass on what the server says of a deployment."""
@@ -64,6 +60,16 @@ class Ui:
             self._tell(event=event.model_dump(mode="json"))
         else:
             self.step(message)
+
+    def _say(self, lines: Iterable[str], *, needed: bool = False) -> None:
+        """Tell a person of something on the way."""
+        if self._quiet and not needed:
+            return
+        text = "\n".join(map(self._plain, lines))
+        if self._live is not None:
+            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
 
     def _tell(self, *, needed: bool = False, **what: Any) -> None:
         """Tell a program of something on the way."""
@@ -106,9 +112,8 @@ class Ui:
         """Say of a part of loco.toml that it is legal, and most likely not meant."""
         if self.json:
             self._tell(warning=fault.model_dump(exclude_none=True))
-            return
-        for line in pointed(fault, columns(sys.stderr), mark="warning: "):
-            self.step(line)
+        else:
+            self._say(pointed(fault, columns(sys.stderr), mark="warning: "))
 
     def result(self, value: BaseModel, **more: Any) -> None:
         """Give the command's result."""
@@ -173,5 +178,5 @@ class Ui:
     def ask(self, question: str) -> str:
         """Ask a person, who sees stderr: stdout may be a file."""
         self.close()
-        print(safe(question), end=" ", file=sys.stderr, flush=True)
+        print("\n".join(wrapped(safe(question), columns(sys.stderr))), end=" ", file=sys.stderr, flush=True)
         return input().strip()

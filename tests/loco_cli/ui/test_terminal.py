@@ -1,6 +1,7 @@
 """What is said on the way and in the end: to a person at a terminal, to a file, to a program."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 
@@ -10,9 +11,10 @@ from rich.cells import cell_len
 from loco_cli.given import Given
 from loco_cli.ui.results import Opened
 from loco_cli.ui.terminal import Ui
+from loco_spec.api import Deployments
 from loco_spec.errors import FieldFault
-from tests.loco_cli.samples import event
-from tests.loco_cli.screen import HIDE_CURSOR, LINE_GONE, SHOW_CURSOR, at_a_terminal
+from tests.loco_cli.samples import deployment, event
+from tests.loco_cli.screen import HIDE_CURSOR, LINE_GONE, SHOW_CURSOR, Screen, at_a_terminal
 
 Capture = pytest.CaptureFixture[str]
 
@@ -46,6 +48,22 @@ def test_a_program_reads_one_object_a_line_and_notes_are_not_among_them(capsys: 
         {"version": 1, "event": event(1).model_dump(mode="json")},
         {"version": 1, "note": "the build context is large"},
     ]
+
+
+def test_at_a_narrow_terminal_no_word_is_broken_and_elsewhere_no_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    found = Deployments(deployments=(deployment("failed", 12, action="rollback", base=9, reason="it exited with 3"),))
+    Ui().result(found)
+    [row, reason] = capsys.readouterr().out.splitlines()
+    assert len(row) > 40
+    monkeypatch.setenv("COLUMNS", "40")
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    Ui().result(found)
+    lines = screen.getvalue().splitlines()
+    assert max(map(len, lines)) <= 40
+    assert " ".join(lines).split() == f"{row} {reason}".split()
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -83,6 +101,18 @@ def test_on_a_terminal_the_moving_line_is_shown_and_taken_away(monkeypatch: pyte
     assert text.endswith(LINE_GONE)
     ui.close()
     assert screen.getvalue() == text
+
+
+def test_no_colour_is_shown_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    colour = re.compile("\x1b\\[[0-9;]*3[0-7][;m]")
+    for wanted in (False, True):
+        screen = at_a_terminal(monkeypatch)
+        if wanted:
+            monkeypatch.delenv("NO_COLOR")
+        ui = Ui()
+        ui.working("reading the folder")
+        ui.close()
+        assert bool(colour.search(screen.getvalue())) == wanted
 
 
 @pytest.mark.parametrize("message", ["x" * 500, "RUN make " * 60, "水" * 100], ids=["word", "words", "wide"])

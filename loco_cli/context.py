@@ -74,7 +74,7 @@ class Context:
             if self.given.yes or not self.ui.can_ask:
                 why = "--yes does not name it" if self.given.yes else "nobody can be asked here"
                 raise UsageError(f"{what} must be confirmed by its name, and {why}", hint=hint)
-            given = self.ui.ask(f"{question} for good. Type its name to go on:")
+            given = self.ui.ask(f"{question} for good. Type its name:")
         if given != name:
             raise UsageError(f'"{given}" is not "{name}"; nothing was removed', hint=hint)
 

@@ -51,7 +51,7 @@ class _Verb:
         self.examples = [found for found in _NEXT.split(inspect.cleandoc(examples)) if found]
         for command in () if self.examples else more.get("commands", {}).values():
             self.examples += command.examples[:1]
-        super().__init__(*args, params=[*own, *self.shared], help=text.rstrip(), **more)
+        super().__init__(*args, params=[*own, *self.shared], help=text.rstrip(), **more)  # type: ignore[call-arg]
 
     def format_options(self: Any, ctx: Any, formatter: Any) -> None:
         """Write what the command alone has first, and the rest in one line; all of it where there is no verb yet."""

@@ -24,11 +24,13 @@ from loco_cli.ui.results import Diagnosed, Effective, Page, ReleaseLog, Started
 from loco_cli.ui.text import columns, safe, wrapped
 from loco_spec.api import BuildLog
 from loco_spec.errors import FieldFault
+from loco_spec.teams import InvitationCreated
+from loco_spec.tokens import TokenCreated
 
 VERSION = 1
 """Of every object that a program is given; it grows when a field goes, or means something else."""
-_AS_THEY_ARE = (BuildLog, Diagnosed, Effective, Page, ReleaseLog, Started)
-"""Results whose lines are somebody else's, or were broken already."""
+_AS_THEY_ARE = (BuildLog, Diagnosed, Effective, InvitationCreated, Page, ReleaseLog, Started, TokenCreated)
+"""Results whose lines are somebody else's, are copied, or were broken already."""
 
 
 class Ui:
@@ -121,14 +123,17 @@ class Ui:
         if self.json:
             self.records([{"result": {**value.model_dump(mode="json"), **more}}])
             return
-        lines = human(value)
+        lines = self._lines(value)
         if isinstance(value, Page) and sys.stdout.isatty():
             self._page("\n".join(lines))
             return
-        width = None if isinstance(value, _AS_THEY_ARE) else columns(sys.stdout)
         for line in lines:
-            for part in wrapped(line, width):
-                print(self._plain(part))
+            print(self._plain(line))
+
+    def _lines(self, value: BaseModel) -> list[str]:
+        """Give what a person sees, broken between words where the terminal is too narrow."""
+        width = None if isinstance(value, _AS_THEY_ARE) else columns(sys.stdout)
+        return [part for line in human(value) for part in wrapped(line, width)]
 
     def _page(self, text: str) -> None:
         """Show a long text in the person's pager; one that is as long as the screen leaves at once."""
@@ -140,7 +145,7 @@ class Ui:
     def redrawn(self, value: BaseModel, *, changed: bool) -> None:
         """Give a result anew: over the last one on a terminal, elsewhere only where it has changed."""
         if not self.json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-            self._redraw("\n".join(human(value)))
+            self._redraw("\n".join(self._lines(value)))
         elif changed and self.json:
             self.records([{"result": value.model_dump(mode="json")}])
         elif changed:

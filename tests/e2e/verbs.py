@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,16 @@ NOT_HERE = {
     "completion install": "tests/completions",
 }
 """Verbs that have no screen here, and where they are driven."""
-SERVED = "the second"
+
+
+SPEAKING = """\
+FROM loco-test/base:1
+COPY www /www
+USER 10001
+STOPSIGNAL SIGKILL
+CMD ["sh", "-c", "echo ready on {port}; exec httpd -f -p {port} -h /www"]
+"""
+AWAY = "http://127.0.0.1:1"
 
 
 @dataclass
@@ -34,7 +44,16 @@ class Run:
     """Ctrl-C is pressed when this is on the screen."""
     given: str = ""
     """What is on stdin, where it is no terminal."""
-    env: dict[str, str] = field(default_factory=dict)
+    home: Path | None = None
+    """Whose it is, where it is not the one who is signed in."""
+
+
+def away(stack: Stack, home: Path) -> None:
+    """Let whoever is signed in be so too at a server that has gone."""
+    [path] = home.rglob("credentials.json")
+    kept = json.loads(path.read_text())
+    kept["servers"][AWAY] = kept["servers"][stack.url]
+    path.write_text(json.dumps(kept))
 
 
 @dataclass
@@ -42,10 +61,44 @@ class World:
     """A platform with a team `acme` that has two apps: shop, whose newest deployment failed, and one never deployed."""
 
     stack: Stack
-    shop: Path
     way: str = ""
     """`terminal`, `piped`, `json` or `down`."""
     counts: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for team in ("acme", "corp"):
+            self.team(team)
+
+    def team(self, name: str) -> str:
+        with self.stack.client() as client:
+            assert client.post("/v1/teams", json={"name": name}).is_success
+        return name
+
+    def only_two_teams(self) -> None:
+        with self.stack.client() as client:
+            for team in client.get("/v1/teams").json()["teams"]:
+                if team["name"] not in {"acme", "corp"} and not team["personal"]:
+                    assert client.delete(f"/v1/teams/{team['name']}").is_success
+
+    @property
+    def home(self) -> Path:
+        return self.stack.folder
+
+    @cached_property
+    def shop(self) -> Path:
+        toml = QUICK.replace('grace = "10s"', 'grace = "1s"')
+        shop = httpd(self.stack, "shop", team="acme", text="the first", toml=toml)
+        (shop / "Dockerfile").write_text(SPEAKING.format(port=8080))
+        self.stack.loco("variables", "set", "GREETING=hello", cwd=shop)
+        self.stack.loco("deploy", cwd=shop)
+        (shop / "www/index.html").write_text("the second")
+        self.stack.loco("variables", "set", "API_KEY", "--stdin", "--stage", cwd=shop, given="hunter2")
+        self.stack.loco("deploy", cwd=shop)
+        (shop / "Dockerfile").write_text(SPEAKING.format(port=3000))
+        self.stack.loco("deploy", cwd=shop, exit_code=6)
+        (shop / "Dockerfile").write_text(SPEAKING.format(port=8080))
+        self.stack.loco("variables", "set", "LEVEL=debug", "--app", "draft", "--team", "acme")
+        return shop
 
     def count(self, name: str) -> int:
         self.counts[name] = self.counts.get(name, 0) + 1
@@ -65,12 +118,12 @@ class World:
             self.stack.loco("deploy", cwd=folder)
         return folder
 
-    def alone(self) -> dict[str, str]:
-        """Give the environment of somebody who is signed in nowhere."""
+    def alone(self) -> Path:
+        """Give the home of somebody who is signed in nowhere."""
         home = self.folder("elsewhere")
         shutil.rmtree(home)
         home.mkdir()
-        return {"HOME": str(home)}
+        return home
 
     def listed(self, *words: str) -> list[dict[str, Any]]:
         """Give the items of a list."""
@@ -79,22 +132,6 @@ class World:
 
 def httpd(stack: Stack, name: str, *, team: str, text: str, toml: str = QUICK) -> Path:
     return stack.app(name, HTTPD, toml=f'team = "{team}"\n{toml}', files={"www/index.html": text})
-
-
-def world(stack: Stack) -> World:
-    for team in ("acme", "corp"):
-        stack.loco("teams", "create", team)
-    shop = httpd(stack, "shop", team="acme", text="the first", toml=QUICK.replace('grace = "10s"', 'grace = "1s"'))
-    stack.loco("variables", "set", "GREETING=hello", "API_KEY", "--stdin", cwd=shop, given="x", exit_code=None)
-    stack.loco("variables", "set", "GREETING=hello", cwd=shop)
-    stack.loco("deploy", cwd=shop)
-    (shop / "www/index.html").write_text(SERVED)
-    stack.loco("deploy", cwd=shop)
-    (shop / "Dockerfile").write_text(HTTPD.replace('"8080"', '"3000"'))
-    stack.loco("deploy", cwd=shop, exit_code=6)
-    (shop / "Dockerfile").write_text(HTTPD)
-    stack.loco("variables", "set", "LEVEL=debug", "--app", "draft", "--team", "acme")
-    return World(stack, shop)
 
 
 VERBS: dict[str, Callable[[World], Run]] = {}
@@ -113,8 +150,6 @@ def plain(name: str, *words: str) -> None:
     VERBS[name] = lambda world: Run([*name.split(), *words], world.shop)
 
 
-plain("whoami")
-plain("account show")
 plain("apps", "--team", "acme")
 plain("config")
 plain("deployments")
@@ -140,64 +175,72 @@ def status(world: World) -> Run:
 
 @verb("events")
 def events(world: World) -> Run:
-    team = f"audit{world.count('audit')}"
-    world.stack.loco("teams", "create", team)
-    world.stack.loco("variables", "set", "KEY=1", "--app", "shop", "--team", team)
-    return Run(["events", "--team", team], world.shop)
+    team = world.team(f"audit{world.count('audit')}")
+    with world.stack.client() as client:
+        client.post(f"/v1/teams/{team}/invitations", json={"role": "viewer"})
+    return Run(["events", "--team", team], world.home)
 
 
 @verb("login")
 def login(world: World) -> Run:
-    return Run(["login"], world.shop, env=world.alone())
+    world.only_two_teams()
+    return Run(["login"], world.home, home=world.alone())
 
 
 @verb("logout")
 def logout(world: World) -> Run:
-    env = world.alone()
-    world.stack.loco("login", **env)
-    return Run(["logout"], world.shop, env=env)
+    home = world.alone()
+    world.stack.loco("login", HOME=str(home))
+    away(world.stack, home)
+    return Run(["logout"], world.home, home=home)
 
 
 @verb("account sessions")
 def account_sessions(world: World) -> Run:
     world.stack.loco("account", "revoke", "--all-others")
-    world.stack.loco("login", **world.alone())
-    return Run(["account", "sessions"], world.shop)
+    world.stack.loco("login", HOME=str(world.alone()))
+    return Run(["account", "sessions"], world.home)
 
 
 @verb("account revoke")
 def account_revoke(world: World) -> Run:
-    world.stack.loco("login", **world.alone())
+    world.stack.loco("login", HOME=str(world.alone()))
     other = next(each["id"] for each in world.listed("account", "sessions") if not each["current"])
-    return Run(["account", "revoke", other], world.shop)
+    return Run(["account", "revoke", other], world.home)
 
 
 @verb("account delete")
 def account_delete(world: World) -> Run:
     """Of which only the refusals are seen: the account is the one that all is done with."""
-    return Run(["account", "delete", *(["--yes"] if world.way == "json" else [])], world.shop, typed="no")
+    return Run(["account", "delete", *(["--yes"] if world.way == "json" else [])], world.home, typed="no")
 
 
 @verb("teams create")
 def teams_create(world: World) -> Run:
-    return Run(["teams", "create", f"new{world.count('new')}"], world.shop)
+    return Run(["teams", "create", f"new{world.count('new')}"], world.home)
 
 
 @verb("teams list")
 def teams_list(world: World) -> Run:
-    for team in world.listed("teams", "list"):
-        if team["name"] not in {"acme", "corp"} and not team["personal"]:
-            world.stack.loco("teams", "delete", team["name"], "--yes", exit_code=None)
-    return Run(["teams", "list"], world.shop)
+    world.only_two_teams()
+    return Run(["teams", "list"], world.home)
 
 
-for each in ("whoami", "account show"):
-    VERBS[each] = lambda world, each=each: Run(each.split(), teams_list(world).cwd)  # type: ignore[misc]
+@verb("whoami")
+def whoami(world: World) -> Run:
+    world.only_two_teams()
+    return Run(["whoami"], world.home)
+
+
+@verb("account show")
+def account_show(world: World) -> Run:
+    world.only_two_teams()
+    return Run(["account", "show"], world.home)
 
 
 @verb("teams invite")
 def teams_invite(world: World) -> Run:
-    return Run(["teams", "invite", "--role", "developer", "--team", "corp"], world.shop)
+    return Run(["teams", "invite", "--role", "developer", "--team", "corp"], world.home)
 
 
 @verb("teams invitations")
@@ -205,56 +248,55 @@ def teams_invitations(world: World) -> Run:
     for each in world.listed("teams", "invitations", "--team", "acme"):
         world.stack.loco("teams", "invitations", "--revoke", each["id"], "--team", "acme")
     world.stack.loco("teams", "invite", "--role", "developer", "--note", "for Bob", "--team", "acme")
-    return Run(["teams", "invitations", "--team", "acme"], world.shop)
+    return Run(["teams", "invitations", "--team", "acme"], world.home)
 
 
 @verb("teams join")
 def teams_join(world: World) -> Run:
     """Who is in it already: there is one person here."""
     code = world.stack.json("teams", "invite", "--role", "viewer", "--team", "corp")["code"]
-    return Run(["teams", "join", code], world.shop)
+    return Run(["teams", "join", code], world.home)
 
 
 @verb("teams role")
 def teams_role(world: World) -> Run:
     """Refused: a team keeps an owner."""
-    return Run(["teams", "role", world.stack.json("whoami")["user"], "viewer", "--team", "acme"], world.shop)
+    return Run(["teams", "role", world.stack.json("whoami")["user"], "viewer", "--team", "acme"], world.home)
 
 
 @verb("teams remove")
 def teams_remove(world: World) -> Run:
-    return Run(["teams", "remove", "bob", "--team", "acme"], world.shop)
+    return Run(["teams", "remove", "bob", "--team", "acme"], world.home)
 
 
 @verb("teams leave")
 def teams_leave(world: World) -> Run:
-    return Run(["teams", "leave", "acme"], world.shop)
+    return Run(["teams", "leave", "acme"], world.home)
 
 
 @verb("teams delete")
 def teams_delete(world: World) -> Run:
-    team = f"old{world.count('old')}"
-    world.stack.loco("teams", "create", team)
-    return Run(["teams", "delete", team, *(["--yes"] if world.way == "json" else [])], world.shop, typed=team)
+    team = world.team(f"old{world.count('old')}")
+    return Run(["teams", "delete", team, *(["--yes"] if world.way in {"json", "down"} else [])], world.home, typed=team)
 
 
 @verb("tokens create")
 def tokens_create(world: World) -> Run:
-    return Run(["tokens", "create", "ci", "--can", "deploy", "--app", "shop", "--team", "corp"], world.shop)
+    return Run(["tokens", "create", "ci", "--can", "deploy", "--team", "corp"], world.home)
 
 
 @verb("tokens list")
 def tokens_list(world: World) -> Run:
     if not world.listed("tokens", "list", "--team", "acme"):
-        world.stack.loco("tokens", "create", "ci", "--can", "deploy", "--app", "shop", "--team", "acme")
+        world.stack.loco("tokens", "create", "ci", "--can", "deploy", "--expires", "90d", "--team", "acme")
         world.stack.loco("tokens", "create", "dashboard", "--can", "read", "--expires", "12h", "--team", "acme")
-    return Run(["tokens", "list", "--team", "acme"], world.shop)
+    return Run(["tokens", "list", "--team", "acme"], world.home)
 
 
 @verb("tokens revoke")
 def tokens_revoke(world: World) -> Run:
     made = world.stack.json("tokens", "create", "ci", "--can", "deploy", "--team", "corp")
-    return Run(["tokens", "revoke", made["access"]["id"], "--team", "corp"], world.shop)
+    return Run(["tokens", "revoke", made["access"]["id"], "--team", "corp"], world.home)
 
 
 RULE = ["--issuer", "github", "--repository", "acme/shop", "--repository-id", "1234", "--owner-id", "56"]
@@ -262,20 +304,20 @@ RULE = ["--issuer", "github", "--repository", "acme/shop", "--repository-id", "1
 
 @verb("trust add")
 def trust_add(world: World) -> Run:
-    return Run(["trust", "add", *RULE, "--team", "corp"], world.shop)
+    return Run(["trust", "add", *RULE, "--team", "corp"], world.home)
 
 
 @verb("trust list")
 def trust_list(world: World) -> Run:
     if not world.listed("trust", "list", "--team", "acme"):
-        world.stack.loco("trust", "add", *RULE, "--app", "shop", "--team", "acme")
-    return Run(["trust", "list", "--team", "acme"], world.shop)
+        world.stack.loco("trust", "add", *RULE, "--ref", "refs/tags/*", "--team", "acme")
+    return Run(["trust", "list", "--team", "acme"], world.home)
 
 
 @verb("trust remove")
 def trust_remove(world: World) -> Run:
     rule = world.stack.json("trust", "add", *RULE, "--ref", f"b{world.count('ref')}", "--team", "corp")
-    return Run(["trust", "remove", rule["id"], "--team", "corp"], world.shop)
+    return Run(["trust", "remove", rule["id"], "--team", "corp"], world.home)
 
 
 @verb("trust require")

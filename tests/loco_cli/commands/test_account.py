@@ -37,8 +37,10 @@ def test_sessions_are_listed(server: Server, loco: Loco) -> None:
     )
     server.answers(f"GET {SESSIONS}", account.Sessions(sessions=found))
     assert loco("account", "sessions").out == (
-        "abc  used 0 s ago from 10.0.0.1, opened 0 s ago, until 2030-01-02 03:04 UTC  (this one)\n"
-        "xyz  used never, opened 0 s ago, until 2030-01-02 03:04 UTC\n"
+        "abc  in use here\n"
+        "     opened 0 s ago, until 2030-01-02 03:04 UTC\n"
+        "xyz  used never\n"
+        "     opened 0 s ago, until 2030-01-02 03:04 UTC\n"
     )
 
 

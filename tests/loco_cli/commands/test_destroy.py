@@ -27,7 +27,7 @@ def test_a_name_that_was_typed_removes_the_app(server: Server, loco: Loco, types
     types("shop\n")
     found = loco("destroy", *SHOP)
     assert (found.code, found.out) == (0, GONE)
-    assert found.err == "This removes shop of team ann for good. Type its name to go on: "
+    assert found.err == "This removes shop of team ann for good. Type its name: "
 
 
 def test_a_name_that_was_given_removes_it_without_a_question(server: Server, loco: Loco) -> None:

@@ -43,7 +43,7 @@ def is_watched(server: Server, *found: api.AppStatus) -> None:
 
 
 def stops(server: Server) -> None:
-    server.mock.add_exception(KeyboardInterrupt(), url=f"{server.url}/v1/teams/acme/apps/shop")  # type: ignore[arg-type]
+    server.mock.add_exception(KeyboardInterrupt(), url=f"{server.url}/v1/teams/acme/apps/shop")
 
 
 SHOP = ("-a", "shop", "-t", "acme")

@@ -68,7 +68,7 @@ def run(context: Context, number: int | None, named: Named, waiting: Waiting, *,
 
 
 def _shown(context: Context, looked: again.Rollback, *, release: bool, needed: bool) -> None:
-    runs = f"the release command runs{'' if release else ' not: what it did to data stays (--release)'}"
+    runs = f"the release command {'runs' if release else 'is not run; what it did to data stays (--release runs it)'}"
     lines = [
         f"{looked.to.app}: v{looked.live.number} -> v{looked.to.number}, which {looked.to.created_by} made",
         *(f"  {line}" for line in (*looked.notes, *render_changes.lines(looked.changes), runs)),

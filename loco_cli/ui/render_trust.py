@@ -13,8 +13,9 @@ def _(value: trust.TrustRule) -> list[str]:
     what = f"app {value.app}" if value.app else "every app of the team"
     return [
         safe(f"{value.id}  {value.repository} may deploy {what}, as {value.created_by}"),
-        safe(f"            {wants}, aud {value.audience}"),
+        safe(f"            {wants}"),
         safe(f"            signed by {value.issuer}"),
+        safe(f"            for {value.audience}"),
     ]
 
 

@@ -14,7 +14,7 @@ class Tmux:
         self._count = 0
 
     def shown(
-        self, argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], typed: str = "", stop_at: str = ""
+        self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], typed: str = "", stop_at: str = ""
     ) -> tuple[int, str]:
         """Run a command; give its exit code and the screen.
 
@@ -25,7 +25,7 @@ class Tmux:
         given = [f"{name}={value}" for name, value in {**env, "TERM": "screen"}.items()]
         lines = [
             f"cd {shlex.quote(str(cwd))}",
-            shlex.join(["env", "-i", *given, *map(str, argv)]),
+            shlex.join(["env", "-i", *given, *argv]),
             f"echo $? >{shlex.quote(str(code))}",
             f"tmux -S {shlex.quote(str(self._socket))} wait-for -S ended",
             "sleep 60",

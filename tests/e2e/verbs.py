@@ -42,8 +42,6 @@ class Run:
     """What a person answers."""
     stop_at: str = ""
     """Ctrl-C is pressed when this is on the screen."""
-    given: str = ""
-    """What is on stdin, where it is no terminal."""
     home: Path | None = None
     """Whose it is, where it is not the one who is signed in."""
 
@@ -86,8 +84,8 @@ class World:
 
     @cached_property
     def shop(self) -> Path:
-        toml = QUICK.replace('grace = "10s"', 'grace = "1s"')
-        shop = httpd(self.stack, "shop", team="acme", text="the first", toml=toml)
+        shop = httpd(self.stack, "shop", team="acme", text="the first")
+        toml = (shop / "loco.toml").read_text()
         (shop / "Dockerfile").write_text(SPEAKING.format(port=8080))
         self.stack.loco("variables", "set", "GREETING=hello", cwd=shop)
         self.stack.loco("deploy", cwd=shop)
@@ -95,8 +93,10 @@ class World:
         self.stack.loco("variables", "set", "API_KEY", "--stdin", "--stage", cwd=shop, given="hunter2")
         self.stack.loco("deploy", cwd=shop)
         (shop / "Dockerfile").write_text(SPEAKING.format(port=3000))
+        (shop / "loco.toml").write_text(toml.replace('grace = "10s"', 'grace = "1s"'))
         self.stack.loco("deploy", cwd=shop, exit_code=6)
         (shop / "Dockerfile").write_text(SPEAKING.format(port=8080))
+        (shop / "loco.toml").write_text(toml)
         self.stack.loco("variables", "set", "LEVEL=debug", "--app", "draft", "--team", "acme")
         return shop
 
@@ -130,8 +130,9 @@ class World:
         return list(next(value for value in self.stack.json(*words).values() if isinstance(value, list)))
 
 
-def httpd(stack: Stack, name: str, *, team: str, text: str, toml: str = QUICK) -> Path:
-    return stack.app(name, HTTPD, toml=f'team = "{team}"\n{toml}', files={"www/index.html": text})
+def httpd(stack: Stack, name: str, *, team: str, text: str) -> Path:
+    toml = f'team = "{team}"\n' + QUICK.replace("[health]", '[health]\ntimeout = "1s"')
+    return stack.app(name, HTTPD, toml=toml, files={"www/index.html": text})
 
 
 VERBS: dict[str, Callable[[World], Run]] = {}
@@ -157,13 +158,18 @@ plain("deployments show", "v3")
 plain("diff")
 plain("doctor", "v3")
 plain("open", "--print")
-plain("validate")
 plain("variables list")
 plain("variables history")
 plain("version")
 plain("teams members", "--team", "acme")
 plain("docs", "pull-timeout")
 plain("logs", "--deployment", "v3")
+
+
+@verb("validate")
+def validate(world: World) -> Run:
+    """Valid, but for a doubt."""
+    return Run(["validate"], world.stack.app("doubtful", HTTPD, toml=QUICK))
 
 
 @verb("status")
@@ -355,7 +361,8 @@ def rollback(world: World) -> Run:
 
 @verb("scale")
 def scale(world: World) -> Run:
-    return Run(["scale", "1" if world.count("replicas") % 2 == 0 else "2"], world.app("wide"))
+    """Of a range, of which this engine runs the least: with several, the order in which they start is none."""
+    return Run(["scale", "--max", str(1 + world.count("replicas"))], world.app("wide"))
 
 
 @verb("variables set")
@@ -387,7 +394,9 @@ def destroy(world: World) -> Run:
     name = f"gone{world.count('gone')}"
     folder = httpd(world.stack, name, team="corp", text="soon gone")
     world.stack.loco("variables", "set", "A=b", cwd=folder)  # an app without a deployment goes as any other
-    return Run(["destroy", *(["--app", name, "--yes"] if world.way == "json" else [])], folder, typed=name)
+    return Run(
+        ["destroy", *(["--app", name, "--team", "corp", "--yes"] if world.way == "json" else [])], folder, typed=name
+    )
 
 
 def golden(name: str) -> str:

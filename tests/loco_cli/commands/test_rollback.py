@@ -20,7 +20,7 @@ SHOWN = """\
 shop: v3 -> v2, which ann made
   ~ scale.replicas  2 -> 1
   + variables.KEY   12ab34cd
-  the release command runs not: what it did to data stays (--release)
+  the release command is not run; what it did to data stays (--release runs it)
 """
 
 

@@ -32,8 +32,9 @@ def rule(**more: object) -> TrustRule:
 
 SHOWN = (
     "aaaaaaaaaa  acme/shop may deploy every app of the team, as ann\n"
-    f"            repository_id 74, actor_id 8 or 9, aud {URL}\n"
+    "            repository_id 74, actor_id 8 or 9\n"
     "            signed by https://issuer.example\n"
+    f"            for {URL}\n"
 )
 
 

@@ -55,8 +55,9 @@ def _(value: teams.InvitationCreated) -> list[str]:
     item = value.invitation
     return [
         f"an invitation into team {safe(item.team or '')} as {safe(item.role or '')}, {until(item.expires_at)}",
-        "it is for one person, and shown this once; the line to send:",
-        f"  loco teams join {safe(value.code)}",
+        "it is for one person, and shown this once:",
+        f"  {safe(value.code)}",
+        "who is invited types: loco teams join CODE",
     ]
 
 

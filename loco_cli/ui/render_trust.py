@@ -34,6 +34,6 @@ def _(value: trust.TrustRuleRemoved) -> list[str]:
 @human.register
 def _(value: trust.Source) -> list[str]:
     if value.source == "ci":
-        others = f" and by {', '.join(value.allow)}" if value.allow else ""
-        return [safe(f"{value.app} of team {value.team} is deployed by trusted CI jobs{others}, and by nobody else")]
+        who = ", ".join(("trusted CI jobs", *value.allow))
+        return [safe(f"{value.app} of team {value.team} is deployed by {who} and nobody else")]
     return [safe(f"{value.app} of team {value.team} is deployed by everybody who may deploy in the team")]

@@ -62,8 +62,9 @@ def test_an_invitation_is_printed_with_the_line_to_send(server: Server, loco: Lo
     assert (found.code, found.err) == (0, "")
     assert found.out == (
         "an invitation into team acme as developer, until 2030-01-02 03:04 UTC\n"
-        "it is for one person, and shown this once; the line to send:\n"
-        f"  loco teams join {CODE}\n"
+        "it is for one person, and shown this once:\n"
+        f"  {CODE}\n"
+        "who is invited types: loco teams join CODE\n"
     )
 
 

@@ -101,224 +101,204 @@ _loco_command() {
       opts='--version'
       ;;
     'loco login')
-      opts='--server --provider --no-browser --invitation --ci --team -t --app -a --token-stdin --json'
-      values='--server=text --provider=text --team=team -t=team --app=app -a=app'
+      opts='--provider --no-browser --invitation --ci --team -t --app -a --token-stdin'
+      values='--provider=text --team=team -t=team --app=app -a=app'
       ;;
     'loco logout')
-      opts='--json --server'
-      values='--server=text'
       ;;
     'loco whoami')
-      opts='--json --server'
-      values='--server=text'
       ;;
     'loco account')
       subs='show sessions revoke delete'
       ;;
     'loco account show')
-      opts='--json --server'
-      values='--server=text'
       ;;
     'loco account sessions')
-      opts='--json --server'
-      values='--server=text'
       ;;
     'loco account revoke')
-      opts='--all-others --json --server'
-      values='--server=text'
+      opts='--all-others'
       args='text'
       ;;
     'loco account delete')
-      opts='--confirm --with-apps --json --server'
-      values='--confirm=text --server=text'
+      opts='--confirm --with-apps'
+      values='--confirm=text'
       ;;
     'loco teams')
       subs='create list members invite invitations join role remove leave delete'
       ;;
     'loco teams create')
-      opts='--json --server'
-      values='--server=text'
       args='text'
       ;;
     'loco teams list')
-      opts='--json --server'
-      values='--server=text'
       ;;
     'loco teams members')
-      opts='--team -t --json --server'
-      values='--team=team -t=team --server=text'
+      opts='--team -t'
+      values='--team=team -t=team'
       ;;
     'loco teams invite')
-      opts='--role --note --team -t --json --server'
-      values='--role=choice:owner,admin,developer,viewer --note=text --team=team -t=team --server=text'
+      opts='--role --note --team -t'
+      values='--role=choice:owner,admin,developer,viewer --note=text --team=team -t=team'
       ;;
     'loco teams invitations')
-      opts='--revoke --team -t --json --server'
-      values='--revoke=text --team=team -t=team --server=text'
+      opts='--revoke --team -t'
+      values='--revoke=text --team=team -t=team'
       ;;
     'loco teams join')
-      opts='--json --server'
-      values='--server=text'
       args='text'
       ;;
     'loco teams role')
-      opts='--team -t --json --server'
-      values='--team=team -t=team --server=text'
+      opts='--team -t'
+      values='--team=team -t=team'
       args='text choice:owner,admin,developer,viewer'
       ;;
     'loco teams remove')
-      opts='--team -t --json --server'
-      values='--team=team -t=team --server=text'
+      opts='--team -t'
+      values='--team=team -t=team'
       args='text'
       ;;
     'loco teams leave')
-      opts='--json --server'
-      values='--server=text'
       args='text'
       ;;
     'loco teams delete')
-      opts='--confirm --json --server'
-      values='--confirm=text --server=text'
+      opts='--confirm'
+      values='--confirm=text'
       args='text'
       ;;
     'loco tokens')
       subs='create list revoke'
       ;;
     'loco tokens create')
-      opts='--can --app -a --expires --team -t --json --server'
-      values='--can=choice:read,deploy,admin --app=app -a=app --expires=text --team=team -t=team --server=text'
+      opts='--can --app -a --expires --team -t'
+      values='--can=choice:read,deploy,admin --app=app -a=app --expires=text --team=team -t=team'
       args='text'
       ;;
     'loco tokens list')
-      opts='--team -t --json --server'
-      values='--team=team -t=team --server=text'
+      opts='--team -t'
+      values='--team=team -t=team'
       ;;
     'loco tokens revoke')
-      opts='--team -t --json --server'
-      values='--team=team -t=team --server=text'
+      opts='--team -t'
+      values='--team=team -t=team'
       args='text'
       ;;
     'loco init')
-      opts='--name --force --json'
+      opts='--name --force'
       values='--name=text'
       args='folder'
       ;;
     'loco validate')
-      opts='--json'
       args='folder'
       ;;
     'loco config')
-      opts='--server --json'
-      values='--server=text'
       args='folder'
       ;;
     'loco deploy')
-      opts='--app -a --team -t --detach -d --force --build-arg --build-secret --builder --no-cache --pull --list-files --dry-run --exit-code --attach --wait-timeout --cancel-on-interrupt --json'
+      opts='--app -a --team -t --detach -d --force --build-arg --build-secret --builder --no-cache --pull --list-files --dry-run --exit-code --attach --wait-timeout --cancel-on-interrupt'
       values='--app=app -a=app --team=team -t=team --build-arg=text --build-secret=text --builder=text --attach=deployment --wait-timeout=text'
       args='folder'
       ;;
     'loco diff')
-      opts='--app -a --team -t --build-arg --exit-code --json'
+      opts='--app -a --team -t --build-arg --exit-code'
       values='--app=app -a=app --team=team -t=team --build-arg=text'
       args='folder'
       ;;
     'loco redeploy')
-      opts='--app -a --team -t --detach -d --wait-timeout --cancel-on-interrupt --json'
+      opts='--app -a --team -t --detach -d --wait-timeout --cancel-on-interrupt'
       values='--app=app -a=app --team=team -t=team --wait-timeout=text'
       args='folder'
       ;;
     'loco rollback')
-      opts='--release --detach -d --wait-timeout --cancel-on-interrupt --yes -y --app -a --team -t --json'
+      opts='--release --detach -d --wait-timeout --cancel-on-interrupt --app -a --team -t'
       values='--wait-timeout=text --app=app -a=app --team=team -t=team'
       args='deployment'
       ;;
     'loco scale')
-      opts='--min --max --cpu --detach -d --wait-timeout --cancel-on-interrupt --app -a --team -t --json'
+      opts='--min --max --cpu --detach -d --wait-timeout --cancel-on-interrupt --app -a --team -t'
       values='--min=text --max=text --cpu=text --wait-timeout=text --app=app -a=app --team=team -t=team'
       args='text'
       ;;
     'loco deployments')
       subs='show'
-      opts='--limit -n --app -a --team -t --server --json'
-      values='--limit=text -n=text --app=app -a=app --team=team -t=team --server=text'
+      opts='--limit -n --app -a --team -t'
+      values='--limit=text -n=text --app=app -a=app --team=team -t=team'
       ;;
     'loco deployments show')
-      opts='--build-log --release-log --app -a --team -t --server --json'
-      values='--app=app -a=app --team=team -t=team --server=text'
+      opts='--build-log --release-log --app -a --team -t'
+      values='--app=app -a=app --team=team -t=team'
       args='deployment'
       ;;
     'loco variables')
       subs='set import unset list history'
       ;;
     'loco variables set')
-      opts='--stdin --stage --app -a --team -t --server --wait-timeout --json'
-      values='--app=app -a=app --team=team -t=team --server=text --wait-timeout=text'
+      opts='--stdin --stage --app -a --team -t --wait-timeout'
+      values='--app=app -a=app --team=team -t=team --wait-timeout=text'
       args='text+'
       ;;
     'loco variables import')
-      opts='--stage --app -a --team -t --server --wait-timeout --json'
-      values='--app=app -a=app --team=team -t=team --server=text --wait-timeout=text'
+      opts='--stage --app -a --team -t --wait-timeout'
+      values='--app=app -a=app --team=team -t=team --wait-timeout=text'
       args='file'
       ;;
     'loco variables unset')
-      opts='--purge --stage --app -a --team -t --server --wait-timeout --json'
-      values='--app=app -a=app --team=team -t=team --server=text --wait-timeout=text'
+      opts='--purge --stage --app -a --team -t --wait-timeout'
+      values='--app=app -a=app --team=team -t=team --wait-timeout=text'
       args='text+'
       ;;
     'loco variables list')
-      opts='--app -a --team -t --server --json'
-      values='--app=app -a=app --team=team -t=team --server=text'
+      opts='--app -a --team -t'
+      values='--app=app -a=app --team=team -t=team'
       ;;
     'loco variables history')
-      opts='--app -a --team -t --server --json'
-      values='--app=app -a=app --team=team -t=team --server=text'
+      opts='--app -a --team -t'
+      values='--app=app -a=app --team=team -t=team'
       args='text'
       ;;
     'loco logs')
-      opts='--app -a --team -t --follow -f --lines -n --since --until --instance --deployment --previous -p --grep --build --json'
+      opts='--app -a --team -t --follow -f --lines -n --since --until --instance --deployment --previous -p --grep --build'
       values='--app=app -a=app --team=team -t=team --lines=text -n=text --since=text --until=text --instance=text --deployment=deployment --grep=text'
       args='folder'
       ;;
     'loco exec')
-      opts='--app -a --team --instance --no-stdin --stdin -i --no-tty --tty -t --server --json'
-      values='--app=app -a=app --team=team --instance=text --server=text'
+      opts='--app -a --team --instance --no-stdin --stdin -i --no-tty --tty -t'
+      values='--app=app -a=app --team=team --instance=text'
       args='text+'
       ;;
     'loco run')
-      opts='--app -a --team --timeout --no-stdin --stdin -i --no-tty --tty -t --server --json'
-      values='--app=app -a=app --team=team --timeout=text --server=text'
+      opts='--app -a --team --timeout --no-stdin --stdin -i --no-tty --tty -t'
+      values='--app=app -a=app --team=team --timeout=text'
       args='text+'
       ;;
     'loco forward')
-      opts='--app -a --team -t --instance --server --json'
-      values='--app=app -a=app --team=team -t=team --instance=text --server=text'
+      opts='--app -a --team -t --instance'
+      values='--app=app -a=app --team=team -t=team --instance=text'
       args='text'
       ;;
     'loco doctor')
-      opts='--bundle --app -a --team -t --json'
+      opts='--bundle --app -a --team -t'
       values='--app=app -a=app --team=team -t=team'
       args='deployment'
       ;;
     'loco status')
-      opts='--app -a --team -t --json'
+      opts='--app -a --team -t --watch -w'
       values='--app=app -a=app --team=team -t=team'
       args='folder'
       ;;
     'loco apps')
-      opts='--team -t --json'
+      opts='--team -t'
       values='--team=team -t=team'
       ;;
     'loco events')
-      opts='--app -a --team -t --lines -n --follow -f --json --server'
-      values='--app=app -a=app --team=team -t=team --lines=text -n=text --server=text'
+      opts='--app -a --team -t --lines -n --follow -f'
+      values='--app=app -a=app --team=team -t=team --lines=text -n=text'
       ;;
     'loco open')
-      opts='--app -a --team -t --print --json'
+      opts='--app -a --team -t --print'
       values='--app=app -a=app --team=team -t=team'
       args='folder'
       ;;
     'loco destroy')
-      opts='--app -a --team -t --confirm --json'
+      opts='--app -a --team -t --confirm'
       values='--app=app -a=app --team=team -t=team --confirm=text'
       args='folder'
       ;;
@@ -326,54 +306,46 @@ _loco_command() {
       subs='add list remove require'
       ;;
     'loco trust add')
-      opts='--issuer --repository --repository-id --owner-id --ref --environment --actor-id --audience --app -a --team -t --server --json'
-      values='--issuer=text --repository=text --repository-id=text --owner-id=text --ref=text --environment=text --actor-id=text --audience=text --app=app -a=app --team=team -t=team --server=text'
+      opts='--issuer --repository --repository-id --owner-id --ref --environment --actor-id --audience --app -a --team -t'
+      values='--issuer=text --repository=text --repository-id=text --owner-id=text --ref=text --environment=text --actor-id=text --audience=text --app=app -a=app --team=team -t=team'
       ;;
     'loco trust list')
-      opts='--team -t --server --json'
-      values='--team=team -t=team --server=text'
+      opts='--team -t'
+      values='--team=team -t=team'
       ;;
     'loco trust remove')
-      opts='--team -t --server --json'
-      values='--team=team -t=team --server=text'
+      opts='--team -t'
+      values='--team=team -t=team'
       args='text'
       ;;
     'loco trust require')
-      opts='--allow --app -a --team -t --server --json'
-      values='--allow=text --app=app -a=app --team=team -t=team --server=text'
+      opts='--allow --app -a --team -t'
+      values='--allow=text --app=app -a=app --team=team -t=team'
       args='text folder'
       ;;
     'loco completion')
       subs='bash zsh fish install uninstall'
-      opts='--json'
       ;;
     'loco completion bash')
-      opts='--json'
       ;;
     'loco completion zsh')
-      opts='--json'
       ;;
     'loco completion fish')
-      opts='--json'
       ;;
     'loco completion install')
-      opts='--json'
       args='choice:bash,zsh,fish'
       ;;
     'loco completion uninstall')
-      opts='--json'
       args='choice:bash,zsh,fish'
       ;;
     'loco docs')
-      opts='--json'
       args='text'
       ;;
     'loco version')
-      opts='--json --server'
-      values='--server=text'
       ;;
   esac
-  opts="$opts --help -h"
+  opts="$opts --server --json --quiet -q --no-input --yes -y --help -h"
+  values="$values --server=text"
 }
 
 complete -F _loco loco

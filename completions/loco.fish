@@ -49,6 +49,11 @@ end
 
 complete -c loco -f
 
+complete -c loco -l server -x -d 'The server\'s URL (or LOCO_SERVER).'
+complete -c loco -l json -d 'Print JSON, for programs: one object; of what is followed, one a line.'
+complete -c loco -l quiet -s q -d 'Say nothing on the way: nothing on stderr but errors.'
+complete -c loco -l no-input -d 'Ask nothing (or LOCO_NO_INPUT=1; so it is where CI is set).'
+complete -c loco -l yes -s y -d 'Answer yes to what would be asked.'
 complete -c loco -l help -s h -d 'Show this message and exit.'
 
 set -g __loco_valued --actor-id --allow --app --attach --audience --build-arg --build-secret --builder --can --confirm --cpu --deployment --environment --expires --grep --instance --issuer --limit --lines --max --min --name --note --owner-id --provider --ref --repository --repository-id --revoke --role --server --since --team --timeout --until --wait-timeout -a -n -t
@@ -85,7 +90,6 @@ complete -c loco -n '__loco_only' -a docs -d 'Read the documentation, offline.'
 complete -c loco -n '__loco_only' -a version -d 'Show the versions of this loco and of the server.'
 complete -c loco -n '__loco_only' -l version -d 'Show the version.'
 
-complete -c loco -n '__loco_at 1 "login"' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at 1 "login"' -l provider -x -d 'By whom: github, google, local.'
 complete -c loco -n '__loco_at 1 "login"' -l no-browser -d 'Show code and address; open nothing.'
 complete -c loco -n '__loco_at 1 "login"' -l invitation -d 'You are new and have an invitation: ask for its code (LOCO_INVITATION).'
@@ -93,33 +97,20 @@ complete -c loco -n '__loco_at 1 "login"' -l ci -d 'As the CI job that this is; 
 complete -c loco -n '__loco_at 1 "login"' -l team -s t -x -a '(__loco_names team)' -d 'With --ci: for which team; default: loco.toml\'s.'
 complete -c loco -n '__loco_at 1 "login"' -l app -s a -x -a '(__loco_names app)' -d 'With --ci: for which app alone.'
 complete -c loco -n '__loco_at 1 "login"' -l token-stdin -d 'Read a token from stdin instead.'
-complete -c loco -n '__loco_at 1 "login"' -l json -d 'Print JSON, for programs.'
 
-complete -c loco -n '__loco_at 1 "logout"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "logout"' -l server -x -d 'The server\'s URL.'
 
-complete -c loco -n '__loco_at 1 "whoami"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "whoami"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "account"' -n '__loco_only account' -a show -d 'Show what the server knows of you.'
 complete -c loco -n '__loco_at 1 "account"' -n '__loco_only account' -a sessions -d 'List where you are signed in.'
 complete -c loco -n '__loco_at 1 "account"' -n '__loco_only account' -a revoke -d 'End a session, or all others.'
 complete -c loco -n '__loco_at 1 "account"' -n '__loco_only account' -a delete -d 'Delete your account, with everything of its own. There is no way back.'
 
-complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account show"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account show"' -l server -x -d 'The server\'s URL.'
 
-complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account sessions"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account sessions"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account revoke"' -l all-others -d 'All but the one in use.'
-complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account revoke"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account revoke"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account delete"' -l confirm -x -d 'Your login, instead of being asked.'
 complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account delete"' -l with-apps -d 'Destroy the apps of your personal team too.'
-complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account delete"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "account"' -n '__loco_at 2 "account delete"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_only teams' -a create -d 'Make a team, and own it.'
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_only teams' -a list -d 'List your teams, and what you are in each.'
@@ -132,45 +123,25 @@ complete -c loco -n '__loco_at 1 "teams"' -n '__loco_only teams' -a remove -d 'T
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_only teams' -a leave -d 'Leave a team; your tokens for it end.'
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_only teams' -a delete -d 'Delete a team that has no apps. There is no way back.'
 
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams create"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams create"' -l server -x -d 'The server\'s URL.'
 
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams list"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams list"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams members"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams members"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams members"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams invite"' -l role -x -a 'owner admin developer viewer' -d 'What the invited will be.'
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams invite"' -l note -x -d 'For whom it is; the list shows it.'
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams invite"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams invite"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams invite"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams invitations"' -l revoke -x -d 'End this one instead.'
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams invitations"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams invitations"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams invitations"' -l server -x -d 'The server\'s URL.'
 
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams join"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams join"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams role"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams role"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams role"' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams role"; and test (__loco_given 2) -eq 1' -a 'owner admin developer viewer'
 
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams remove"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams remove"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams remove"' -l server -x -d 'The server\'s URL.'
 
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams leave"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams leave"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams delete"' -l confirm -x -d 'The team\'s name, instead of being asked.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams delete"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "teams"' -n '__loco_at 2 "teams delete"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_only tokens' -a create -d 'Make a token, which is shown this once; never more than you may yourself.'
 complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_only tokens' -a list -d 'List a team\'s tokens: scope, maker, last use, end.'
@@ -180,27 +151,17 @@ complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens create"' -l c
 complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens create"' -l app -s a -x -a '(__loco_names app)' -d 'For this app alone; default: all.'
 complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens create"' -l expires -x -d 'When it ends: 90d, 12h, 30m.'
 complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens create"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens create"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens create"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens list"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens list"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens list"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens revoke"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens revoke"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "tokens"' -n '__loco_at 2 "tokens revoke"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "init"' -l name -x -d 'The app\'s name; default: the folder\'s.'
 complete -c loco -n '__loco_at 1 "init"' -l force -d 'Write loco.toml anew where there is one.'
-complete -c loco -n '__loco_at 1 "init"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "init"' -n '__loco_at 1 "init"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
-complete -c loco -n '__loco_at 1 "validate"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "validate"' -n '__loco_at 1 "validate"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
-complete -c loco -n '__loco_at 1 "config"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "config"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "config"' -n '__loco_at 1 "config"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at 1 "deploy"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
@@ -218,14 +179,12 @@ complete -c loco -n '__loco_at 1 "deploy"' -l exit-code -d 'End with 10 where so
 complete -c loco -n '__loco_at 1 "deploy"' -l attach -x -a '(__loco_names deployment)' -d 'Follow a deployment that there is, and build nothing: v12.'
 complete -c loco -n '__loco_at 1 "deploy"' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
 complete -c loco -n '__loco_at 1 "deploy"' -l cancel-on-interrupt -d 'Ctrl-C cancels the deployment, and nobody is asked.'
-complete -c loco -n '__loco_at 1 "deploy"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "deploy"' -n '__loco_at 1 "deploy"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at 1 "diff"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "diff"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at 1 "diff"' -l build-arg -x -d 'A build argument; may be repeated.'
 complete -c loco -n '__loco_at 1 "diff"' -l exit-code -d 'End with 10 where something would change.'
-complete -c loco -n '__loco_at 1 "diff"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "diff"' -n '__loco_at 1 "diff"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at 1 "redeploy"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
@@ -233,17 +192,14 @@ complete -c loco -n '__loco_at 1 "redeploy"' -l team -s t -x -a '(__loco_names t
 complete -c loco -n '__loco_at 1 "redeploy"' -l detach -s d -d 'Do not wait for the rollout.'
 complete -c loco -n '__loco_at 1 "redeploy"' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
 complete -c loco -n '__loco_at 1 "redeploy"' -l cancel-on-interrupt -d 'Ctrl-C cancels the deployment, and nobody is asked.'
-complete -c loco -n '__loco_at 1 "redeploy"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "redeploy"' -n '__loco_at 1 "redeploy"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at 1 "rollback"' -l release -d 'Run the release command of that deployment, too.'
 complete -c loco -n '__loco_at 1 "rollback"' -l detach -s d -d 'Do not wait for the rollout.'
 complete -c loco -n '__loco_at 1 "rollback"' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
 complete -c loco -n '__loco_at 1 "rollback"' -l cancel-on-interrupt -d 'Ctrl-C cancels the deployment, and nobody is asked.'
-complete -c loco -n '__loco_at 1 "rollback"' -l yes -s y -d 'Do not ask.'
 complete -c loco -n '__loco_at 1 "rollback"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "rollback"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "rollback"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "rollback"' -n '__loco_at 1 "rollback"; and test (__loco_given 1) -eq 0' -a '(__loco_names deployment)'
 
 complete -c loco -n '__loco_at 1 "scale"' -l min -x -d 'At the least so many.'
@@ -254,21 +210,16 @@ complete -c loco -n '__loco_at 1 "scale"' -l wait-timeout -x -d 'How long to fol
 complete -c loco -n '__loco_at 1 "scale"' -l cancel-on-interrupt -d 'Ctrl-C cancels the deployment, and nobody is asked.'
 complete -c loco -n '__loco_at 1 "scale"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "scale"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "scale"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_only deployments' -a show -d 'Show all of one: what it stands on, each step with its seconds, and why it failed.'
 complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_only deployments' -l limit -s n -x -d 'So many of the newest.'
 complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_only deployments' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_only deployments' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_only deployments' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_only deployments' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_at 2 "deployments show"' -l build-log -d 'What its build said.'
 complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_at 2 "deployments show"' -l release-log -d 'What its release command said.'
 complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_at 2 "deployments show"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_at 2 "deployments show"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_at 2 "deployments show"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_at 2 "deployments show"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "deployments"' -n '__loco_at 2 "deployments show"; and test (__loco_given 2) -eq 0' -a '(__loco_names deployment)'
 
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_only variables' -a set -d 'Set variables, and roll a deployment that has them. For secrets: loco variables set NAME --stdin.'
@@ -281,35 +232,25 @@ complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables set"' -
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables set"' -l stage -d 'Wait for the next deployment instead of rolling one.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables set"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables set"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables set"' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables set"' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables set"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables import"' -l stage -d 'Wait for the next deployment instead of rolling one.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables import"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables import"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables import"' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables import"' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables import"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables import"; and test (__loco_given 2) -eq 0' -F
 
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables unset"' -l purge -d 'Take every value that it ever had away, for good.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables unset"' -l stage -d 'Wait for the next deployment instead of rolling one.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables unset"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables unset"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables unset"' -l server -x -d 'The server\'s URL.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables unset"' -l wait-timeout -x -d 'How long to follow; the deployment goes on after it.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables unset"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables list"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables list"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables list"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables list"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables history"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables history"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables history"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "variables"' -n '__loco_at 2 "variables history"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "logs"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "logs"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
@@ -322,7 +263,6 @@ complete -c loco -n '__loco_at 1 "logs"' -l deployment -x -a '(__loco_names depl
 complete -c loco -n '__loco_at 1 "logs"' -l previous -s p -d 'Only what is over: from before the last restart, and of ended instances.'
 complete -c loco -n '__loco_at 1 "logs"' -l grep -x -d 'Only lines in which this regular expression is found; -n counts those.'
 complete -c loco -n '__loco_at 1 "logs"' -l build -d 'The log of a build: of --deployment, or the newest that is kept.'
-complete -c loco -n '__loco_at 1 "logs"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "logs"' -n '__loco_at 1 "logs"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at 1 "exec"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
@@ -330,54 +270,42 @@ complete -c loco -n '__loco_at 1 "exec"' -l team -x -a '(__loco_names team)' -d 
 complete -c loco -n '__loco_at 1 "exec"' -l instance -x -d 'In this one: v12-1. Default: the first that runs.'
 complete -c loco -n '__loco_at 1 "exec"' -l no-stdin -l stdin -s i -d 'Pass stdin on. Default: with a terminal, and what is piped.'
 complete -c loco -n '__loco_at 1 "exec"' -l no-tty -l tty -s t -d 'Give it a terminal. Default: where stdin and stdout are one.'
-complete -c loco -n '__loco_at 1 "exec"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "exec"' -l json -d 'Print errors as JSON; stdout is the command\'s own.'
 
 complete -c loco -n '__loco_at 1 "run"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "run"' -l team -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at 1 "run"' -l timeout -x -d 'Ended after so long; 24h at most.'
 complete -c loco -n '__loco_at 1 "run"' -l no-stdin -l stdin -s i -d 'Pass stdin on. Default: with a terminal, and what is piped.'
 complete -c loco -n '__loco_at 1 "run"' -l no-tty -l tty -s t -d 'Give it a terminal. Default: where stdin and stdout are one.'
-complete -c loco -n '__loco_at 1 "run"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "run"' -l json -d 'Print errors as JSON; stdout is the command\'s own.'
 
 complete -c loco -n '__loco_at 1 "forward"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "forward"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at 1 "forward"' -l instance -x -d 'In this one: v12-1. Default: the first that runs.'
-complete -c loco -n '__loco_at 1 "forward"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "forward"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "doctor"' -l bundle -d 'Write what was found into a tar.gz without secrets, to be given to who helps.'
 complete -c loco -n '__loco_at 1 "doctor"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "doctor"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "doctor"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "doctor"' -n '__loco_at 1 "doctor"; and test (__loco_given 1) -eq 0' -a '(__loco_names deployment)'
 
 complete -c loco -n '__loco_at 1 "status"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "status"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "status"' -l json -d 'Print JSON, for programs.'
+complete -c loco -n '__loco_at 1 "status"' -l watch -s w -d 'Go on until Ctrl-C: show it anew when it changes.'
 complete -c loco -n '__loco_at 1 "status"' -n '__loco_at 1 "status"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at 1 "apps"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "apps"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "events"' -l app -s a -x -a '(__loco_names app)' -d 'Of this app alone, also when it is gone.'
 complete -c loco -n '__loco_at 1 "events"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at 1 "events"' -l lines -s n -x -d 'So many of the newest.'
 complete -c loco -n '__loco_at 1 "events"' -l follow -s f -d 'Go on with new ones as they come.'
-complete -c loco -n '__loco_at 1 "events"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "events"' -l server -x -d 'The server\'s URL.'
 
 complete -c loco -n '__loco_at 1 "open"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "open"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at 1 "open"' -l print -d 'Print the URL, open nothing.'
-complete -c loco -n '__loco_at 1 "open"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "open"' -n '__loco_at 1 "open"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at 1 "destroy"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "destroy"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
 complete -c loco -n '__loco_at 1 "destroy"' -l confirm -x -d 'The app\'s name, instead of being asked.'
-complete -c loco -n '__loco_at 1 "destroy"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "destroy"' -n '__loco_at 1 "destroy"; and test (__loco_given 1) -eq 0' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_only trust' -a add -d 'Trust the jobs of a repository to deploy, in your name.'
@@ -395,22 +323,14 @@ complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust add"' -l actor-
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust add"' -l audience -x -d 'For whom the job\'s token must be made.'
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust add"' -l app -s a -x -a '(__loco_names app)' -d 'Only this app.'
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust add"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust add"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust add"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust list"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust list"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust list"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust remove"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust remove"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust remove"' -l json -d 'Print JSON, for programs.'
 
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust require"' -l allow -x -d 'A member who may deploy all the same.'
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust require"' -l app -s a -x -a '(__loco_names app)' -d 'The app; default: the one of this folder.'
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust require"' -l team -s t -x -a '(__loco_names team)' -d 'The team; default: your own.'
-complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust require"' -l server -x -d 'The server\'s URL.'
-complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust require"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "trust"' -n '__loco_at 2 "trust require"; and test (__loco_given 2) -eq 1' -a '(__fish_complete_directories (commandline -ct))'
 
 complete -c loco -n '__loco_at 1 "completion"' -n '__loco_only completion' -a bash -d 'Print the completions for bash.'
@@ -418,21 +338,12 @@ complete -c loco -n '__loco_at 1 "completion"' -n '__loco_only completion' -a zs
 complete -c loco -n '__loco_at 1 "completion"' -n '__loco_only completion' -a fish -d 'Print the completions for fish.'
 complete -c loco -n '__loco_at 1 "completion"' -n '__loco_only completion' -a install -d 'Put the completions where the shell finds them; once more after an update of loco.'
 complete -c loco -n '__loco_at 1 "completion"' -n '__loco_only completion' -a uninstall -d 'Take away what `loco completion install` wrote.'
-complete -c loco -n '__loco_at 1 "completion"' -n '__loco_only completion' -l json -d 'Print JSON, for programs.'
 
-complete -c loco -n '__loco_at 1 "completion"' -n '__loco_at 2 "completion bash"' -l json -d 'Print JSON, for programs.'
 
-complete -c loco -n '__loco_at 1 "completion"' -n '__loco_at 2 "completion zsh"' -l json -d 'Print JSON, for programs.'
 
-complete -c loco -n '__loco_at 1 "completion"' -n '__loco_at 2 "completion fish"' -l json -d 'Print JSON, for programs.'
 
-complete -c loco -n '__loco_at 1 "completion"' -n '__loco_at 2 "completion install"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "completion"' -n '__loco_at 2 "completion install"; and test (__loco_given 2) -eq 0' -a 'bash zsh fish'
 
-complete -c loco -n '__loco_at 1 "completion"' -n '__loco_at 2 "completion uninstall"' -l json -d 'Print JSON, for programs.'
 complete -c loco -n '__loco_at 1 "completion"' -n '__loco_at 2 "completion uninstall"; and test (__loco_given 2) -eq 0' -a 'bash zsh fish'
 
-complete -c loco -n '__loco_at 1 "docs"' -l json -d 'Print JSON, for programs.'
 
-complete -c loco -n '__loco_at 1 "version"' -l json -d 'Print JSON, for programs.'
-complete -c loco -n '__loco_at 1 "version"' -l server -x -d 'The server\'s URL.'

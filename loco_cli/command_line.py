@@ -1,11 +1,13 @@
 """Run one command line, and the one catch: an error becomes a message, a next step and an exit code."""
 
+import io
 import os
 import re
 import sys
 from collections.abc import Sequence
 
 from loco_cli import help  # noqa: A004  the page, not the built-in
+from loco_cli.given import GIVEN, from_environment
 from loco_spec.exits import Exit
 
 _TOKEN = re.compile(r"\b(loco_[a-z]+_)\w+")
@@ -13,10 +15,13 @@ _TOKEN = re.compile(r"\b(loco_[a-z]+_)\w+")
 
 def run(argv: Sequence[str]) -> int:
     """Run one command; give its exit code."""
+    GIVEN.set(from_environment())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal's encoding lacks is no reason to fail
+            stream.reconfigure(errors="replace")
     code: int = Exit.OK
     try:
-        own = argv[: argv.index("--")] if "--" in argv else argv  # what follows is another program's
-        code = _run(argv, as_json="--json" in own)
+        code = _run(argv)
         sys.stdout.flush()
     except BrokenPipeError:
         _nobody_reads()
@@ -27,11 +32,10 @@ def run(argv: Sequence[str]) -> int:
     return code
 
 
-def _run(argv: Sequence[str], *, as_json: bool) -> int:
+def _run(argv: Sequence[str]) -> int:
     code = help.shown(argv)
     if code is not None:
         return code
-
     from typer.exceptions import Abort, TyperException
 
     from loco_cli.main import app
@@ -39,7 +43,7 @@ def _run(argv: Sequence[str], *, as_json: bool) -> int:
     try:
         code = int(app()(args=list(argv), prog_name="loco", standalone_mode=False) or Exit.OK)
     except TyperException as e:  # a slip in the command line; Typer words it
-        return _usage(e, as_json=as_json)
+        return _usage(e, argv)
     except (KeyboardInterrupt, Abort):  # Abort: Ctrl-D at a question
         code = Exit.INTERRUPTED
     except BrokenPipeError:
@@ -49,8 +53,12 @@ def _run(argv: Sequence[str], *, as_json: bool) -> int:
             raise e.__context__ from None
         raise
     except Exception as e:  # noqa: BLE001  the one catch
-        return _failed(e, as_json=as_json)
+        return _failed(e)
     if code == Exit.INTERRUPTED:  # also what Typer makes of a Ctrl-C
+        if GIVEN.get().json:
+            from loco_spec.errors import Interrupted
+
+            return _failed(Interrupted("interrupted"))
         print("interrupted", file=sys.stderr)  # noqa: T201
     return code
 
@@ -60,23 +68,21 @@ def _nobody_reads() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _usage(error: Exception, *, as_json: bool) -> int:
+def _usage(error: Exception, argv: Sequence[str]) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # no slip: the help itself
+        print(error, file=sys.stderr)  # noqa: T201
+        return Exit.USAGE
+    from loco_spec.errors import UsageError
+
+    ours = argv[: argv.index("--")] if "--" in argv else argv
+    GIVEN.get().json |= "--json" in ours  # which may stand behind the slip
     # Typer repeats what it has no place for, and `loco login TOKEN` is a slip that is easily made.
-    if isinstance(message := getattr(error, "message", None), str):
-        error.message = _TOKEN.sub(r"\1***", message)  # type: ignore[attr-defined]
-    if as_json:
-        from loco_spec.errors import UsageError
-
-        return _failed(
-            UsageError(str(getattr(error, "format_message", lambda: error)()), hint="loco --help"), as_json=True
-        )
-    show = getattr(error, "show", None)
-    if callable(show):
-        show()
-    return Exit.USAGE
+    message = _TOKEN.sub(r"\1***", str(getattr(error, "format_message", lambda: error)()))
+    context = getattr(error, "ctx", None)
+    return _failed(UsageError(message, hint=f"{context.command_path if context else 'loco'} --help"))
 
 
-def _failed(error: Exception, *, as_json: bool) -> int:
+def _failed(error: Exception) -> int:
     from loco_cli.ui import errors
     from loco_spec.errors import LocoError
 
@@ -86,7 +92,7 @@ def _failed(error: Exception, *, as_json: bool) -> int:
         traceback.print_exception(error)
     found = error if isinstance(error, LocoError) else errors.defect(error)
     try:
-        errors.show(found, as_json=as_json)
+        errors.show(found, as_json=GIVEN.get().json)
     except BrokenPipeError:
         _nobody_reads()
     return int(found.exit_code)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from loco_cli import config
 from loco_cli.credentials import Credentials
+from loco_cli.given import GIVEN, Given
 from loco_spec import names, toml
 from loco_spec.errors import NotFound, UsageError
 
@@ -26,13 +27,12 @@ class Target:
 
 
 class Context:
-    def __init__(self, *, json: bool = False, server: str | None = None) -> None:
-        self._json = json
-        self._server = server
+    def __init__(self, given: Given | None = None) -> None:
+        self.given = given or Given()
 
     @cached_property
     def server(self) -> config.Choice:
-        return config.server(self._server)
+        return config.server(self.given.server)
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -49,7 +49,7 @@ class Context:
     def ui(self) -> "Ui":
         from loco_cli.ui.terminal import Ui
 
-        return Ui(json=self._json)
+        return Ui(self.given)
 
     def _note(self, message: str) -> None:
         self.ui.note(message)  # made only when there is something to say
@@ -59,6 +59,24 @@ class Context:
             self.http.close()
         if "ui" in self.__dict__:
             self.ui.close()
+
+    def confirmed(self, name: str, given: str | None, *, what: str, question: str, hint: str, named: bool) -> None:
+        """Let nothing that cannot be undone happen unless its name was said: typed now, or given beforehand.
+
+        `named`: the command line names it anyway, and there --yes is enough.
+
+        Raises:
+            UsageError: it was not, or it is another.
+        """
+        if given is None and self.given.yes and named:
+            return
+        if given is None:
+            if self.given.yes or not self.ui.can_ask:
+                why = "--yes does not name it" if self.given.yes else "nobody can be asked here"
+                raise UsageError(f"{what} must be confirmed by its name, and {why}", hint=hint)
+            given = self.ui.ask(f"{question} for good. Type its name:")
+        if given != name:
+            raise UsageError(f'"{given}" is not "{name}"; nothing was removed', hint=hint)
 
     def team(self, asked: str | None) -> str:
         """Give the team: the one asked for, else the person's own."""
@@ -91,9 +109,9 @@ class Context:
 
 
 @contextmanager
-def opened(*, json: bool = False, server: str | None = None) -> Iterator[Context]:
-    """Give a context for one command."""
-    context = Context(json=json, server=server)
+def opened() -> Iterator[Context]:
+    """Give a context for one command, by what every command line may have."""
+    context = Context(GIVEN.get())
     try:
         yield context
     finally:

@@ -1,8 +1,10 @@
 """Follow a deployment that is the server's by now, to its end, to a time limit, or to a Ctrl-C."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from loco_cli import interrupts
 from loco_cli.client import deployments
@@ -24,6 +26,8 @@ from loco_spec.values import seconds
 CANCEL_SECONDS = 30.0
 """For so long a Ctrl-C waits to see what became of what it has cancelled."""
 LOOK_SECONDS = 0.5
+Made = TypeVar("Made")
+"""What the server answers when a deployment has begun."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Waiting:
     timeout: str = "10m"
     cancel: bool = False
     """A Ctrl-C cancels the deployment, and nobody is asked."""
+    detach: bool = False
+    """Not at all."""
 
 
 class Follower:
@@ -40,7 +46,7 @@ class Follower:
         """`named`: what the next command has to name too."""
         self._context = context
         self._started = time.monotonic()
-        self._cancels = waiting.cancel
+        self._cancels, self._detach = waiting.cancel, waiting.detach
         self._named = named
         interrupts.same_for_sigterm()
         try:
@@ -52,8 +58,27 @@ class Follower:
     def seconds(self) -> float:
         return time.monotonic() - self._started
 
+    def begun(self, begin: Callable[[], Made], of: Callable[[Made], Deployment | None]) -> Made:
+        """Begin a deployment that needs no build; where Ctrl-C is pressed meanwhile the server's answer comes first.
+
+        `of`: which deployment the answer tells of.
+
+        Raises:
+            Interrupted: it was pressed, and the deployment goes on, or is cancelled, as while it is followed.
+        """
+        made = None
+        try:
+            with interrupts.held():
+                made = begin()
+        except KeyboardInterrupt:
+            if made is None:
+                raise
+            if (item := of(made)) is not None:
+                raise self.interrupted(item) from None
+        return made
+
     def follow(self, item: Deployment) -> Deployed:
-        """Show what happens until the deployment has ended; give the end.
+        """Show what happens until the deployment has ended; give the end, or where nobody waits what there is.
 
         Raises:
             DeploymentFailed, Superseded: it never served.
@@ -61,6 +86,8 @@ class Follower:
             Interrupted: Ctrl-C.
             LocoError: the server gives no answer, or refuses to tell.
         """
+        if self._detach:
+            return Deployed(deployment=item, unchanged=False, seconds=self.seconds)
         state, since = item.state, item.state_at
         try:
             with self._context.http.until(self._started + self._limit):
@@ -111,7 +138,7 @@ class Follower:
         """The server owns the deployment: ask whether to stop it, where somebody can be asked."""
         ui = self._context.ui
         cancels = self._cancels
-        if not cancels and ui.can_ask:
+        if not cancels and ui.can_ask and not ui.yes:
             try:
                 answer = ui.ask(f"v{item.number} is being rolled out. [d]etach and let it go on, or [c]ancel it?")
             except (KeyboardInterrupt, EOFError):

@@ -5,9 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from loco_spec.errors import Interrupted
+
 
 def same_for_sigterm() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let a Ctrl-C be the end that was waited for: of what lasts until one there is nothing more to say."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("") from None
 
 
 @contextmanager

@@ -1,15 +1,17 @@
 """A group whose commands are named in a table and imported only when one of them runs."""
 
+import inspect
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command
 
+from loco_cli.verb import Verb, Verbs
 
-class LazyGroup(TyperGroup):
+
+class LazyGroup(Verbs):
     """Help and completion of names read the table alone; running a command, or its own help, imports its module."""
 
     table: ClassVar[Mapping[str, tuple[str, str]]] = {}
@@ -45,7 +47,12 @@ class LazyGroup(TyperGroup):
 def group(line: str) -> typer.Typer:
     """Give a group of sub-commands, for a module of commands that has several; it is called `group` there."""
     return typer.Typer(
-        help=line, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+        cls=Verbs,
+        help=inspect.cleandoc(line),
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
     )
 
 
@@ -68,9 +75,11 @@ def real(name: str, module: str) -> Any:
     found = import_module(module)
     group = getattr(found, "group", None)
     if group is not None:
+        for each in group.registered_commands:
+            each.cls = Verb
         made = get_command(group)
         made.name = name
         return made
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name, context_settings=getattr(found, "SETTINGS", None))(found.command)
+    app.command(name, cls=Verb, context_settings=getattr(found, "SETTINGS", None))(found.command)
     return get_command(app)

@@ -1,5 +1,6 @@
 """The table of commands. Importing it imports none of them."""
 
+import shutil
 from typing import Any
 
 import typer
@@ -56,6 +57,12 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
+def _narrow() -> int | None:
+    """Give the width of a terminal that is too narrow for what Typer takes for the least, which is 50."""
+    columns = shutil.get_terminal_size().columns
+    return max(20, columns - 1) if columns < 52 else None
+
+
 def app() -> Any:
     """Give the whole command line, callable with its arguments."""
     found = typer.Typer(
@@ -64,7 +71,7 @@ def app() -> Any:
         add_completion=False,  # `loco completion` has scripts that start no Python
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _narrow()},
     )
 
     @found.callback()
@@ -73,6 +80,12 @@ def app() -> Any:
             False, "--version", callback=_print_version, is_eager=True, help="Show the version."
         ),
     ) -> None:
-        """Deploy a folder with a Dockerfile: built, pushed, routed, observable, and explained when it fails."""
+        """Deploy a folder with a Dockerfile: built, pushed, routed, observable, and explained when it fails.
+
+        Examples:
+            loco login --server https://loco.example.com
+            loco deploy
+            loco logs --follow
+        """
 
     return get_command(found)

@@ -9,15 +9,17 @@ import typer
 
 from loco_spec.errors import UsageError
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 App = Annotated[
-    str | None, typer.Option("--app", "-a", help="The app; default: the one of this folder.", metavar="NAME")
+    str | None,
+    typer.Option("--app", "-a", help="The app; default: the one of this folder.", metavar="NAME"),
 ]
-Team = Annotated[str | None, typer.Option("--team", "-t", help="The team; default: your own.", metavar="NAME")]
+Team = Annotated[
+    str | None,
+    typer.Option("--team", "-t", help="The team; default: your own.", metavar="NAME"),
+]
 Folder = Annotated[
     Path, typer.Argument(help="The folder with loco.toml or a Dockerfile.", show_default="this one", metavar="[FOLDER]")
 ]
-Server = Annotated[str | None, typer.Option("--server", help="The server's URL.", metavar="URL")]
 WaitTimeout = Annotated[
     str, typer.Option("--wait-timeout", help="How long to follow; the deployment goes on after it.", metavar="DURATION")
 ]
@@ -32,7 +34,6 @@ CancelOnInterrupt = Annotated[
 
 TeamAlone = Annotated[str | None, typer.Option("--team", help="The team; default: your own.", metavar="NAME")]
 """Where -t is a terminal's, as in `docker exec -it`."""
-JsonErrors = Annotated[bool, typer.Option("--json", help="Print errors as JSON; stdout is the command's own.")]
 Words = Annotated[
     list[str] | None,
     typer.Argument(help="The command; default, on a terminal: sh.", metavar="[-- CMD...]", show_default=False),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from loco_cli.config import is_loopback
+from loco_cli.given import is_on
 from loco_spec.errors import NotSignedIn, UsageError
 
 
@@ -33,6 +34,8 @@ class Surroundings:
 
     terminal: bool = True
     """Somebody sits there."""
+    asks: bool = True
+    """And is asked: no --no-input."""
     ci: bool = False
     job: bool = False
     """A CI job's identity can be had."""
@@ -55,10 +58,13 @@ class Wish:
     ci: bool = False
 
 
-def surroundings(server: str, *, json: bool, environment: Mapping[str, str] = os.environ) -> Surroundings:
+def surroundings(
+    server: str, *, json: bool, no_input: bool = False, environment: Mapping[str, str] = os.environ
+) -> Surroundings:
     return Surroundings(
         terminal=somebody_sits_there(),
-        ci=_is_on(environment, "CI") or _is_on(environment, "GITHUB_ACTIONS") or _is_on(environment, "GITLAB_CI"),
+        asks=not no_input,
+        ci=any(is_on(name, environment) for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI")),
         job=has_job_identity(environment),
         ssh=bool(environment.get("SSH_CONNECTION") or environment.get("SSH_TTY")),
         display=sys.platform != "linux" or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
@@ -98,8 +104,8 @@ def decide(here: Surroundings, providers: Sequence[str], wish: Wish) -> Choice:
         raise UsageError(f"the server has no sign-in by {provider}", hint=_listed(providers))
     if provider == "local":
         return Choice(Way.FILE, provider)
-    if here.ci or not here.terminal:
-        where = "in a CI job" if here.ci else "without a terminal"
+    if here.ci or not (here.terminal and here.asks):
+        where = "in a CI job" if here.ci else "with --no-input" if here.terminal else "without a terminal"
         raise NotSignedIn(f"nobody can confirm a sign-in {where}", hint="set LOCO_TOKEN to a token of the server's")
     shows = wish.browser and here.display and not here.ssh and not here.json
     return Choice(Way.BROWSER if shows else Way.CODE, provider)
@@ -122,7 +128,3 @@ def _one_of(providers: Sequence[str], here: Surroundings) -> str:
 
 def _listed(providers: Sequence[str]) -> str:
     return " or ".join(f"loco login --provider {name}" for name in providers)
-
-
-def _is_on(environment: Mapping[str, str], name: str) -> bool:
-    return environment.get(name, "").lower() not in {"", "0", "false", "no"}

@@ -28,7 +28,7 @@ def plan(http: Http, team: str, app: str, request: api.DeploymentCreate) -> Plan
 
 def image(http: Http, item: api.Deployment, digest: str) -> api.Deployment:
     """Tell the server that the image is there. Repeated while the answer is lost: the server knows it is the same."""
-    path, away = paths.fill(paths.IMAGE, team=item.team, app=item.app, number=item.number), _Away()
+    path, away = paths.fill(paths.IMAGE, team=item.team, app=item.app, number=item.number), Away()
     while True:
         try:
             return http.post(path, api.Deployment, api.ImagePushed(digest=digest))
@@ -67,11 +67,8 @@ def newest(http: Http, team: str, app: str, limit: int) -> api.Deployments:
     return found
 
 
-def show(http: Http, team: str, app: str, number: int) -> tuple[api.DeploymentShown, tuple[DeploymentEvent, ...]]:
-    """Give one, and all that has happened to it so far."""
-    shown = http.get(paths.fill(paths.DEPLOYMENT, team=team, app=app, number=number), api.DeploymentShown)
-    events = http.get(paths.fill(paths.EVENTS, team=team, app=app, number=number), api.DeploymentEvents)
-    return shown, events.events
+def shown(http: Http, team: str, app: str, number: int) -> api.DeploymentShown:
+    return http.get(paths.fill(paths.DEPLOYMENT, team=team, app=app, number=number), api.DeploymentShown)
 
 
 def redeploy(http: Http, team: str, app: str) -> api.Deployment:
@@ -94,7 +91,7 @@ def follow(http: Http, item: api.Deployment) -> Iterator[DeploymentEvent | None]
         LocoError: it refuses to tell.
     """
     path = paths.fill(paths.EVENTS, team=item.team, app=item.app, number=item.number)
-    last, stream_at, away = 0, 0.0, _Away()
+    last, stream_at, away = 0, 0.0, Away()
     while True:
         heard, pause, asked_at = False, POLL_SECONDS / 4, time.monotonic()
         try:
@@ -134,7 +131,7 @@ def follow(http: Http, item: api.Deployment) -> Iterator[DeploymentEvent | None]
 
 def ended(http: Http, item: api.Deployment) -> api.Deployment:
     """Give how a deployment ended, of which a stream said that it has. Raises as `follow` does."""
-    away = _Away()
+    away = Away()
     while True:
         try:
             return get(http, item)
@@ -143,7 +140,7 @@ def ended(http: Http, item: api.Deployment) -> api.Deployment:
         time.sleep(POLL_SECONDS / 4)
 
 
-class _Away:
+class Away:
     """Since when the server gives no answer."""
 
     def __init__(self) -> None:
@@ -152,9 +149,10 @@ class _Away:
     def over(self) -> None:
         self._since = None
 
-    def bear(self, error: LocoError) -> None:
-        """Raises the error when it has lasted too long."""
-        now = time.monotonic()
+    def bear(self, error: LocoError) -> bool:
+        """Give whether it is new; raises the error when it has lasted too long."""
+        now, new = time.monotonic(), self._since is None
         self._since = now if self._since is None else self._since
         if now - self._since > GIVE_UP_SECONDS:
             raise error
+        return new

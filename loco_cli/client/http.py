@@ -51,6 +51,7 @@ CUT_TRIES = 8
 CUT_PAUSE_SECONDS = 0.1
 """Before the first of them; doubled each time, up to two seconds."""
 _TOKEN = re.compile(r"[!-~]+")
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _UNTRUSTED = re.compile(r"local issuer|self[- ]signed")
 """In OpenSSL's words for a certificate of an authority that nobody has named."""
 
@@ -88,7 +89,6 @@ class Http:
             self._client = httpx.Client(
                 base_url=server.value,
                 headers={VERSION_HEADER: VERSION, "user-agent": f"loco/{VERSION}"},
-                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
                 transport=transport,
                 verify=_certificates(server.value),
                 trust_env=not is_loopback(server.value),
@@ -317,8 +317,9 @@ class Http:
             hint = "name the authority that has signed its certificate: SSL_CERT_FILE=ca.pem"
         else:
             hint = "loco-server local --detach" if is_loopback(self.server) else "check the URL and your network"
+        why = _NUMBER.sub("", str(error)) or type(error).__name__
         return ServerUnreachable(
-            f"{self.server} (from {self._server.source}) cannot be reached: {str(error) or type(error).__name__}",
+            f"{self.server} (from {self._server.source}) cannot be reached: {why}",
             hint=f"{hint}, or choose another server: loco login --server URL",
         )
 

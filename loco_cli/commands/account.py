@@ -7,7 +7,6 @@ import typer
 from loco_cli.client import account
 from loco_cli.context import Context, opened
 from loco_cli.lazy import group as new_group
-from loco_cli.options import Json, Server
 from loco_cli.ui.results import Revoked
 from loco_spec.account import AccountDeleted, SessionsRevoked
 from loco_spec.errors import UsageError
@@ -21,30 +20,48 @@ WithApps = Annotated[bool, typer.Option("--with-apps", help="Destroy the apps of
 
 
 @group.command("show")
-def show(json: Json = False, server: Server = None) -> None:
-    """Show what the server knows of you."""
-    with opened(json=json, server=server) as context:
+def show() -> None:
+    """Show what the server knows of you.
+
+    Examples:
+        loco account show
+    """
+    with opened() as context:
         context.ui.result(account.show(context.http))
 
 
 @group.command("sessions")
-def sessions(json: Json = False, server: Server = None) -> None:
-    """List where you are signed in."""
-    with opened(json=json, server=server) as context:
+def sessions() -> None:
+    """List where you are signed in.
+
+    Examples:
+        loco account sessions
+    """
+    with opened() as context:
         context.ui.result(account.sessions(context.http))
 
 
 @group.command("revoke")
-def revoke(session: Session = None, all_others: AllOthers = False, json: Json = False, server: Server = None) -> None:
-    """End a session, or all others."""
-    with opened(json=json, server=server) as context:
+def revoke(session: Session = None, all_others: AllOthers = False) -> None:
+    """End a session, or all others.
+
+    Examples:
+        loco account revoke k3v5qmw2za
+        loco account revoke --all-others
+    """
+    with opened() as context:
         context.ui.result(_revoke(context, session, all_others=all_others))
 
 
 @group.command("delete")
-def delete(confirm: Confirm = None, with_apps: WithApps = False, json: Json = False, server: Server = None) -> None:
-    """Delete your account, with everything of its own. There is no way back."""
-    with opened(json=json, server=server) as context:
+def delete(confirm: Confirm = None, with_apps: WithApps = False) -> None:
+    """Delete your account, with everything of its own. There is no way back.
+
+    Examples:
+        loco account delete
+        loco account delete --confirm ann --with-apps
+    """
+    with opened() as context:
         context.ui.result(_delete(context, confirm, with_apps=with_apps))
 
 
@@ -59,15 +76,15 @@ def _revoke(context: Context, session: str | None, *, all_others: bool) -> Revok
 
 def _delete(context: Context, confirm: str | None, *, with_apps: bool) -> AccountDeleted:
     login = account.me(context.http).user
-    hint = f"loco account delete --confirm {login}"
-    if confirm is None:
-        if not context.ui.can_ask:
-            raise UsageError("deleting an account must be confirmed, and nobody can be asked here", hint=hint)
-        what = f"{login}, its tokens, its personal team{' and the apps in it' if with_apps else ''}"
-        confirm = context.ui.ask(f"This deletes {what} for good. Type the login to go on:")
-    if confirm != login:
-        raise UsageError(f'"{confirm}" is not "{login}"; nothing was deleted', hint=hint)
+    context.confirmed(
+        login,
+        confirm,
+        what="deleting an account",
+        question=f"This deletes {login}, its tokens, its personal team{' and the apps in it' if with_apps else ''}",
+        hint=f"loco account delete --confirm {login}",
+        named=False,
+    )
     context.ui.working(f"deleting {login}")
-    found = account.delete(context.http, confirm, with_apps=with_apps)
+    found = account.delete(context.http, login, with_apps=with_apps)
     context.credentials.forget(context.server.value)
     return found

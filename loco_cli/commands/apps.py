@@ -2,13 +2,18 @@
 
 from loco_cli.client import apps
 from loco_cli.context import Context, opened
-from loco_cli.options import Json, Team
+from loco_cli.options import Team
 from loco_spec.api import Apps
 
 
-def command(team: Team = None, json: Json = False) -> None:
-    """List a team's apps."""
-    with opened(json=json) as context:
+def command(team: Team = None) -> None:
+    """List a team's apps.
+
+    Examples:
+        loco apps
+        loco apps --team acme --json
+    """
+    with opened() as context:
         context.ui.result(run(context, team))
 
 

@@ -10,7 +10,6 @@ import typer
 from loco_cli import shells
 from loco_cli.context import opened
 from loco_cli.lazy import group as a_group
-from loco_cli.options import Json
 from loco_cli.ui.results import CompletionChanged, CompletionScript
 
 group = a_group("Print the completions of your shell, or put them where it finds them.")
@@ -22,52 +21,77 @@ Shell = Annotated[
 
 
 @group.callback(invoke_without_command=True, no_args_is_help=False)
-def command(asked: typer.Context, json: Json = False) -> None:
+def command(asked: typer.Context) -> None:
     """Print the completions of your shell, or put them where it finds them: commands, options, names of apps.
 
     A TAB starts no Python and asks no server: names are those that loco has seen last.
+
+    Examples:
+        loco completion install
+        loco completion zsh
     """
     if asked.invoked_subcommand is None:
-        _print(None, json=json)
+        _print(None)
 
 
 @group.command("bash")
-def bash(json: Json = False) -> None:
-    """Print the completions for bash."""
-    _print("bash", json=json)
+def bash() -> None:
+    """Print the completions for bash.
+
+    Examples:
+        loco completion bash
+    """
+    _print("bash")
 
 
 @group.command("zsh")
-def zsh(json: Json = False) -> None:
-    """Print the completions for zsh."""
-    _print("zsh", json=json)
+def zsh() -> None:
+    """Print the completions for zsh.
+
+    Examples:
+        loco completion zsh
+    """
+    _print("zsh")
 
 
 @group.command("fish")
-def fish(json: Json = False) -> None:
-    """Print the completions for fish."""
-    _print("fish", json=json)
+def fish() -> None:
+    """Print the completions for fish.
+
+    Examples:
+        loco completion fish
+    """
+    _print("fish")
 
 
 @group.command("install")
-def install(shell: Shell = None, json: Json = False) -> None:
-    """Put the completions where the shell finds them; once more after an update of loco."""
-    with opened(json=json) as context:
+def install(shell: Shell = None) -> None:
+    """Put the completions where the shell finds them; once more after an update of loco.
+
+    Examples:
+        loco completion install
+        loco completion install fish
+    """
+    with opened() as context:
         where = _place(shell)
         changed = shells.install(where, shells.script(where.shell))
         context.ui.result(_changed("installed", where, changed))
 
 
 @group.command("uninstall")
-def uninstall(shell: Shell = None, json: Json = False) -> None:
-    """Take away what `loco completion install` wrote."""
-    with opened(json=json) as context:
+def uninstall(shell: Shell = None) -> None:
+    """Take away what `loco completion install` wrote.
+
+    Examples:
+        loco completion uninstall
+    """
+    with opened() as context:
         where = _place(shell)
         context.ui.result(_changed("uninstalled", where, shells.uninstall(where)))
 
 
-def _print(shell: str | None, *, json: bool) -> None:
-    with opened(json=json) as context:
+def _print(shell: str | None) -> None:
+    with opened() as context:
         found = shells.name(shell)
         text = shells.script(found)
         if context.ui.json:

@@ -4,15 +4,20 @@ from pathlib import Path
 
 from loco_cli.context import Context, opened
 from loco_cli.effective import settings
-from loco_cli.options import Folder, Json, Server
+from loco_cli.options import Folder
 from loco_cli.ui.results import Effective, Setting
 from loco_spec import toml
 from loco_spec.errors import UsageError
 
 
-def command(folder: Folder = Path(), server: Server = None, json: Json = False) -> None:
-    """Show the whole configuration, defaults included, each value with where it came from."""
-    with opened(json=json, server=server) as context:
+def command(folder: Folder = Path()) -> None:
+    """Show the whole configuration, defaults included, each value with where it came from.
+
+    Examples:
+        loco config
+        loco config services/shop
+    """
+    with opened() as context:
         context.ui.result(run(context, folder))
 
 

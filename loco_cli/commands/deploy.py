@@ -24,7 +24,6 @@ from loco_cli.options import (
     Detach,
     ExitCode,
     Folder,
-    Json,
     Named,
     Team,
     WaitTimeout,
@@ -57,14 +56,15 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would change, and what would be refused; build nothing.")
 ]
 ListFiles = Annotated[bool, typer.Option("--list-files", help="Only show what would be sent to the builder.")]
-BuilderName = Annotated[str, typer.Option("--builder", help="auto, buildx, docker, engine, podman or classic.")]
+BuilderName = Annotated[
+    str, typer.Option("--builder", help="auto, buildx, docker, engine, podman or classic.", metavar="NAME")
+]
 
 
 @dataclass(frozen=True)
 class Options:
     named: Named
     build: BuildOptions
-    detach: bool
     force: bool
     waiting: Waiting
 
@@ -90,12 +90,18 @@ def command(
     attach: Attach = None,
     wait_timeout: WaitTimeout = "10m",
     cancel_on_interrupt: CancelOnInterrupt = False,
-    json: Json = False,
 ) -> None:
-    """Build the folder, push the image, roll it out, and follow it until it is live."""
+    """Build the folder, push the image, roll it out, and follow it until it is live.
+
+    Examples:
+        loco deploy
+        loco deploy services/shop --team acme --detach
+        loco deploy --dry-run
+        loco deploy --attach v12
+    """
     if attach is not None and (detach or force or list_files or dry_run or build_arg or build_secret):
         raise UsageError("--attach follows what is there, and builds nothing", hint=f"loco deploy --attach {attach}")
-    named, waiting = Named(folder, app, team), Waiting(wait_timeout, cancel=cancel_on_interrupt)
+    named, waiting = Named(folder, app, team), Waiting(wait_timeout, cancel=cancel_on_interrupt, detach=detach)
     build = BuildOptions(
         args=planning.arguments(build_arg or ()),
         builder=builder,
@@ -105,8 +111,8 @@ def command(
     )
     if exit_code and not dry_run:
         raise UsageError("--exit-code goes with --dry-run", hint="loco deploy --dry-run --exit-code")
-    with opened(json=json) as context:
-        options = Options(named, build, detach, force, waiting)
+    with opened() as context:
+        options = Options(named, build, force, waiting)
         if attach is not None:
             context.ui.result(_attached(context, named, waiting, attach))
         elif list_files:
@@ -148,8 +154,8 @@ def run(context: Context, options: Options) -> Deployed:
             raise
         ui.close()
         raise follower.cancelled(made.deployment) from None
-    except HandedOverError as e:
-        raise e.error from None
+    except ServerUnreachable:  # it may have taken the deployment over: that is not for us to end any more
+        raise
     except Exception:  # a defect, too, leaves no ticket behind
         if made is not None:
             _give_up(context, made.deployment)
@@ -158,8 +164,6 @@ def run(context: Context, options: Options) -> Deployed:
         return Deployed(deployment=item, unchanged=True, seconds=follower.seconds)
     if item.state in NEVER_SERVED:
         return follower.ended(item)
-    if options.detach:
-        return Deployed(deployment=item, unchanged=False, seconds=follower.seconds)
     return follower.follow(item)
 
 
@@ -271,21 +275,13 @@ def _pushed(
     return done.digest
 
 
-class HandedOverError(Exception):
-    """The server may have taken the deployment over, and cannot be asked: it is not for us to end any more."""
-
-    def __init__(self, error: LocoError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
 def _handed_over(context: Context, item: Deployment, digest: str, named: Named) -> Deployment:
     """Tell the server that the image is there; from here on the deployment is the server's."""
     try:
         return deployments.image(context.http, item, digest)
     except ServerUnreachable as e:
         hint = f"loco deploy --attach v{item.number}{named}"
-        raise HandedOverError(ServerUnreachable(f"{e.message}; it may have v{item.number} by now", hint=hint)) from e
+        raise ServerUnreachable(f"{e.message}; it may have v{item.number} by now", hint=hint) from e
 
 
 def _told_why(context: Context, item: Deployment, failed: PushFailed) -> LocoError:

@@ -8,13 +8,21 @@ import typer
 from loco_cli.client import apps, deployments
 from loco_cli.context import Context, Target, opened
 from loco_cli.lazy import group as a_group
-from loco_cli.options import App, Json, Server, Team, deployment_number
+from loco_cli.options import App, Team, deployment_number
 from loco_cli.ui.results import DeploymentHistory, ReleaseLog
 from loco_spec.errors import NotFound, UsageError
 
-group = a_group("List an app's deployments, the newest first, and show all of one.")
+group = a_group(
+    """List an app's deployments, the newest first, and show all of one.
 
-Count = Annotated[int, typer.Option("--limit", "-n", help="So many of the newest.", min=1, max=500)]
+    Examples:
+        loco deployments
+        loco deployments --app shop --limit 50
+        loco deployments show v12
+    """
+)
+
+Count = Annotated[int, typer.Option("--limit", "-n", help="So many of the newest.", min=1, max=500, metavar="COUNT")]
 Number = Annotated[str, typer.Argument(help="v12.", metavar="NUMBER")]
 BuildLog = Annotated[bool, typer.Option("--build-log", help="What its build said.")]
 ReleaseLogOption = Annotated[bool, typer.Option("--release-log", help="What its release command said.")]
@@ -26,12 +34,15 @@ def command(
     limit: Count = 20,
     app: App = None,
     team: Team = None,
-    server: Server = None,
-    json: Json = False,
 ) -> None:
     """List an app's deployments, the newest first."""
-    if asked.invoked_subcommand is None:
-        with opened(json=json, server=server) as context:
+    if asked.invoked_subcommand is not None:
+        if app is not None or team is not None:
+            raise UsageError(
+                "--app and --team stand behind what is to be done", hint="loco deployments show v12 --app NAME"
+            )
+    else:
+        with opened() as context:
             target = context.target(Path(), app=app, team=team)
             context.ui.result(deployments.newest(context.http, target.team, target.app, limit))
 
@@ -43,25 +54,28 @@ def show(
     release_log: ReleaseLogOption = False,
     app: App = None,
     team: Team = None,
-    server: Server = None,
-    json: Json = False,
 ) -> None:
-    """Show all of one: what it stands on, each step with its seconds, and why it failed."""
+    """Show all of one: what it stands on, each step with its seconds, and why it failed.
+
+    Examples:
+        loco deployments show v12
+        loco deployments show v12 --release-log
+    """
     if build_log and release_log:
         raise UsageError(
             "expected one of --build-log and --release-log", hint=f"loco deployments show {number} --build-log"
         )
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         wanted = deployment_number(number, "the number")
         target = context.target(Path(), app=app, team=team)
         if build_log:
             context.ui.result(deployments.build_log(context.http, target.team, target.app, wanted))
             return
-        shown, events = deployments.show(context.http, target.team, target.app, wanted)
+        shown = deployments.shown(context.http, target.team, target.app, wanted)
         if release_log:
             context.ui.result(_release_log(context, target, wanted))
         else:
-            context.ui.result(DeploymentHistory(deployment=shown, events=events))
+            context.ui.result(DeploymentHistory(deployment=shown, events=deployments.events(context.http, shown)))
 
 
 def _release_log(context: Context, target: Target, number: int) -> ReleaseLog:

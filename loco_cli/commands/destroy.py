@@ -6,21 +6,24 @@ from typing import Annotated
 import typer
 
 from loco_cli.client import apps
-from loco_cli.context import Context, Target, opened
-from loco_cli.options import App, Folder, Json, Team
+from loco_cli.context import Context, opened
+from loco_cli.options import App, Folder, Team
 from loco_spec.api import Destroyed
-from loco_spec.errors import UsageError
 
 Confirm = Annotated[
     str | None, typer.Option("--confirm", help="The app's name, instead of being asked.", metavar="NAME")
 ]
 
 
-def command(
-    folder: Folder = Path(), app: App = None, team: Team = None, confirm: Confirm = None, json: Json = False
-) -> None:
-    """Remove an app: containers, routes, images, records. There is no way back."""
-    with opened(json=json) as context:
+def command(folder: Folder = Path(), app: App = None, team: Team = None, confirm: Confirm = None) -> None:
+    """Remove an app: containers, routes, images, records. There is no way back.
+
+    Examples:
+        loco destroy
+        loco destroy --confirm shop
+        loco destroy --app shop --yes
+    """
+    with opened() as context:
         context.ui.result(run(context, folder, app=app, team=team, confirm=confirm))
 
 
@@ -32,22 +35,14 @@ def run(context: Context, folder: Path, *, app: str | None, team: str | None, co
     """
     target = context.target(folder, app=app, team=team)
     apps.status(context.http, target.team, target.app)  # it is there, and this person's, before anything is asked
-    _confirmed(context, target, confirm)
+    context.confirmed(
+        target.app,
+        confirm,
+        what=f"destroying {target.app}",
+        question=f"This removes {target.app} of team {target.team}",
+        hint=f"loco destroy --confirm {target.app}",
+        named=app is not None,
+    )
     context.ui.working(f"destroying {target.app}")
     apps.destroy(context.http, target.team, target.app)
     return Destroyed(team=target.team, app=target.app)
-
-
-def _confirmed(context: Context, target: Target, confirm: str | None) -> None:
-    if confirm is None:
-        if not context.ui.can_ask:
-            raise UsageError(
-                f"destroying {target.app} must be confirmed, and nobody can be asked here",
-                hint=f"loco destroy --confirm {target.app}",
-            )
-        question = f"This removes {target.app} of team {target.team} for good. Type its name to go on:"
-        confirm = context.ui.ask(question)
-    if confirm != target.app:
-        raise UsageError(
-            f'"{confirm}" is not "{target.app}"; nothing was removed', hint=f"loco destroy --confirm {target.app}"
-        )

@@ -10,7 +10,7 @@ from loco_cli.build.existing import Existing
 from loco_cli.build.image import Options as BuildOptions
 from loco_cli.client import account
 from loco_cli.context import Context, Target, opened
-from loco_cli.options import App, BuildArgs, ExitCode, Folder, Json, Team
+from loco_cli.options import App, BuildArgs, ExitCode, Folder, Team
 from loco_spec.changes import Plan
 from loco_spec.errors import LocoError
 
@@ -21,11 +21,15 @@ def command(
     team: Team = None,
     build_arg: BuildArgs = None,
     exit_code: ExitCode = False,
-    json: Json = False,
 ) -> None:
-    """Show what a deployment of the folder would change of what is live, field by field. Nothing is built or done."""
+    """Show what a deployment of the folder would change of what is live, field by field. Nothing is built or done.
+
+    Examples:
+        loco diff
+        loco diff --exit-code
+    """
     build = BuildOptions(args=planning.arguments(build_arg or ()))
-    with opened(json=json) as context:
+    with opened() as context:
         found = run(context, folder, app=app, team=team, build=build)
         context.ui.result(found)
         raise typer.Exit(planning.code(found, exit_code=exit_code, deploying=False))

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from loco_cli.context import opened
-from loco_cli.options import Json
 from loco_cli.ui.results import Page
 from loco_spec import docs
 from loco_spec.errors import UsageError
@@ -22,9 +21,15 @@ Topic = Annotated[
 ]
 
 
-def command(topic: Topic = None, json: Json = False) -> None:
-    """Read the documentation, offline: the reference of loco.toml, or a topic."""
-    with opened(json=json) as context:
+def command(topic: Topic = None) -> None:
+    """Read the documentation, offline: the reference of loco.toml, or a topic.
+
+    Examples:
+        loco docs
+        loco docs health
+        loco docs wrong-port
+    """
+    with opened() as context:
         context.ui.result(run(topic))
 
 

@@ -10,7 +10,7 @@ from loco_cli.client import deployments
 from loco_cli.context import Context, opened
 from loco_cli.doctor import bundle, last
 from loco_cli.doctor.looking import Looks
-from loco_cli.options import App, Json, Team
+from loco_cli.options import App, Team
 from loco_cli.ui.results import Bundled, Diagnosed
 from loco_spec.errors import UsageError
 from loco_spec.exits import Exit
@@ -30,14 +30,17 @@ Bundle = Annotated[
 _VERSION = re.compile(r"v?([1-9][0-9]{0,8})")
 
 
-def command(
-    version: Version = None, bundle: Bundle = False, app: App = None, team: Team = None, json: Json = False
-) -> None:
+def command(version: Version = None, bundle: Bundle = False, app: App = None, team: Team = None) -> None:
     """Look at everything that a deploy of this folder needs; of a deployment, show what is wrong with it.
 
     Exit code 1 when something is wrong; a note, or what could not be looked at, changes nothing about that.
+
+    Examples:
+        loco doctor
+        loco doctor v12 --app shop
+        loco doctor --bundle
     """
-    with opened(json=json) as context:
+    with opened() as context:
         if bundle:
             context.ui.result(bundled(context, version, app=app, team=team))
         elif version is not None:

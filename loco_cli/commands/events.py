@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from loco_cli import interrupts
 from loco_cli.client import events
 from loco_cli.context import Context, opened
-from loco_cli.options import Json, Server, Team
+from loco_cli.options import Team
 from loco_cli.ui.render import human
 from loco_spec import names
 from loco_spec.audit import LIMIT, LIMIT_MOST
@@ -16,7 +17,9 @@ from loco_spec.errors import UsageError
 App = Annotated[
     str | None, typer.Option("--app", "-a", help="Of this app alone, also when it is gone.", metavar="NAME")
 ]
-Lines = Annotated[int, typer.Option("--lines", "-n", help="So many of the newest.", min=1, max=LIMIT_MOST)]
+Lines = Annotated[
+    int, typer.Option("--lines", "-n", help="So many of the newest.", min=1, max=LIMIT_MOST, metavar="COUNT")
+]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones as they come.")]
 
 RECONNECT_SECONDS = 0.5
@@ -27,11 +30,15 @@ def command(
     team: Team = None,
     lines: Lines = LIMIT,
     follow: Follow = False,
-    json: Json = False,
-    server: Server = None,
 ) -> None:
-    """Show who changed what in a team, when, and from where; the newest last. Times are UTC."""
-    with opened(json=json, server=server) as context:
+    """Show who changed what in a team, when, and from where; the newest last. Times are UTC.
+
+    Examples:
+        loco events
+        loco events --app shop --lines 20
+        loco events --team acme --follow
+    """
+    with opened() as context:
         run(context, app=app, team=team, lines=lines, follow=follow)
 
 
@@ -42,9 +49,9 @@ def run(context: Context, *, app: str | None, team: str | None, lines: int, foll
     if not follow:
         ui.result(events.events(context.http, of, app=app, lines=lines))
         return
-    for event in events.follow(context.http, of, app=app, lines=lines):
-        if event is None:
-            time.sleep(RECONNECT_SECONDS)
-        else:
-            for line in [event.model_dump_json()] if ui.json else human(event):
-                ui.line(line)
+    with interrupts.quiet():
+        for event in events.follow(context.http, of, app=app, lines=lines):
+            if event is None:
+                time.sleep(RECONNECT_SECONDS)
+            else:
+                ui.records([event.model_dump(mode="json")]) if ui.json else ui.lines(human(event))

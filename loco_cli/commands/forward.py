@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from loco_cli.context import Context, opened
-from loco_cli.options import App, InstanceOf, Json, Server, Team
+from loco_cli.options import App, InstanceOf, Team
 from loco_spec.errors import UsageError
 
 Ports = Annotated[
@@ -20,18 +20,16 @@ def command(
     app: App = None,
     team: Team = None,
     instance: InstanceOf = None,
-    server: Server = None,
-    json: Json = False,
 ) -> None:
     """Listen on 127.0.0.1, and lead each connection to a port of a running instance, until Ctrl-C.
 
-    \b
-    loco forward 8080
-    loco forward 15432:5432
-    loco forward 0:6379 --instance v12-1
-    """  # noqa: D301  its lines are kept as they are
+    Examples:
+        loco forward 8080
+        loco forward 15432:5432
+        loco forward 0:6379 --instance v12-1
+    """
     local, port = read(ports)
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         run(context, local, port, app=app, team=team, instance=instance)
 
 

@@ -7,7 +7,7 @@ import typer
 
 from loco_cli import scaffold
 from loco_cli.context import Context, opened
-from loco_cli.options import Folder, Json
+from loco_cli.options import Folder
 from loco_cli.ui.results import Started
 from loco_spec import names, paths, toml
 from loco_spec.errors import UsageError
@@ -16,9 +16,14 @@ Force = Annotated[bool, typer.Option("--force", help="Write loco.toml anew where
 Name = Annotated[str | None, typer.Option("--name", help="The app's name; default: the folder's.", metavar="NAME")]
 
 
-def command(folder: Folder = Path(), name: Name = None, force: Force = False, json: Json = False) -> None:
-    """Write a loco.toml for the folder, from its Dockerfile and what else it holds."""
-    with opened(json=json) as context:
+def command(folder: Folder = Path(), name: Name = None, force: Force = False) -> None:
+    """Write a loco.toml for the folder, from its Dockerfile and what else it holds.
+
+    Examples:
+        loco init
+        loco init services/shop --name shop
+    """
+    with opened() as context:
         context.ui.result(run(context, folder, name=name, force=force))
 
 

@@ -15,7 +15,6 @@ from loco_cli.client import account, ci
 from loco_cli.client.http import Http
 from loco_cli.context import Context, opened
 from loco_cli.credentials import Token
-from loco_cli.options import Json, Server
 from loco_cli.sign_in import Way, Wish
 from loco_cli.ui.results import LoggedIn
 from loco_spec import toml
@@ -43,7 +42,6 @@ Invitation = Annotated[
 
 
 def command(
-    server: Server = None,
     provider: Provider = None,
     no_browser: NoBrowser = False,
     invitation: Invitation = False,
@@ -51,20 +49,24 @@ def command(
     team: Team = None,
     app: App = None,
     token_stdin: TokenStdin = False,
-    json: Json = False,
 ) -> None:
     """Sign in to a server, and make it the default.
 
     On the machine that runs `loco-server local` nothing is asked: whoever can read the server's files is its
     administrator. Elsewhere a browser, here or on a telephone, confirms it. A CI job signs in by its own identity.
+
+    Examples:
+        loco login
+        loco login --server https://loco.example.com
+        loco login --token-stdin < token.txt
     """
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         if token_stdin:
             context.ui.result(run_token(context, sys.stdin.read().strip()))
             return
         wish = Wish(provider=provider, browser=not no_browser, ci=ci)
         code = _invitation(context) if invitation else None
-        context.ui.result(run(context, wish, team=team, app=app, json=json, invitation=code))
+        context.ui.result(run(context, wish, team=team, app=app, invitation=code))
 
 
 def run_token(context: Context, token: str) -> LoggedIn:
@@ -85,7 +87,6 @@ def run(
     *,
     team: str | None = None,
     app: str | None = None,
-    json: bool = False,
     invitation: str | None = None,
 ) -> LoggedIn:
     """Sign in by the way that fits where this runs, and remember it.
@@ -97,7 +98,8 @@ def run(
     http = Http(context.server, None)
     try:
         http.refuse_plain("a token")
-        here = sign_in.surroundings(url, json=json)
+        given = context.given
+        here = sign_in.surroundings(url, json=given.json, no_input=given.no_input)
         # A job needs no provider: what the server has is asked for people only.
         providers = () if wish.ci else account.server(http).providers
         choice = sign_in.decide(here, providers, wish)
@@ -136,7 +138,11 @@ def _by_device(context: Context, http: Http, prompt: LoginPrompt, *, open_it: bo
     if code is None or address is None or not _is_page(address):
         raise NotSignedIn(f"{http.server} asks for a sign-in that this loco does not know", hint="loco version")
     context.ui.step(
-        f"open {address} and enter the code {code}", user_code=code, verification_uri=address, provider=prompt.provider
+        f"open {address} and enter the code {code}",
+        needed=True,
+        user_code=code,
+        verification_uri=address,
+        provider=prompt.provider,
     )
     if open_it and not _opens(address):
         context.ui.note("there is no browser here; any other one will do")

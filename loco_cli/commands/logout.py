@@ -2,14 +2,17 @@
 
 from loco_cli.client import account
 from loco_cli.context import Context, opened
-from loco_cli.options import Json, Server
 from loco_cli.ui.results import LoggedOut
 from loco_spec.errors import NotSignedIn, ServerUnreachable, UsageError
 
 
-def command(json: Json = False, server: Server = None) -> None:
-    """Sign out, and end the session on the server."""
-    with opened(json=json, server=server) as context:
+def command() -> None:
+    """Sign out, and end the session on the server.
+
+    Examples:
+        loco logout
+    """
+    with opened() as context:
         context.ui.result(run(context))
 
 

@@ -1,10 +1,10 @@
 """`loco logs`: an app's lines, the newest first asked for, then as they come."""
 
-import json as jsons
 import re
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import Annotated
 
 import typer
 
+from loco_cli import interrupts
 from loco_cli.client import apps, deployments
 from loco_cli.client.apps import Asked
 from loco_cli.context import Context, opened
-from loco_cli.options import App, Folder, Json, Team, deployment_number
+from loco_cli.options import App, Folder, Team, deployment_number
 from loco_cli.ui.text import safe
 from loco_spec.errors import UsageError
 from loco_spec.events import LogBatch, LogLine
@@ -23,10 +24,15 @@ from loco_spec.values import seconds
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come.")]
 Lines = Annotated[
-    int | None, typer.Option("--lines", "-n", help="So many of the newest lines.", min=0, show_default="100")
+    int | None,
+    typer.Option("--lines", "-n", help="So many of the newest lines.", min=0, show_default="100", metavar="COUNT"),
 ]
-Since = Annotated[str | None, typer.Option("--since", help="From 30s, 5m, 2h, 1d ago, or a time (RFC 3339).")]
-Until = Annotated[str | None, typer.Option("--until", help="Only what is older: a time, as for --since.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="From 30s, 5m, 2h, 1d ago, or a time (RFC 3339).", metavar="TIME")
+]
+Until = Annotated[
+    str | None, typer.Option("--until", help="Only what is older: a time, as for --since.", metavar="TIME")
+]
 Instance = Annotated[
     str | None,
     typer.Option("--instance", help="Only this one's lines: v12-1, running or ended.", metavar="NAME"),
@@ -64,9 +70,15 @@ def command(
     previous: Previous = False,
     grep: Grep = None,
     build: BuildOption = False,
-    json: Json = False,
 ) -> None:
-    """Show an app's log lines, all instances merged by time; -f follows them across deployments."""
+    """Show an app's log lines, all instances merged by time; -f follows them across deployments.
+
+    Examples:
+        loco logs -f
+        loco logs --app shop --since 10m --grep error
+        loco logs --deployment v12 --previous
+        loco logs --build
+    """
     if build and (follow or since is not None or until is not None):
         raise UsageError(
             "--build shows a log that is finished: without --follow, --since and --until", hint="loco logs --build"
@@ -89,11 +101,12 @@ def command(
         deployment=number,
         previous=previous,
     )
-    with opened(json=json) as context:
+    with opened() as context:
         if build:
             run_build(context, folder, app=app, team=team, lines=lines, deployment=number, pattern=pattern)
         else:
-            run(context, folder, asked, app=app, team=team, pattern=pattern)
+            with interrupts.quiet() if follow else nullcontext():
+                run(context, folder, asked, app=app, team=team, pattern=pattern)
 
 
 def run(
@@ -184,6 +197,6 @@ def _matching(pattern: re.Pattern[str], lines: Iterable[LogLine]) -> list[LogLin
 
 def _show(context: Context, lines: Iterable[LogLine]) -> None:
     if context.ui.json:
-        context.ui.lines(jsons.dumps({name: getattr(line, name) for name in LogLine.__slots__}) for line in lines)
+        context.ui.records({name: getattr(line, name) for name in LogLine.__slots__} for line in lines)
     else:
         context.ui.lines(f"{safe(line.at[:19])}Z {safe(line.instance)} {safe(line.text)}" for line in lines)

@@ -8,20 +8,23 @@ import typer
 
 from loco_cli.client import apps
 from loco_cli.context import Context, opened
-from loco_cli.options import App, Folder, Json, Team
+from loco_cli.options import App, Folder, Team
 from loco_cli.ui.results import Opened
 from loco_spec.errors import NotFound
 
 Print = Annotated[bool, typer.Option("--print", help="Print the URL, open nothing.")]
 
 
-def command(
-    folder: Folder = Path(), app: App = None, team: Team = None, only_print: Print = False, json: Json = False
-) -> None:
-    """Open an app in the browser."""
-    with opened(json=json) as context:
+def command(folder: Folder = Path(), app: App = None, team: Team = None, only_print: Print = False) -> None:
+    """Open an app in the browser.
+
+    Examples:
+        loco open
+        loco open --app shop --print
+    """
+    with opened() as context:
         found = run(context, folder, app=app, team=team)
-        if not only_print and not json and not webbrowser.open(found.url):
+        if not (only_print or context.ui.json) and not webbrowser.open(found.url):
             context.ui.note("there is no browser here; the address is")
         context.ui.result(found)
 

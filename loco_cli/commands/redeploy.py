@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from loco_cli import interrupts
 from loco_cli.client import deployments
 from loco_cli.context import Context, opened
 from loco_cli.following import Follower, Waiting
-from loco_cli.options import App, CancelOnInterrupt, Detach, Folder, Json, Named, Team, WaitTimeout
+from loco_cli.options import App, CancelOnInterrupt, Detach, Folder, Named, Team, WaitTimeout
 from loco_cli.ui.results import Deployed
 
 
@@ -17,25 +16,20 @@ def command(
     detach: Detach = False,
     wait_timeout: WaitTimeout = "10m",
     cancel_on_interrupt: CancelOnInterrupt = False,
-    json: Json = False,
 ) -> None:
-    """Roll the live image again: new containers, nothing is built."""
-    with opened(json=json) as context:
-        named, waiting = Named(folder, app, team), Waiting(wait_timeout, cancel=cancel_on_interrupt)
-        context.ui.result(run(context, named, waiting, detach=detach))
+    """Roll the live image again: new containers, nothing is built.
+
+    Examples:
+        loco redeploy
+        loco redeploy --app shop --detach
+    """
+    named, waiting = Named(folder, app, team), Waiting(wait_timeout, cancel=cancel_on_interrupt, detach=detach)
+    with opened() as context:
+        context.ui.result(run(context, named, waiting))
 
 
-def run(context: Context, named: Named, waiting: Waiting, *, detach: bool) -> Deployed:
+def run(context: Context, named: Named, waiting: Waiting) -> Deployed:
     target = context.target(named.folder, app=named.app, team=named.team)
     follower = Follower(context, waiting, named)
-    item = None
-    try:
-        with interrupts.held():
-            item = deployments.redeploy(context.http, target.team, target.app)
-    except KeyboardInterrupt:
-        if item is None:
-            raise
-        raise follower.interrupted(item) from None
-    if detach:
-        return Deployed(deployment=item, unchanged=False, seconds=follower.seconds)
+    item = follower.begun(lambda: deployments.redeploy(context.http, target.team, target.app), lambda made: made)
     return follower.follow(item)

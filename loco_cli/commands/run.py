@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from loco_cli.context import opened
-from loco_cli.options import App, JsonErrors, Server, StdinPassed, TeamAlone, Terminal, Words
+from loco_cli.options import App, StdinPassed, TeamAlone, Terminal, Words
 from loco_spec.errors import UsageError
 from loco_spec.values import seconds
 
@@ -20,23 +20,22 @@ def command(
     timeout: Timeout = "1h",
     stdin: StdinPassed = None,
     tty: Terminal = None,
-    server: Server = None,
-    json: JsonErrors = False,
 ) -> None:
     """Run a command in a container of its own: the live image, variables and networks, and no traffic.
 
     Its streams, its terminal and its exit code are yours. The container goes when the command ends, or the connection.
+    With --json errors are JSON; stdout is the command's own.
 
-    \b
-    loco run -- python manage.py createsuperuser
-    loco run --timeout 6h -- ./import.sh < orders.csv
-    """  # noqa: D301  its lines are kept as they are
+    Examples:
+        loco run -- python manage.py createsuperuser
+        loco run --timeout 6h -- ./import.sh < orders.csv
+    """
     from loco_cli.attached import Streams, attach
     from loco_spec import paths
     from loco_spec.attaching import RunStart
 
     limit, streams = lasting(timeout), Streams(words, stdin=stdin, tty=tty)
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         code = attach(context, paths.RUN, streams, RunStart, app=app, team=team, seconds=limit)
     raise SystemExit(code)
 

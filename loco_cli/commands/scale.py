@@ -1,6 +1,5 @@
 """`loco scale`: more or fewer replicas of what is live; nothing else of it changes."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from loco_cli.client import again as client
 from loco_cli.context import Context, opened
 from loco_cli.following import Follower, Waiting
-from loco_cli.options import App, CancelOnInterrupt, Detach, Json, Named, Team, WaitTimeout
+from loco_cli.options import App, CancelOnInterrupt, Detach, Named, Team, WaitTimeout
 from loco_cli.ui.results import ScaleDone
 from loco_spec import again
 from loco_spec.errors import UsageError
@@ -18,9 +17,11 @@ SETTINGS = {"ignore_unknown_options": True}
 """For `-1`, which is no option."""
 
 Count = Annotated[str | None, typer.Argument(help="3; or +1, -1.", metavar="[REPLICAS]", show_default=False)]
-Min = Annotated[int | None, typer.Option("--min", help="At the least so many.", min=1, max=50)]
-Max = Annotated[int | None, typer.Option("--max", help="At the most so many.", min=1, max=50)]
-Cpu = Annotated[int | None, typer.Option("--cpu", help="Target utilisation, percent.", min=1, max=100)]
+Min = Annotated[int | None, typer.Option("--min", help="At the least so many.", min=1, max=50, metavar="COUNT")]
+Max = Annotated[int | None, typer.Option("--max", help="At the most so many.", min=1, max=50, metavar="COUNT")]
+Cpu = Annotated[
+    int | None, typer.Option("--cpu", help="Target utilisation, percent.", min=1, max=100, metavar="PERCENT")
+]
 
 
 def command(
@@ -33,12 +34,17 @@ def command(
     cancel_on_interrupt: CancelOnInterrupt = False,
     app: App = None,
     team: Team = None,
-    json: Json = False,
 ) -> None:
-    """Run more or fewer replicas, until the next loco deploy brings what loco.toml says."""
-    waiting = Waiting(wait_timeout, cancel=cancel_on_interrupt)
-    with opened(json=json) as context:
-        context.ui.result(run(context, asked(replicas, least, most, cpu), app, team, detach, waiting))
+    """Run more or fewer replicas, until the next loco deploy brings what loco.toml says.
+
+    Examples:
+        loco scale 3
+        loco scale +1 --app shop
+        loco scale --min 2 --max 8 --cpu 70
+    """
+    named, waiting = Named(app=app, team=team), Waiting(wait_timeout, cancel=cancel_on_interrupt, detach=detach)
+    with opened() as context:
+        context.ui.result(run(context, asked(replicas, least, most, cpu), named, waiting))
 
 
 def asked(replicas: str | None, least: int | None, most: int | None, cpu: int | None) -> again.ScaleChange:
@@ -62,15 +68,15 @@ def asked(replicas: str | None, least: int | None, most: int | None, cpu: int | 
     return again.ScaleChange(replicas=int(digits))
 
 
-def run(
-    context: Context, request: again.ScaleChange, app: str | None, team: str | None, detach: bool, waiting: Waiting
-) -> ScaleDone:
-    target = context.target(Path(), app=app, team=team)
-    follower = Follower(context, waiting, Named(app=app, team=team))
-    done = client.scale(context.http, target.team, target.app, request)
+def run(context: Context, request: again.ScaleChange, named: Named, waiting: Waiting) -> ScaleDone:
+    target = context.target(named.folder, app=named.app, team=named.team)
+    follower = Follower(context, waiting, named)
+    done = follower.begun(
+        lambda: client.scale(context.http, target.team, target.app, request), lambda made: made.deployment
+    )
     for note in done.notes:
         context.ui.note(note)
     item = done.deployment
-    if not detach and item.state not in ENDED:
+    if item.state not in ENDED:
         item = follower.follow(item).deployment
     return ScaleDone(scaled=done, deployment=item, seconds=follower.seconds)

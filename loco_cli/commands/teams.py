@@ -8,7 +8,7 @@ import typer
 from loco_cli.client import teams
 from loco_cli.context import Context, opened
 from loco_cli.lazy import group as new_group
-from loco_cli.options import Json, Server, Team
+from loco_cli.options import Team
 from loco_cli.ui.results import Revoked, TeamChanged
 from loco_spec import names
 from loco_spec.errors import UsageError
@@ -29,80 +29,123 @@ Confirm = Annotated[
 
 
 @group.command("create")
-def create(name: Name, json: Json = False, server: Server = None) -> None:
-    """Make a team, and own it."""
-    with opened(json=json, server=server) as context:
+def create(name: Name) -> None:
+    """Make a team, and own it.
+
+    Examples:
+        loco teams create acme
+    """
+    with opened() as context:
         made = teams.create(context.http, _named(name))
         context.ui.result(TeamChanged(change="created", team=made.name, role=made.role))
 
 
 @group.command("list")
-def list_(json: Json = False, server: Server = None) -> None:
-    """List your teams, and what you are in each."""
-    with opened(json=json, server=server) as context:
+def list_() -> None:
+    """List your teams, and what you are in each.
+
+    Examples:
+        loco teams list
+    """
+    with opened() as context:
         context.ui.result(_teams(context))
 
 
 @group.command("members")
-def members(team: Team = None, json: Json = False, server: Server = None) -> None:
-    """List who is in a team."""
-    with opened(json=json, server=server) as context:
+def members(team: Team = None) -> None:
+    """List who is in a team.
+
+    Examples:
+        loco teams members --team acme
+    """
+    with opened() as context:
         context.ui.result(_members(context, team))
 
 
 @group.command("invite")
-def invite(role: Role, note: Note = None, team: Team = None, json: Json = False, server: Server = None) -> None:
-    """Make a code that lets one person into a team, within seven days."""
-    with opened(json=json, server=server) as context:
+def invite(role: Role, note: Note = None, team: Team = None) -> None:
+    """Make a code that lets one person into a team, within seven days.
+
+    Examples:
+        loco teams invite --role developer --team acme
+        loco teams invite --role viewer --note "for Bob"
+    """
+    with opened() as context:
         context.ui.result(_invite(context, team, role, note))
 
 
 @group.command("invitations")
-def invitations(revoke: Revoke = None, team: Team = None, json: Json = False, server: Server = None) -> None:
-    """List the open invitations into a team, or end one."""
-    with opened(json=json, server=server) as context:
+def invitations(revoke: Revoke = None, team: Team = None) -> None:
+    """List the open invitations into a team, or end one.
+
+    Examples:
+        loco teams invitations --team acme
+        loco teams invitations --revoke k3v5qmw2za
+    """
+    with opened() as context:
         context.ui.result(_invitations(context, team, revoke))
 
 
 @group.command("join")
-def join(code: Code, json: Json = False, server: Server = None) -> None:
-    """Get into a team by an invitation."""
-    with opened(json=json, server=server) as context:
+def join(code: Code) -> None:
+    """Get into a team by an invitation.
+
+    Examples:
+        loco teams join - < code.txt
+    """
+    with opened() as context:
         given = sys.stdin.readline().strip() if code == "-" else code
         joined = teams.join(context.http, given)
         context.ui.result(TeamChanged(change="joined", team=joined.name, role=joined.role))
 
 
 @group.command("role")
-def role(login: Login, to: NewRole, team: Team = None, json: Json = False, server: Server = None) -> None:
-    """Give a member another role; nobody gives what they do not have."""
-    with opened(json=json, server=server) as context:
+def role(login: Login, to: NewRole, team: Team = None) -> None:
+    """Give a member another role; nobody gives what they do not have.
+
+    Examples:
+        loco teams role bob admin --team acme
+    """
+    with opened() as context:
         of = context.team(team)
         found = teams.change(context.http, of, login, to)
         context.ui.result(TeamChanged(change="role", team=of, user=found.user, role=found.role))
 
 
 @group.command("remove")
-def remove(login: Login, team: Team = None, json: Json = False, server: Server = None) -> None:
-    """Take somebody out of a team; their tokens for it end."""
-    with opened(json=json, server=server) as context:
+def remove(login: Login, team: Team = None) -> None:
+    """Take somebody out of a team; their tokens for it end.
+
+    Examples:
+        loco teams remove bob --team acme
+    """
+    with opened() as context:
         of = context.team(team)
         teams.remove(context.http, of, login)
         context.ui.result(TeamChanged(change="removed", team=of, user=login))
 
 
 @group.command("leave")
-def leave(name: Name, json: Json = False, server: Server = None) -> None:
-    """Leave a team; your tokens for it end."""
-    with opened(json=json, server=server) as context:
+def leave(name: Name) -> None:
+    """Leave a team; your tokens for it end.
+
+    Examples:
+        loco teams leave acme
+    """
+    with opened() as context:
         teams.leave(context.http, _named(name))
         context.ui.result(TeamChanged(change="left", team=name))
 
 
 @group.command("delete")
-def delete(name: Name, confirm: Confirm = None, json: Json = False, server: Server = None) -> None:
-    """Delete a team that has no apps. There is no way back."""
-    with opened(json=json, server=server) as context:
+def delete(name: Name, confirm: Confirm = None) -> None:
+    """Delete a team that has no apps. There is no way back.
+
+    Examples:
+        loco teams delete acme
+        loco teams delete acme --yes
+    """
+    with opened() as context:
         context.ui.result(_delete(context, _named(name), confirm))
 
 
@@ -129,13 +172,14 @@ def _invitations(context: Context, team: str | None, revoke: str | None) -> Invi
 
 
 def _delete(context: Context, name: str, confirm: str | None) -> TeamChanged:
-    hint = f"loco teams delete {name} --confirm {name}"
-    if confirm is None:
-        if not context.ui.can_ask:
-            raise UsageError(f"deleting team {name} must be confirmed, and nobody can be asked here", hint=hint)
-        confirm = context.ui.ask(f"This deletes team {name} for good. Type its name to go on:")
-    if confirm != name:
-        raise UsageError(f'"{confirm}" is not "{name}"; nothing was deleted', hint=hint)
+    context.confirmed(
+        name,
+        confirm,
+        what=f"deleting team {name}",
+        question=f"This deletes team {name}",
+        hint=f"loco teams delete {name} --yes",
+        named=True,
+    )
     teams.delete(context.http, name)
     return TeamChanged(change="deleted", team=name)
 

@@ -7,7 +7,7 @@ import typer
 from loco_cli.client import tokens
 from loco_cli.context import Context, opened
 from loco_cli.lazy import group as new_group
-from loco_cli.options import Json, Server, Team
+from loco_cli.options import Team
 from loco_cli.ui.results import Revoked
 from loco_spec import names
 from loco_spec.errors import UsageError
@@ -29,25 +29,36 @@ def create(
     app: App = None,
     expires: Expires = "90d",
     team: Team = None,
-    json: Json = False,
-    server: Server = None,
 ) -> None:
-    """Make a token, which is shown this once; never more than you may yourself."""
-    with opened(json=json, server=server) as context:
+    """Make a token, which is shown this once; never more than you may yourself.
+
+    Examples:
+        loco tokens create ci --can deploy
+        loco tokens create ci --can deploy --app shop --expires 30d
+    """
+    with opened() as context:
         context.ui.result(_create(context, name, can, app=app, expires=expires, team=team))
 
 
 @group.command("list")
-def list_(team: Team = None, json: Json = False, server: Server = None) -> None:
-    """List a team's tokens: scope, maker, last use, end."""
-    with opened(json=json, server=server) as context:
+def list_(team: Team = None) -> None:
+    """List a team's tokens: scope, maker, last use, end.
+
+    Examples:
+        loco tokens list --team acme
+    """
+    with opened() as context:
         context.ui.result(tokens.tokens(context.http, context.team(team)))
 
 
 @group.command("revoke")
-def revoke(token: Id, team: Team = None, json: Json = False, server: Server = None) -> None:
-    """End a token at once."""
-    with opened(json=json, server=server) as context:
+def revoke(token: Id, team: Team = None) -> None:
+    """End a token at once.
+
+    Examples:
+        loco tokens revoke k3v5qmw2za
+    """
+    with opened() as context:
         tokens.revoke(context.http, context.team(team), token)
         context.ui.result(Revoked(kind="access token", id=token))
 

@@ -8,17 +8,12 @@ import typer
 
 from loco_cli.client import trust
 from loco_cli.context import Context, opened
-from loco_cli.options import App, Folder, Json, Server, Team
+from loco_cli.lazy import group as new_group
+from loco_cli.options import App, Folder, Team
 from loco_spec.errors import UsageError
 from loco_spec.trust import Source, SourceSet, TrustRule, TrustRuleAdd, TrustRuleRemoved, TrustRules
 
-group = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Trust CI jobs: they deploy without a stored secret.",
-)
+group = new_group("Trust CI jobs: they deploy without a stored secret.")
 _RULE = re.compile(r"[a-z2-7]{10}")
 
 Issuer = Annotated[str, typer.Option(help="github, gitlab, or the issuer's URL.", metavar="NAME")]
@@ -56,18 +51,20 @@ def add_command(
     audience: Audience = None,
     app: OnlyApp = None,
     team: Team = None,
-    server: Server = None,
-    json: Json = False,
 ) -> None:
-    """Trust the jobs of a repository to deploy, in your name.
+    r"""Trust the jobs of a repository to deploy, in your name.
 
     The numbers count, because a name can become somebody else's. GitHub tells them:
     gh api repos/acme/shop --jq '.id, .owner.id'
+
+    Examples:
+        loco trust add --issuer github --repository acme/shop \
+          --repository-id 1234 --owner-id 56
     """
     for option, number in (("--repository-id", repository_id), ("--owner-id", owner_id)):
         if not re.fullmatch(r"[0-9]{1,20}", number):
             raise UsageError(f"{option} is a number, and {number!r} is none", hint="loco trust add --help")
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         rule = TrustRuleAdd(
             issuer=issuer,
             audience=audience or context.server.value,
@@ -83,9 +80,13 @@ def add_command(
 
 
 @group.command("list")
-def list_command(team: Team = None, server: Server = None, json: Json = False) -> None:
-    """List the rules of a team."""
-    with opened(json=json, server=server) as context:
+def list_command(team: Team = None) -> None:
+    """List the rules of a team.
+
+    Examples:
+        loco trust list --team acme
+    """
+    with opened() as context:
         context.ui.result(rules(context, team))
 
 
@@ -93,11 +94,13 @@ def list_command(team: Team = None, server: Server = None, json: Json = False) -
 def remove_command(
     rule: Annotated[str, typer.Argument(help="The rule's id, from the list.", metavar="RULE")],
     team: Team = None,
-    server: Server = None,
-    json: Json = False,
 ) -> None:
-    """Stop trusting."""
-    with opened(json=json, server=server) as context:
+    """Stop trusting.
+
+    Examples:
+        loco trust remove k3v5qmw2za
+    """
+    with opened() as context:
         context.ui.result(remove(context, team, rule))
 
 
@@ -108,15 +111,18 @@ def require_command(
     allow: Allow = None,
     app: App = None,
     team: Team = None,
-    server: Server = None,
-    json: Json = False,
 ) -> None:
-    """Decide from where an app may be deployed."""
+    """Decide from where an app may be deployed.
+
+    Examples:
+        loco trust require ci
+        loco trust require ci --allow ann --app shop
+    """
     if source not in {"any", "ci"}:
         raise UsageError(f"{source!r} is no source of deployments; it is any or ci", hint="loco trust require ci")
     if allow and source == "any":
         raise UsageError("--allow makes exceptions from ci, and with any there is nothing to except")
-    with opened(json=json, server=server) as context:
+    with opened() as context:
         wish = SourceSet(source=source, allow=tuple(allow or ()))
         context.ui.result(require(context, folder, wish, app=app, team=team))
 

@@ -3,15 +3,20 @@
 from pathlib import Path
 
 from loco_cli.context import opened
-from loco_cli.options import Folder, Json
+from loco_cli.options import Folder
 from loco_cli.ui.results import Validated
 from loco_spec import toml
 from loco_spec.errors import UsageError
 
 
-def command(folder: Folder = Path(), json: Json = False) -> None:
-    """Check loco.toml: every fault comes with its line, what was expected, and the nearest name."""
-    with opened(json=json) as context:
+def command(folder: Folder = Path()) -> None:
+    """Check loco.toml: every fault comes with its line, what was expected, and the nearest name.
+
+    Examples:
+        loco validate
+        loco validate services/shop
+    """
+    with opened() as context:
         context.ui.result(run(folder))
 
 

@@ -10,20 +10,15 @@ from loco_cli import dotenv_file
 from loco_cli.client import variables
 from loco_cli.context import Context, Target, opened
 from loco_cli.following import Follower, Waiting
-from loco_cli.options import App, Json, Named, Server, Team, WaitTimeout
+from loco_cli.lazy import group as new_group
+from loco_cli.options import App, Named, Team, WaitTimeout
 from loco_cli.ui.results import VariablesDone
 from loco_spec import variables as wire
 from loco_spec.errors import UsageError
 from loco_spec.suspicious import looks_secret
 from loco_spec.variables import VariablesChange
 
-group = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Set, list and unset an app's environment variables. They win over [env] in loco.toml.",
-)
+group = new_group("Set, list and unset an app's environment variables. They win over [env] in loco.toml.")
 
 Pairs = Annotated[list[str], typer.Argument(help="NAME=VALUE; a NAME alone is asked for.", metavar="NAME=VALUE...")]
 Names = Annotated[list[str], typer.Argument(help="Names.", metavar="NAME...")]
@@ -41,12 +36,16 @@ def set_(
     stage: Stage = False,
     app: App = None,
     team: Team = None,
-    server: Server = None,
     wait_timeout: WaitTimeout = "10m",
-    json: Json = False,
 ) -> None:
-    """Set variables, and roll a deployment that has them. For secrets: loco variables set NAME --stdin."""
-    with opened(json=json, server=server) as context:
+    """Set variables, and roll a deployment that has them. For secrets: loco variables set NAME --stdin.
+
+    Examples:
+        loco variables set LOG_LEVEL=debug
+        loco variables set API_KEY --stdin < key.txt
+        loco variables set GREETING=hello --stage
+    """
+    with opened() as context:
         values = _from_stdin(pairs) if stdin else _given(context, pairs)
         context.ui.result(_change(context, values, (), app, team, stage=stage, wait_timeout=wait_timeout))
 
@@ -57,12 +56,15 @@ def import_(
     stage: Stage = False,
     app: App = None,
     team: Team = None,
-    server: Server = None,
     wait_timeout: WaitTimeout = "10m",
-    json: Json = False,
 ) -> None:
-    """Set all variables of a .env file, or none of them when one cannot be set."""
-    with opened(json=json, server=server) as context:
+    """Set all variables of a .env file, or none of them when one cannot be set.
+
+    Examples:
+        loco variables import .env
+        loco variables import - --app shop < .env
+    """
+    with opened() as context:
         try:
             raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         except OSError as e:
@@ -80,12 +82,15 @@ def unset(
     stage: Stage = False,
     app: App = None,
     team: Team = None,
-    server: Server = None,
     wait_timeout: WaitTimeout = "10m",
-    json: Json = False,
 ) -> None:
-    """Unset variables, and roll a deployment without them."""
-    with opened(json=json, server=server) as context:
+    """Unset variables, and roll a deployment without them.
+
+    Examples:
+        loco variables unset LOG_LEVEL
+        loco variables unset API_KEY --purge
+    """
+    with opened() as context:
         for name in names:
             _checked(name)
         target = context.target(Path(), app=app, team=team)
@@ -97,17 +102,27 @@ def unset(
 
 
 @group.command("list")
-def list_(app: App = None, team: Team = None, server: Server = None, json: Json = False) -> None:
-    """List the variables: who set them and when, and whether the app has them. Values are shown to nobody."""
-    with opened(json=json, server=server) as context:
+def list_(app: App = None, team: Team = None) -> None:
+    """List the variables: who set them and when, and whether the app has them. Values are shown to nobody.
+
+    Examples:
+        loco variables list
+        loco variables list --app shop --json
+    """
+    with opened() as context:
         target = context.target(Path(), app=app, team=team)
         context.ui.result(variables.current(context.http, target.team, target.app))
 
 
 @group.command()
-def history(name: Name = None, app: App = None, team: Team = None, server: Server = None, json: Json = False) -> None:
-    """Show every version of the variables, the newest first."""
-    with opened(json=json, server=server) as context:
+def history(name: Name = None, app: App = None, team: Team = None) -> None:
+    """Show every version of the variables, the newest first.
+
+    Examples:
+        loco variables history
+        loco variables history API_KEY
+    """
+    with opened() as context:
         if name is not None:
             _checked(name)
         target = context.target(Path(), app=app, team=team)
@@ -140,7 +155,9 @@ def _changed(
     """Send the change, say what became of it, and follow the deployment that brings it."""
     follower = Follower(context, Waiting(wait_timeout), Named(app=target.app, team=target.team))
     request = VariablesChange(set=values, unset=tuple(unset_), stage=stage)
-    done = variables.change(context.http, target.team, target.app, request)
+    done = follower.begun(
+        lambda: variables.change(context.http, target.team, target.app, request), lambda made: made.deployment
+    )
     if done.made_app:
         context.ui.note(f"{target.app} of team {target.team} is new; its variables wait for its first deployment")
     item = done.deployment

@@ -2,15 +2,19 @@
 
 from loco_cli.client import account
 from loco_cli.context import Context, opened
-from loco_cli.options import Json, Server
 from loco_cli.ui.results import Versions
 from loco_spec.errors import LocoError
 from loco_spec.version import VERSION
 
 
-def command(json: Json = False, server: Server = None) -> None:
-    """Show the versions of this loco and of the server."""
-    with opened(json=json, server=server) as context:
+def command() -> None:
+    """Show the versions of this loco and of the server.
+
+    Examples:
+        loco version
+        loco version --json
+    """
+    with opened() as context:
         context.ui.result(run(context))
 
 

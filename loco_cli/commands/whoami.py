@@ -2,13 +2,17 @@
 
 from loco_cli.client import account
 from loco_cli.context import Context, opened
-from loco_cli.options import Json, Server
 from loco_spec.api import Me
 
 
-def command(json: Json = False, server: Server = None) -> None:
-    """Show who is signed in, where, and in which teams."""
-    with opened(json=json, server=server) as context:
+def command() -> None:
+    """Show who is signed in, where, and in which teams.
+
+    Examples:
+        loco whoami
+        loco whoami --json
+    """
+    with opened() as context:
         context.ui.result(run(context), server=context.server.value)
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from typing import Any
 
+from loco_cli.ui import actions
 from loco_cli.ui.text import TAB, cells, columns, safe, windowed, wrapped
 from loco_spec.api import Deployment
 from loco_spec.errors import DeploymentFailed, Diagnosis, FieldFault, LocoError, Superseded
@@ -28,18 +29,25 @@ def never_served(item: Deployment) -> LocoError:
 
 
 def show(error: LocoError, *, as_json: bool) -> None:
+    """Print it; one without words, of something that was to last until Ctrl-C, not at all."""
+    if not error.message:
+        return
     if as_json:
         print(json.dumps(document(error)))
         return
-    for line in lines(error, columns(sys.stderr)):
+    screen = lines(error, columns(sys.stderr))
+    if actions.here():
+        screen = [*map(actions.harmless, screen), *actions.annotations(error)]
+    for line in screen:
         print(line, file=sys.stderr)
 
 
 def document(error: LocoError) -> dict[str, Any]:
     """Give the object that a program reads."""
     problem = error.to_problem()
-    kept: dict[str, Any] = {key: problem[key] for key in ("code", "hint", "fields", "diagnosis") if key in problem}
-    return {"version": 1, "error": error.message, "exit_code": int(error.exit_code), **kept}
+    always = {"code": error.code, "message": error.message, "hint": error.hint, "fields": problem.get("fields", [])}
+    more = {key: problem[key] for key in ("diagnosis", "retry_after") if key in problem}
+    return {"version": 1, "error": {**always, **more}, "exit_code": int(error.exit_code)}
 
 
 def lines(error: LocoError, width: int | None = None) -> list[str]:
@@ -48,27 +56,28 @@ def lines(error: LocoError, width: int | None = None) -> list[str]:
         found = explained(error.message, error.diagnosis, width)
     else:
         first, *rest = error.message.splitlines() or [""]
-        found = [f"error: {safe(first)}", *(f"  {safe(line)}" for line in rest)]
+        screen = [f"error: {safe(first)}", *(f"  {safe(line)}" for line in rest)]
+        found = [part for line in screen for part in wrapped(line, width)]
     for fault in error.fields:
-        found += pointed(fault)
+        found += pointed(fault, width)
     if error.hint:
         found += wrapped(f"next: {safe(error.hint)}", width)
     return found
 
 
-def pointed(fault: FieldFault, *, mark: str = "") -> list[str]:
+def pointed(fault: FieldFault, width: int | None = None, *, mark: str = "") -> list[str]:
     """Give a fault with its place, its line and a caret under it; `mark`: what stands before the message."""
     words = f"{mark}{safe(fault.path)}: {safe(fault.message)}" if fault.path else f"{mark}{safe(fault.message)}"
     if fault.line is None or fault.column is None or fault.source is None:
-        return [f"  {words}"]
+        return wrapped(f"  {words}", width)
     before = cells(safe(fault.source[: fault.column - 1]).expandtabs(TAB))
     under = safe(fault.source[: fault.column - 1 + (fault.width or 1)]).expandtabs(TAB)
-    line, start, width = windowed(safe(fault.source).expandtabs(TAB), before, cells(under) - before)
+    line, start, long = windowed(safe(fault.source).expandtabs(TAB), before, cells(under) - before)
     margin = f"{fault.line:>5} | "
     return [
-        f"{safe(fault.file or '')}:{fault.line}:{fault.column}: {words}",
+        *wrapped(f"{safe(fault.file or '')}:{fault.line}:{fault.column}: {words}", width),
         margin + line,
-        " " * (len(margin) - 2) + "| " + " " * start + "^" * max(1, width),
+        " " * (len(margin) - 2) + "| " + " " * start + "^" * max(1, long),
     ]
 
 

@@ -24,7 +24,7 @@ from loco_cli.ui.results import (
     Validated,
     Versions,
 )
-from loco_cli.ui.text import ago, columns, safe, until
+from loco_cli.ui.text import ago, columns, page, safe, until, wrapped
 from loco_spec import api
 from loco_spec.events import ENDED, NEVER_SERVED
 from loco_spec.values import human_bytes
@@ -184,11 +184,10 @@ def _(value: Validated) -> list[str]:
 
 @human.register
 def _(value: Page) -> list[str]:
-    return [
-        *value.text.splitlines(),
-        "",
-        f"topics: {', '.join(value.topics)}, a table of loco.toml, or an error's code",
-    ]
+    topics = f"topics: {', '.join(value.topics)}, a table of loco.toml, or an error's code"
+    width = columns(sys.stdout)
+    broken = width is not None and value.topic not in {"loco.toml", "top"} and value.text.startswith("#")
+    return [*(page(value.text, width or 0) if broken else value.text.splitlines()), "", *wrapped(topics, width)]
 
 
 @human.register

@@ -1,12 +1,11 @@
 """The audit trail as people read it: one line an event."""
 
-import shutil
 import sys
 from datetime import UTC
 from typing import Any
 
 from loco_cli.ui.render import human
-from loco_cli.ui.text import safe
+from loco_cli.ui.text import columns, safe
 from loco_spec import audit
 
 _ACTOR, _ABOUT = 24, 16
@@ -15,7 +14,7 @@ _ACTOR, _ABOUT = 24, 16
 
 @human.register
 def _(value: audit.AuditEvent) -> list[str]:
-    return [line(value, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else None)]
+    return [line(value, width=columns(sys.stdout))]
 
 
 @human.register

@@ -17,9 +17,12 @@ def _(value: account.Account) -> list[str]:
 @human.register
 def _(value: account.Sessions) -> list[str]:
     return [
-        f"{safe(item.id)}  {_used(item)}, opened {ago(item.created_at)}, {until(item.expires_at)}"
-        f"{'  (this one)' if item.current else ''}"
+        line
         for item in value.sessions
+        for line in (
+            f"{safe(item.id)}  {'in use here' if item.current else _used(item)}",
+            f"{'':>{len(item.id)}}  opened {ago(item.created_at)}, {until(item.expires_at)}",
+        )
     ]
 
 
@@ -50,12 +53,11 @@ def _(value: teams.Members) -> list[str]:
 @human.register
 def _(value: teams.InvitationCreated) -> list[str]:
     item = value.invitation
-    what = f"into team {safe(item.team or '')} as {safe(item.role or '')}, for one person, {until(item.expires_at)}"
     return [
-        f"an invitation {what}; it is shown this once:",
+        f"an invitation into team {safe(item.team or '')} as {safe(item.role or '')}, {until(item.expires_at)}",
+        "it is for one person, and shown this once:",
         f"  {safe(value.code)}",
-        "the line to send:",
-        f"  loco teams join {safe(value.code)}",
+        "who is invited types: loco teams join CODE",
     ]
 
 
@@ -73,7 +75,7 @@ def _(value: teams.Invitations) -> list[str]:
 @human.register
 def _(value: tokens.TokenCreated) -> list[str]:
     item = value.access
-    return [f"access token {_scope(item)}, {until(item.expires_at)}; it is shown this once:", safe(value.token)]
+    return [f"access token {_scope(item)}, {until(item.expires_at)}", "it is shown this once:", safe(value.token)]
 
 
 @human.register
@@ -81,8 +83,12 @@ def _(value: tokens.AccessTokens) -> list[str]:
     if not value.tokens:
         return ["no access tokens; a new one: loco tokens create NAME --can deploy"]
     return [
-        f"{safe(item.id)}  {_scope(item)}, by {safe(item.made_by)}, {_used(item)}, {until(item.expires_at)}"
+        line
         for item in value.tokens
+        for line in (
+            f"{safe(item.id)}  {_scope(item)}, {until(item.expires_at)}",
+            f"{'':>{len(item.id)}}  made by {safe(item.made_by)}, {_used(item)}",
+        )
     ]
 
 
@@ -90,14 +96,14 @@ def _(value: tokens.AccessTokens) -> list[str]:
 def _(value: TeamChanged) -> list[str]:
     team, user, role = safe(value.team), safe(value.user or ""), safe(value.role or "")
     said = {
-        "created": f"team {team} is made, and you own it; next: loco teams invite --role developer --team {team}",
+        "created": f"team {team} is made, and you own it\nnext: loco teams invite --role developer --team {team}",
         "joined": f"you are in team {team}, as {role}",
         "role": f"{user} is {role} of team {team}",
         "removed": f"{user} is out of team {team}, and their tokens for it have ended",
         "left": f"you have left team {team}, and your tokens for it have ended",
         "deleted": f"team {team} is gone",
     }
-    return [said[value.change]]
+    return said[value.change].splitlines()
 
 
 @human.register

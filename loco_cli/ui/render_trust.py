@@ -13,8 +13,9 @@ def _(value: trust.TrustRule) -> list[str]:
     what = f"app {value.app}" if value.app else "every app of the team"
     return [
         safe(f"{value.id}  {value.repository} may deploy {what}, as {value.created_by}"),
-        safe(f"            {wants}, aud {value.audience}"),
+        safe(f"            {wants}"),
         safe(f"            signed by {value.issuer}"),
+        safe(f"            for {value.audience}"),
     ]
 
 
@@ -33,6 +34,6 @@ def _(value: trust.TrustRuleRemoved) -> list[str]:
 @human.register
 def _(value: trust.Source) -> list[str]:
     if value.source == "ci":
-        others = f" and by {', '.join(value.allow)}" if value.allow else ""
-        return [safe(f"{value.app} of team {value.team} is deployed by trusted CI jobs{others}, and by nobody else")]
+        who = ", ".join(("trusted CI jobs", *value.allow))
+        return [safe(f"{value.app} of team {value.team} is deployed by {who} and nobody else")]
     return [safe(f"{value.app} of team {value.team} is deployed by everybody who may deploy in the team")]

@@ -40,7 +40,26 @@ def wrapped(line: str, width: int | None) -> list[str]:
     if width is None or cells(line) <= width:
         return [line]
     inset = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.wrap(line, width, subsequent_indent=inset, break_on_hyphens=False, drop_whitespace=True)
+    return textwrap.wrap(line, width, subsequent_indent=inset, break_long_words=False, break_on_hyphens=False)
+
+
+_OWN_FORM = re.compile(r"[#|>`\s]|[-*] |\d+\. |\[")
+
+
+def page(text: str, width: int) -> list[str]:
+    """Give the lines of a page in Markdown, its paragraphs broken anew; what has a form of its own keeps its lines."""
+    found: list[str] = []
+    paragraph: list[str] = []
+    fenced = False
+    for line in [*text.splitlines(), ""]:
+        fence = line.lstrip().startswith("```")
+        if line and not fence and not fenced and not _OWN_FORM.match(line):
+            paragraph.append(line)
+            continue
+        found += textwrap.wrap(" ".join(paragraph), width, break_long_words=False, break_on_hyphens=False)
+        found += [line] if fence or fenced or line.startswith("|") else wrapped(line, width)
+        paragraph, fenced = [], fenced != fence
+    return found[:-1]
 
 
 def windowed(line: str, start: int, width: int) -> tuple[str, int, int]:

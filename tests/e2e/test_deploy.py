@@ -97,11 +97,10 @@ def test_two_apps_share_a_host_by_path_and_one_calls_the_other(stack: Stack) -> 
     assert stack.get("share", "/cgi-bin/ask").text == "from the backend"
 
 
-def test_json_is_one_object_a_line_with_the_result_last(stack: Stack) -> None:
-    folder = httpd(stack, "machine")
-    lines = stack.loco("deploy", "--json", cwd=folder).stdout.splitlines()
-    assert len([json.loads(line) for line in lines]) > 3
-    assert json.loads(lines[-1])["result"]["deployment"]["state"] == "live"
+def test_with_json_the_result_is_one_object_and_the_way_to_it_one_a_line(stack: Stack) -> None:
+    found = stack.loco("deploy", "--json", cwd=httpd(stack, "machine"))
+    assert json.loads(found.stdout)["result"]["deployment"]["state"] == "live"
+    assert len([json.loads(line) for line in found.stderr.splitlines()]) > 3
 
 
 def test_no_request_fails_while_an_app_is_redeployed(stack: Stack) -> None:

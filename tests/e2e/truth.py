@@ -1,10 +1,12 @@
 """Whether all that there is of an app agrees: records, engine, edge, registry, and what its URL answers."""
 
 import json
+import os
 import sqlite3
 import subprocess
 from collections.abc import Collection, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -67,10 +69,12 @@ class Truth:
         return json.loads(file.read_text()) if file.exists() else {}
 
     def _registry(self) -> Iterator[str]:
-        """The digests that tags lead to, of all apps."""
-        repositories = self._stack.data_dir / "registry"
-        for link in repositories.rglob("_manifests/tags/*/current/link"):
-            yield link.read_text().strip()
+        """The digests that tags lead to, of all apps; one that is being deleted meanwhile may be among them, or not."""
+        for folder, _, files in os.walk(self._stack.data_dir / "registry"):  # a folder that has gone is passed over
+            link = Path(folder, "link")
+            if "link" in files and link.match("_manifests/tags/*/current/link"):
+                with suppress(FileNotFoundError):
+                    yield link.read_text().strip()
 
     # --- whether it agrees --------------------------------------------------------------------------------------
 

@@ -31,6 +31,11 @@ class Said:
         return json.loads(self.out)
 
     @property
+    def told(self) -> list[Any]:
+        """The objects on stderr: what happened on the way."""
+        return [json.loads(line) for line in self.err.splitlines()]
+
+    @property
     def objects(self) -> list[Any]:
         """The objects on stdout, one a line."""
         return [json.loads(line) for line in self.out.splitlines()]
@@ -116,6 +121,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         "commands.deploy",
         "commands.events",
         "commands.logs",
+        "commands.status",
         "commands.login",
         "build.push",
     ):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from loco_cli.context import Context, Target, opened
+from loco_cli.given import Given
 from loco_spec.errors import ConfigError, NotFound, NotSignedIn, UsageError
 from tests.loco_cli.samples import me
 from tests.loco_cli.screen import LINE_GONE, at_a_terminal
@@ -28,12 +29,12 @@ def test_nothing_is_read_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_flag_chooses_the_server_and_its_token(server: Server, signed_in: Path) -> None:
-    other = Context(server="https://other.example.com")
+    other = Context(Given("https://other.example.com"))
     assert other.server.value == "https://other.example.com"
     with pytest.raises(NotSignedIn, match=r"other\.example\.com"):
         other.team(None)
     server.answers("GET /v1/me", me(), match_headers={"authorization": f"Bearer {TOKEN}"})
-    assert Context(server=server.url).team(None) == "ann"
+    assert Context(Given(server.url)).team(None) == "ann"
 
 
 def test_the_connection_is_closed_with_the_command_also_when_it_fails(server: Server, signed_in: Path) -> None:

@@ -47,7 +47,8 @@ def test_a_program_gets_the_error_as_an_object_on_stdout(monkeypatch: pytest.Mon
     let_it_raise(monkeypatch, LocoError("what happened"))
     found = loco("whoami", "--json")
     assert (found.code, found.err) == (1, "")
-    assert found.json == {"version": 1, "error": "what happened", "exit_code": 1, "code": "failed"}
+    error = {"code": "failed", "message": "what happened", "hint": "", "fields": []}
+    assert found.json == {"version": 1, "error": error, "exit_code": 1}
 
 
 def test_what_nobody_thought_of_is_a_defect_without_a_trace(monkeypatch: pytest.MonkeyPatch, loco: Loco) -> None:
@@ -85,8 +86,11 @@ def test_a_slip_in_the_command_line_is_a_usage_error(loco: Loco, args: list[str]
     assert words in found.err
     program = loco(*args, "--json")
     assert (program.code, program.err) == (2, "")
-    assert (program.json["code"], program.json["hint"]) == ("usage", "loco --help")
-    assert words in program.json["error"]
+    error = program.json["error"]
+    hint = "loco --help" if args == ["nosuch"] else f"loco {args[0]} --help"
+    assert (error["code"], error["hint"]) == ("usage", hint)
+    assert words in error["message"]
+    assert found.err.endswith(f"next: {hint}\n")
 
 
 def test_ctrl_c_is_an_interruption(monkeypatch: pytest.MonkeyPatch, loco: Loco) -> None:
@@ -111,7 +115,7 @@ def run(*args: str, module: str = "loco_cli") -> subprocess.CompletedProcess[str
 def test_the_package_can_be_run_and_gives_its_exit_code_to_the_shell(folder: Path) -> None:
     found = run("version", "--server", "no url", "--json")
     assert found.returncode == int(Exit.USAGE)
-    assert json.loads(found.stdout)["code"] == "usage"
+    assert json.loads(found.stdout)["error"]["code"] == "usage"
     assert found.stderr == ""
 
 

@@ -39,6 +39,7 @@ class Command:
     options: tuple[Option, ...]
     arguments: tuple[Values, ...]
     commands: tuple["Command", ...]
+    examples: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -76,6 +77,7 @@ def _command(found: Any, path: tuple[str, ...], line: str) -> Command:
         options=(*options, HELP),
         arguments=arguments,
         commands=tuple(_command(each, (*path, name), line) for name, each, line in _inner(found)),
+        examples=tuple(found.examples),
     )
 
 

@@ -4,9 +4,13 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import cli, loco_toml
+from docs import cli, errors, loco_toml
 
-PAGES: Mapping[str, Callable[[str], str]] = {"cli.md": cli.page, "loco-toml.md": loco_toml.page}
+PAGES: Mapping[str, Callable[[str], str]] = {
+    "cli.md": cli.page,
+    "errors.md": errors.page,
+    "loco-toml.md": loco_toml.page,
+}
 """Name → what makes the page, given the one that is there: who generates a part of a page keeps the rest."""
 
 

@@ -37,8 +37,10 @@ def test_sessions_are_listed(server: Server, loco: Loco) -> None:
     )
     server.answers(f"GET {SESSIONS}", account.Sessions(sessions=found))
     assert loco("account", "sessions").out == (
-        "abc  used 0 s ago from 10.0.0.1, opened 0 s ago, until 2030-01-02 03:04 UTC  (this one)\n"
-        "xyz  used never, opened 0 s ago, until 2030-01-02 03:04 UTC\n"
+        "abc  in use here\n"
+        "     opened 0 s ago, until 2030-01-02 03:04 UTC\n"
+        "xyz  used never\n"
+        "     opened 0 s ago, until 2030-01-02 03:04 UTC\n"
     )
 
 
@@ -78,6 +80,8 @@ def test_anything_else_deletes_nothing(
     found = loco("account", "delete")
     assert (found.code, found.out) == (2, "")
     assert found.err.endswith("next: loco account delete --confirm ann\n")
+    server.answers("GET /v1/me", me())
+    assert loco("account", "delete", "--yes").code == 2  # which account it is was not said
     server.answers("GET /v1/me", me())
     assert loco("account", "delete", "--confirm", "bob").code == 2
     server.answers("GET /v1/me", me())

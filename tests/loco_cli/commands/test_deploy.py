@@ -51,16 +51,25 @@ def test_a_program_gets_each_step_and_the_result(server: Server, loco: Loco, doc
     live = deployment("live")
     rolls(server, live)
     found = loco("deploy", *ENGINE, "--json")
-    assert found.objects == [
-        {"step": "v3 of shop (team ann)"},
-        {"step": "built: 0 steps, 0 cached"},
-        {"step": "image ready (0.0 s)"},
-        {"step": "pushing"},
-        {"step": "pushed 0 B, 1 of 1 layer new (0.0 s)"},
-        {"event": event(1, "rolling out").model_dump(mode="json")},
-        {"version": 1, "result": {"deployment": live.model_dump(mode="json"), "unchanged": False, "seconds": 0.0}},
+    assert found.told == [
+        {"version": 1, "note": "the host shop is taken"},
+        {"version": 1, "step": "v3 of shop (team ann)"},
+        {"version": 1, "step": "built: 0 steps, 0 cached"},
+        {"version": 1, "step": "image ready (0.0 s)"},
+        {"version": 1, "step": "pushing"},
+        {"version": 1, "step": "pushed 0 B, 1 of 1 layer new (0.0 s)"},
+        {"version": 1, "event": event(1, "rolling out").model_dump(mode="json")},
     ]
-    assert found.err == '{"note": "the host shop is taken"}\n'
+    result = {"deployment": live.model_dump(mode="json"), "unchanged": False, "seconds": 0.0}
+    assert found.json == {"version": 1, "result": result}
+
+
+def test_a_quiet_one_says_what_came_of_it_and_nothing_else(server: Server, loco: Loco, docker: Docker) -> None:
+    takes(server, created(notes=("the host shop is taken",)))
+    rolls(server, deployment("live"))
+    found = loco("deploy", *ENGINE, "--quiet")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith("v3 is live after ")
 
 
 def test_the_spec_goes_to_the_server_without_the_team_which_is_in_the_url(

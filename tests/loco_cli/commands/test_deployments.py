@@ -33,7 +33,7 @@ def happens(server: Server, *texts: str, item: api.DeploymentShown) -> None:
         for at, text in enumerate(texts)
     )
     server.answers(f"GET {DEPLOYMENTS}/3", item)
-    server.answers(f"GET {DEPLOYMENTS}/3/events", api.DeploymentEvents(events=events))
+    server.answers(f"GET {DEPLOYMENTS}/3/events?after=0", api.DeploymentEvents(events=events))
 
 
 def test_each_has_a_line_and_its_reason_below(server: Server, loco: Loco) -> None:
@@ -113,7 +113,7 @@ def test_a_program_gets_the_deployment_and_its_events(server: Server, loco: Loco
 
 
 def test_what_the_release_command_said_is_shown_whole(server: Server, loco: Loco) -> None:
-    happens(server, item=shown("failed"))
+    server.answers(f"GET {DEPLOYMENTS}/3", shown("failed"))
     server.streams(
         RELEASE,
         message("lines", batch("p1", "creating tables", note="not kept before 12:00"), number="p1"),
@@ -129,7 +129,7 @@ def test_what_the_release_command_said_is_shown_whole(server: Server, loco: Loco
 
 
 def test_without_a_release_command_there_is_no_log_of_one(server: Server, loco: Loco) -> None:
-    happens(server, item=shown())
+    server.answers(f"GET {DEPLOYMENTS}/3", shown())
     server.refuses(f"GET {RELEASE}", NotFound("shop has no instance 'v3-release'"))
     said = loco("deployments", "show", "v3", "--release-log", *SHOP)
     assert (said.code, said.out) == (5, "")
@@ -142,7 +142,15 @@ def test_what_the_build_said_is_shown(server: Server, loco: Loco) -> None:
     assert loco("deployments", "show", "v3", "--build-log", *SHOP).out == "step 1\nstep 2\n"
 
 
-@pytest.mark.parametrize("words", [["show", "newest"], ["show", "v3", "--build-log", "--release-log"], ["-n", "0"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "newest"],
+        ["show", "v3", "--build-log", "--release-log"],
+        ["-n", "0"],
+        ["--app", "shop", "show", "v3"],  # it would be of this folder's app
+    ],
+)
 def test_what_makes_no_sense_asks_the_server_nothing(server: Server, loco: Loco, words: list[str]) -> None:
     assert loco("deployments", *words).code == 2
     assert server.asked == []

@@ -1,6 +1,7 @@
 """`loco destroy`: nothing goes before its name was typed."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_a_name_that_was_typed_removes_the_app(server: Server, loco: Loco, types
     types("shop\n")
     found = loco("destroy", *SHOP)
     assert (found.code, found.out) == (0, GONE)
-    assert found.err == "This removes shop of team ann for good. Type its name to go on: "
+    assert found.err == "This removes shop of team ann for good. Type its name: "
 
 
 def test_a_name_that_was_given_removes_it_without_a_question(server: Server, loco: Loco) -> None:
@@ -64,11 +65,34 @@ def test_where_nobody_can_be_asked_the_name_must_be_given(
     found = loco("destroy", *SHOP)
     assert (found.code, found.out) == (2, "")
     assert found.err == (
-        "error: destroying shop must be confirmed, and nobody can be asked here\nnext: loco destroy --confirm shop\n"
+        "error: destroying shop must be confirmed by its name, and nobody can be asked here\n"
+        "next: loco destroy --confirm shop\n"
     )
     is_there(server)
     types("shop\n")
     assert loco("destroy", *SHOP, "--json").code == 2
+
+
+def test_yes_is_enough_where_the_app_is_named_and_not_where_it_is_the_folders(
+    server: Server, loco: Loco, folder: Path, types: Callable[[str], None]
+) -> None:
+    is_there(server)
+    server.answers(f"DELETE {APP}")
+    assert loco("destroy", *SHOP, "--yes").out == GONE
+    is_there(server)
+    types("")
+    found = loco("destroy", "--team", "ann", "--yes")
+    assert (found.code, found.out) == (2, "")
+    assert "destroying shop must be confirmed by its name, and --yes does not name it\n" in found.err
+    is_there(server)
+    assert loco("destroy", *SHOP, "--yes", "--confirm", "shop2").code == 2
+
+
+def test_nobody_is_asked_with_no_input(server: Server, loco: Loco, types: Callable[[str], None]) -> None:
+    is_there(server)
+    types("shop\n")
+    found = loco("destroy", *SHOP, "--no-input")
+    assert (found.code, "next: loco destroy --confirm shop" in found.err) == (2, True)
 
 
 def test_ctrl_d_at_the_question_removes_nothing(server: Server, loco: Loco, types: Callable[[str], None]) -> None:

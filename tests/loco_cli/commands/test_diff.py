@@ -164,7 +164,8 @@ def test_an_image_from_elsewhere_is_looked_up_and_where_nobody_can_a_diff_goes_o
     found = loco("diff", "--json")
     assert found.code == 0
     assert json.loads(found.err) == {
-        "note": "what ghcr.io/acme/shop:1 is today is not known: there is no container engine"
+        "version": 1,
+        "note": "what ghcr.io/acme/shop:1 is today is not known: there is no container engine",
     }
     body = server.body()
     assert (body["digest"], body["context_bytes"], body["spec"]["image"]) == (None, None, "ghcr.io/acme/shop:1")

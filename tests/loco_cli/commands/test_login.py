@@ -177,10 +177,10 @@ def test_a_file_that_cannot_be_read_says_who_can(
     prompts(server, proof)
     found = loco("login", "--json")
     assert found.code == 4
-    assert found.json["error"] == (
+    assert found.json["error"]["message"] == (
         f"{proof} cannot be read: only the user who runs the server on this machine can sign in so"
     )
-    assert found.json["hint"] == "run it as that user, or: loco login --token-stdin"
+    assert found.json["error"]["hint"] == "run it as that user, or: loco login --token-stdin"
 
 
 def test_a_large_file_is_not_what_a_server_writes(server: Server, loco: Loco, proof: Path) -> None:

@@ -169,9 +169,13 @@ def test_without_a_browser_code_and_address_are_shown(
 
 def test_a_program_gets_code_and_address_as_an_object(desk: Server, loco: Loco) -> None:
     signs_in(desk)
-    shown, result = loco("login", "--server", URL, "--json").objects
-    assert (shown["user_code"], shown["verification_uri"]) == ("WDJB-MJHT", PAGE)
-    assert result["result"]["server"] == URL
+    for quiet in ((), ("--quiet",)):  # without the code nobody could go on
+        found = loco("login", "--server", URL, "--json", *quiet)
+        [shown] = found.told
+        assert (shown["user_code"], shown["verification_uri"]) == ("WDJB-MJHT", PAGE)
+        assert found.json["result"]["server"] == URL
+        signs_in(desk)
+    assert loco("login", "--server", URL, "--quiet").err == f"{SHOWN}\n"
 
 
 @pytest.mark.parametrize("answer", [False, webbrowser.Error("none")])

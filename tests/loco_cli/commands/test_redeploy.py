@@ -32,13 +32,9 @@ def test_a_program_gets_events_and_result(server: Server, loco: Loco) -> None:
     live = deployment("live", 4)
     server.answers(f"GET {DEPLOYMENTS}/4", live)
     found = loco("redeploy", *SHOP, "--json")
-    assert found.objects == [
-        {"event": event(1, "rolling out").model_dump(mode="json")},
-        {
-            "version": 1,
-            "result": {"deployment": live.model_dump(mode="json"), "unchanged": False, "seconds": 0.0},
-        },
-    ]
+    assert found.told == [{"version": 1, "event": event(1, "rolling out").model_dump(mode="json")}]
+    result = {"deployment": live.model_dump(mode="json"), "unchanged": False, "seconds": 0.0}
+    assert found.json == {"version": 1, "result": result}
 
 
 def test_a_failure_is_one_screen(server: Server, loco: Loco) -> None:

@@ -15,11 +15,12 @@ from tests.loco_cli.server import END, Server, message
 pytestmark = pytest.mark.usefixtures("signed_in", "clock")
 
 SHOP = ("--app", "shop", "--team", "ann")
+UNDO = "loco rollback v3 --app shop --team ann"
 SHOWN = """\
 shop: v3 -> v2, which ann made
   ~ scale.replicas  2 -> 1
   + variables.KEY   12ab34cd
-  the release command runs not: what it did to data stays (--release)
+  the release command is not run; what it did to data stays (--release runs it)
 """
 
 
@@ -45,7 +46,7 @@ def test_what_changes_is_shown_and_how_to_undo_it(server: Server, loco: Loco) ->
     is_followed(server)
     said = loco("rollback", *SHOP)
     assert (said.code, said.err) == (0, f"{SHOWN}v4: rolling out\n")
-    assert said.out == "v4 is live after 0.0 s, as v2 was\n  https://shop.example.com\nundo: loco rollback v3\n"
+    assert said.out == f"v4 is live after 0.0 s, as v2 was\n  https://shop.example.com\nundo: {UNDO}\n"
 
 
 def test_what_is_to_be_known_before_is_said(server: Server, loco: Loco) -> None:
@@ -67,7 +68,7 @@ def test_a_program_gets_the_changes_and_the_command_that_undoes_it(server: Serve
     is_followed(server)
     said = loco("rollback", *SHOP, "--json")
     result = said.objects[-1]["result"]
-    assert (result["undo"], result["deployment"]["number"]) == ("loco rollback v3", 4)
+    assert (result["undo"], result["deployment"]["number"]) == (UNDO, 4)
     assert result["rollback"]["changes"][0] == {"field": "scale.replicas", "before": "2", "after": "1"}
 
 

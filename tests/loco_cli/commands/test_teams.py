@@ -26,7 +26,7 @@ def test_a_team_is_made_and_the_next_step_told(server: Server, loco: Loco) -> No
     found = loco("teams", "create", "acme")
     assert server.body() == {"name": "acme"}
     assert (found.code, found.err) == (0, "")
-    assert found.out == "team acme is made, and you own it; next: loco teams invite --role developer --team acme\n"
+    assert found.out == "team acme is made, and you own it\nnext: loco teams invite --role developer --team acme\n"
 
 
 @pytest.mark.parametrize("verb", ["create", "leave", "delete"])
@@ -61,11 +61,10 @@ def test_an_invitation_is_printed_with_the_line_to_send(server: Server, loco: Lo
     assert server.body() == {"role": "developer", "note": "for Bob"}
     assert (found.code, found.err) == (0, "")
     assert found.out == (
-        "an invitation into team acme as developer, for one person, until 2030-01-02 03:04 UTC;"
-        " it is shown this once:\n"
+        "an invitation into team acme as developer, until 2030-01-02 03:04 UTC\n"
+        "it is for one person, and shown this once:\n"
         f"  {CODE}\n"
-        "the line to send:\n"
-        f"  loco teams join {CODE}\n"
+        "who is invited types: loco teams join CODE\n"
     )
 
 
@@ -133,7 +132,7 @@ def test_a_team_is_deleted_once_its_name_was_typed_or_given(
 ) -> None:
     found = loco("teams", "delete", "acme")
     assert (found.code, found.out) == (2, "")
-    assert "next: loco teams delete acme --confirm acme" in found.err
+    assert "next: loco teams delete acme --yes" in found.err
     assert loco("teams", "delete", "acme", "--confirm", "corp").code == 2
     types("corp\n")
     assert loco("teams", "delete", "acme").code == 2
@@ -142,3 +141,6 @@ def test_a_team_is_deleted_once_its_name_was_typed_or_given(
     assert loco("teams", "delete", "acme").out == "team acme is gone\n"
     server.answers(f"DELETE {ACME}")
     assert loco("teams", "delete", "acme", "--confirm", "acme").code == 0
+    assert loco("teams", "delete", "acme", "--confirm", "corp", "--yes").code == 2
+    server.answers(f"DELETE {ACME}")
+    assert loco("teams", "delete", "acme", "--yes").code == 0

@@ -25,7 +25,7 @@ def test_a_token_is_shown_once_with_what_it_is_for(server: Server, loco: Loco) -
     assert server.body() == {"name": "ci", "app": "shop", "can": "deploy", "expires": "30d"}
     assert (found.code, found.err) == (0, "")
     assert found.out == (
-        f"access token ci: deploy in acme/shop, until 2030-01-02 03:04 UTC; it is shown this once:\n{TEXT}\n"
+        f"access token ci: deploy in acme/shop, until 2030-01-02 03:04 UTC\nit is shown this once:\n{TEXT}\n"
     )
 
 
@@ -61,8 +61,10 @@ def test_tokens_are_listed_with_scope_maker_use_and_end(server: Server, loco: Lo
     used = access(id="xyz", name="nightly", app="shop", can="read", used_at=NOW, used_from="10.0.0.1")
     server.answers(f"GET {TOKENS}", tokens.AccessTokens(tokens=(access(), used)))
     assert loco("tokens", "list", "-t", "acme").out == (
-        "abc  ci: deploy in acme, by ann, used never, until 2030-01-02 03:04 UTC\n"
-        "xyz  nightly: read in acme/shop, by ann, used 0 s ago from 10.0.0.1, until 2030-01-02 03:04 UTC\n"
+        "abc  ci: deploy in acme, until 2030-01-02 03:04 UTC\n"
+        "     made by ann, used never\n"
+        "xyz  nightly: read in acme/shop, until 2030-01-02 03:04 UTC\n"
+        "     made by ann, used 0 s ago from 10.0.0.1\n"
     )
     server.answers(f"GET {TOKENS}", tokens.AccessTokens(tokens=()))
     assert loco("tokens", "list", "-t", "acme").out.startswith("no access tokens; ")

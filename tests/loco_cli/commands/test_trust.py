@@ -32,8 +32,9 @@ def rule(**more: object) -> TrustRule:
 
 SHOWN = (
     "aaaaaaaaaa  acme/shop may deploy every app of the team, as ann\n"
-    f"            repository_id 74, actor_id 8 or 9, aud {URL}\n"
+    "            repository_id 74, actor_id 8 or 9\n"
     "            signed by https://issuer.example\n"
+    f"            for {URL}\n"
 )
 
 
@@ -97,7 +98,7 @@ def test_an_app_is_deployed_by_ci_alone_but_for_some(server: Server, loco: Loco)
     server.answers(f"PUT {SOURCE}", Source(team="acme", app="shop", source="ci", allow=("ann", "bob")))
     found = loco("trust", "require", "ci", "--team", "acme", "--app", "shop", "--allow", "ann", "--allow", "bob")
     assert server.body() == {"source": "ci", "allow": ["ann", "bob"]}
-    assert found.out == ("shop of team acme is deployed by trusted CI jobs and by ann, bob, and by nobody else\n")
+    assert found.out == ("shop of team acme is deployed by trusted CI jobs, ann, bob and nobody else\n")
 
 
 def test_the_folders_app_is_meant_and_any_takes_the_rule_back(server: Server, loco: Loco, folder: Path) -> None:

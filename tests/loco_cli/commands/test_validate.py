@@ -50,7 +50,7 @@ def test_faults_as_json_carry_their_place(loco: Loco, folder: Path) -> None:
     (folder / "loco.toml").write_text("prot = 1\n[health]\ninterval = 5\n")
     said = loco("validate", "--json")
     assert said.code == 2
-    first, second = said.json["fields"]
+    first, second = said.json["error"]["fields"]
     assert (first["file"], first["line"], first["column"], first["width"]) == ("loco.toml", 1, 1, 4)
     assert (second["path"], second["line"], second["column"]) == ("health.interval", 3, 12)
 

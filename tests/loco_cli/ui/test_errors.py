@@ -5,7 +5,16 @@ import json
 import pytest
 
 from loco_cli.ui import errors
-from loco_spec.errors import ConfigError, DeploymentFailed, Diagnosis, Fact, FieldFault, LocoError, NotSignedIn
+from loco_spec.errors import (
+    ConfigError,
+    DeploymentFailed,
+    Diagnosis,
+    Fact,
+    FieldFault,
+    LocoError,
+    NotSignedIn,
+    TooManyRequests,
+)
 from tests.loco_cli.samples import DIAGNOSIS
 
 FAILED = DeploymentFailed("v3 failed: wrong port", hint="port = 3000", diagnosis=DIAGNOSIS)
@@ -99,17 +108,21 @@ def test_nothing_from_elsewhere_steers_the_terminal() -> None:
 
 
 def test_a_program_reads_one_object_with_what_there_is() -> None:
-    assert errors.document(LocoError("no")) == {"version": 1, "error": "no", "exit_code": 1, "code": "failed"}
+    failed = {"code": "failed", "message": "no", "hint": "", "fields": []}
+    assert errors.document(LocoError("no")) == {"version": 1, "error": failed, "exit_code": 1}
     fault = FieldFault(path="name", message="expected a name")
     assert errors.document(ConfigError("no", hint="correct it", fields=[fault])) == {
         "version": 1,
-        "error": "no",
+        "error": {
+            "code": "config-invalid",
+            "message": "no",
+            "hint": "correct it",
+            "fields": [{"path": "name", "message": "expected a name"}],
+        },
         "exit_code": 2,
-        "code": "config-invalid",
-        "hint": "correct it",
-        "fields": [{"path": "name", "message": "expected a name"}],
     }
-    assert Diagnosis.model_validate(errors.document(FAILED)["diagnosis"]) == DIAGNOSIS
+    assert Diagnosis.model_validate(errors.document(FAILED)["error"]["diagnosis"]) == DIAGNOSIS
+    assert errors.document(TooManyRequests("no", retry_after=7))["error"]["retry_after"] == 7
 
 
 @pytest.mark.parametrize("cls", [LocoError, *LocoError.by_code.values()])
@@ -122,7 +135,7 @@ def test_the_screen_goes_to_stderr_and_the_object_to_stdout(capsys: pytest.Captu
     assert capsys.readouterr() == ("", "error: no\nnext: loco apps\n")
     errors.show(LocoError("no"), as_json=True)
     out, err = capsys.readouterr()
-    assert (json.loads(out)["error"], out.count("\n"), err) == ("no", 1, "")
+    assert (json.loads(out)["error"]["message"], out.count("\n"), err) == ("no", 1, "")
 
 
 def test_what_should_not_have_happened_is_a_defect_of_loco() -> None:

@@ -7,9 +7,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loco_cli.ui.text import ago, safe
+from loco_cli.ui.text import ago, page, safe
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+PAGE = """\
+# Errors
+Every error of loco has a code, says what happened
+and where.
+
+- an item that is too long for its line
+  and goes on
+
+| a | table that is far too wide for the terminal |
+```sh
+loco deploy --dry-run --exit-code --quiet
+```
+"""
+
+
+def test_the_paragraphs_of_a_page_are_broken_anew_and_nothing_else() -> None:
+    assert page(PAGE, 30) == [
+        "# Errors",
+        "Every error of loco has a",
+        "code, says what happened and",
+        "where.",
+        "",
+        "- an item that is too long for",
+        "  its line",
+        "  and goes on",
+        "",
+        "| a | table that is far too wide for the terminal |",
+        "```sh",
+        "loco deploy --dry-run --exit-code --quiet",
+        "```",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,10 @@ class Engine(Protocol):
         """
         ...
 
+    async def tidy(self, app: AppRef) -> None:
+        """Drop copies of the app's images that none of its containers needs. While nothing else is done to the app."""
+        ...
+
     async def withdraw(self, rollout: Rollout) -> None:
         """Take away what a cancelled rollout has started, its release command too. Instances that serve stay.
 

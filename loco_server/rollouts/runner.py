@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from loco_server.engines.base import (
+    AppRef,
     CapacityError,
     Emit,
     Engine,
@@ -153,6 +154,17 @@ class Runner:
             await self._claims.tell(item, told.message, kind="diagnosis", detail=told.model_dump(mode="json"))
         if await self._claims.promote(item, message=f"live after {time.monotonic() - started:.1f} s"):
             self._metrics.ended("live")
+            await self._tidy(rollout.app)
+
+    async def _tidy(self, app: AppRef) -> None:
+        """Once it is live, so that nobody waits for it; before the app's next rollout, which brings an image."""
+        try:
+            async with _within(WITHDRAW_SECONDS):
+                await self._engine.tidy(app)
+        except Exception as e:  # noqa: BLE001  what is left goes after the app's next rollout
+            log.warning(
+                "images of %s/%s are left for the next rollout: %s", app.team, app.app, str(e) or type(e).__name__
+            )
 
     async def _enter(self, item: DeploymentRecord, state: str, message: str) -> None:
         """Begin a phase.

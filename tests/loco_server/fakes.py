@@ -41,6 +41,8 @@ class FakeEngine:
         self.reconciled: list[tuple[tuple[int, ...], frozenset[str]]] = []
         self.release_result = ReleaseResult(exit_code=0, lines=())
         self.hold: asyncio.Event | None = None
+        self.tidied: list[str] = []
+        self.untidy: Exception | None = None
         self.fail: Diagnosis | None = None
         self.down = 0
         self.capacity: Exception | None = None
@@ -91,6 +93,11 @@ class FakeEngine:
             raise RolloutFailedError(self.fail)
         self.running[rollout.app.app_id] = rollout
         self.rolled.append(rollout.deployment)
+
+    async def tidy(self, app: AppRef) -> None:
+        self.tidied.append(app.app)
+        if self.untidy is not None:
+            raise self.untidy
 
     async def withdraw(self, rollout: Rollout) -> None:
         self.withdrawn.append(rollout.deployment)

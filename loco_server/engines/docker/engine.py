@@ -120,9 +120,11 @@ class DockerEngine:
 
     async def roll(self, rollout: Rollout, *, emit: Emit, guard: Guard) -> Diagnosis | None:
         with _told(), self._working(rollout.app):
-            told = await self._roller.roll(Roll(rollout, emit, guard))
-            await images.tidy(self._docker, rollout.app, keep=await self.in_use(rollout.app))
-            return told
+            return await self._roller.roll(Roll(rollout, emit, guard))
+
+    async def tidy(self, app: AppRef) -> None:
+        with _told(), self._working(app):
+            await images.tidy(self._docker, app, keep=await self.in_use(app))
 
     async def withdraw(self, rollout: Rollout) -> None:
         with _told(), self._working(rollout.app):

@@ -105,6 +105,9 @@ class KubernetesEngine:
         with _told(), self._working(rollout.app):
             await self._roller.roll(rollout, emit, guard)
 
+    async def tidy(self, app: AppRef) -> None:
+        """The nodes collect their images themselves."""
+
     async def withdraw(self, rollout: Rollout) -> None:
         with _told(), self._working(rollout.app):
             await self._roller.withdraw(rollout)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from loco_server.engines.base import ReleaseResult
+from loco_server.engines.base import EngineDownError, ReleaseResult
 from loco_server.gateway.tickets import PullTickets
 from loco_server.records.values import AppRecord
 from loco_server.rollouts import runner
@@ -81,6 +81,24 @@ async def test_an_accepted_deployment_goes_live_with_the_engines_steps_as_events
     unit = engine.running[app.id].unit
     assert unit.image.startswith(f"127.0.0.1:7050/ann/shop-{app.id}@sha256:")
     assert ("LOCO_URL", "http://shop.localhost:7080/") in unit.env
+
+
+@pytest.mark.parametrize("error", [None, EngineDownError("it is down"), ValueError("a defect")])
+async def test_what_is_live_is_tidied_after_and_stays_live_whatever_comes_of_that(
+    records: Records, engine: FakeEngine, worker: Worker, error: Exception | None
+) -> None:
+    engine.untidy = error
+    app = await records.app()
+    for number in (1, 2):
+        await records.accepted(app)
+        await until(records, app, number, "live")
+    await eventually_async(lambda: _is(engine.tidied, [app.name] * 2))
+    assert await state_of(records, app, 2) == "live"
+    assert engine.withdrawn == []
+
+
+async def _is(found: list[str], wanted: list[str]) -> bool:
+    return found == wanted
 
 
 async def test_a_failed_rollout_keeps_its_diagnosis_and_the_previous_stays_live(

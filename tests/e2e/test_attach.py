@@ -49,6 +49,9 @@ def test_streams_stay_apart_and_the_exit_code_is_the_commands(stack: Stack, app:
     assert (found.returncode, found.stdout) == (0, b"/www\n")
     assert piped(stack, app, "exec", "--", "sh", "-c", "kill -9 $$").returncode == 137
     assert piped(stack, app, "exec", "--no-stdin", "--", "cat", given=b"not for it").stdout == b""
+    line = f"{LOCO} exec -- yes | head -n 1"  # for ever, to somebody who has had enough
+    found = subprocess.run(["sh", "-c", line], check=False, capture_output=True, cwd=app, env=stack.env(), timeout=60)
+    assert (found.stdout, found.stderr) == (b"y\n", b"")
 
 
 def test_a_shell_at_a_terminal_has_its_size_its_keys_and_its_exit_code(stack: Stack, app: Path) -> None:

@@ -224,7 +224,10 @@ async def test_the_engine_hears_that_whoever_was_attached_has_gone(served: Serve
         await eventually_async(lambda: _said(served.api.engine.left == 1))
 
 
-async def test_what_nobody_reads_is_not_asked_of_the_engine(served: Served) -> None:
+async def test_what_nobody_reads_is_not_asked_of_the_engine_and_who_may_not_go_on_is_cut_off_all_the_same(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "ALIVE_SECONDS", 0.05)
     async with served.open("exec", ExecStart(command=("yes",))) as wire:
         wire.transport.pause_reading()
         talker = await eventually_async(lambda: _said(served.api.engine.talker))
@@ -233,6 +236,10 @@ async def test_what_nobody_reads_is_not_asked_of_the_engine(served: Served) -> N
             before = talker.given
             await asyncio.sleep(0.3)
         assert talker.given < 16 << 20  # what two sockets hold
+        async with served.api.records.database.write() as db:
+            await db.execute(delete(MEMBERSHIPS))
+        await eventually_async(lambda: _said(served.api.engine.left == 1))
+        wire.transport.abort()  # else it waits for an answer to its own end
 
 
 async def test_whoever_may_not_go_on_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

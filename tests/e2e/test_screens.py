@@ -61,7 +61,10 @@ NORMAL = (
     ),
     (r"\b(?=[a-z2-7]*\d)[a-z2-7]{10}\b", "k3v5qmw2za"),
     (r"(?m)^[a-z2-7]{10}(?=  )", "k3v5qmw2za"),
-    (r"(\"id\": \"|\b(?:revoke|remove|session|token) )[a-z2-7]{10}\b", r"\g<1>k3v5qmw2za"),
+    (
+        r"(\"(?:id|subject)\": \"|\b(?:revoke|remove|session|token|invitation\.create) )[a-z2-7]{10}\b",
+        r"\g<1>k3v5qmw2za",
+    ),
     (r"(\"request_id\": \")[^\"]+", r"\g<1>k3v5qmw2za"),
     (r"(\"id\": )\d+", r"\g<1>1"),
     (r"\d+ cached", "1 cached"),

@@ -10,12 +10,14 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.measured import Measured, Row
+from benchmarks.parts import MissingError
 from loco_server.engines.base import AppRef, Rollout
 from loco_server.engines.kubernetes import names
 from loco_server.engines.kubernetes.api import KubernetesApi
@@ -72,7 +74,7 @@ def kubectl(kube: Kube, kubeconfig: Path, wanted: list[Manifests]) -> None:
         list(pool.map(one, wanted))
 
 
-async def measure(kube: Kube, kubeconfig: Path) -> bool:
+async def compared(kube: Kube, kubeconfig: Path) -> Measured:
     api = KubernetesApi(str(kubeconfig))
     applier = Applier(api, CLUSTER)
     mine, theirs = [], []
@@ -88,20 +90,12 @@ async def measure(kube: Kube, kubeconfig: Path) -> bool:
     await api.close()
     made = kube.json("get", "deployments", "-A", "-l", f"{names.INSTALLATION}={CLUSTER.installation}")["items"]
     assert len(made) == 2 * ROUNDS * (APPS // ROUNDS)
-    a, b = statistics.median(mine), statistics.median(theirs)
-    what = f"{APPS // ROUNDS} apps, {AT_ONCE} at a time: apply phase / kubectl apply --server-side"
-    print(f"{what:<58} loco {a:6.2f} s   kubectl {b:6.2f} s   ratio {a / b:5.2f} (at most {MOST})", flush=True)
-    return a / b <= MOST
+    name = f"{APPS // ROUNDS} apps, {AT_ONCE} at a time: apply phase / kubectl apply"
+    return Measured(name, statistics.median(mine), statistics.median(theirs), MOST)
 
 
-def main() -> int:
+def measure() -> Iterator[Row]:
     if not os.environ.get("KUBEBUILDER_ASSETS"):
-        print("apply phase on Kubernetes: skipped: no KUBEBUILDER_ASSETS", flush=True)
-        return 0
+        raise MissingError("no KUBEBUILDER_ASSETS")
     with tempfile.TemporaryDirectory(prefix="loco-bench-") as name, kubernetes(Path(name)) as kube:
-        print(f"{APPS} apps in {ROUNDS} rounds, medians", flush=True)
-        return 0 if asyncio.run(measure(kube, kube.as_server(Path(name)))) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        yield asyncio.run(compared(kube, kube.as_server(Path(name))))

@@ -3,20 +3,22 @@
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.measured import Measured, Row
+from benchmarks.timing import in_turn
 from loco_cli.build import archive, files
 from loco_cli.build.fingerprint import Memories
 
 FILES, BYTES = 100_000, 10_000
 IGNORED = 40_000
 ROUNDS = 5
+ARCHIVE_LIMIT, IGNORED_LIMIT = 1.5, 1.2
 
 
 def fill(folder: Path, count: int, content: bytes) -> None:
@@ -81,24 +83,32 @@ def piped(argv: list[str], environment: dict[str, str]) -> str:
     return said.decode()
 
 
-def compare(
-    name: str, mine: Callable[[], tuple[float, float]], theirs: Callable[[], tuple[float, float]] | None, of: str
-) -> None:
-    """Run both in turn and print a line."""
-    a: list[tuple[float, float]] = []
-    b: list[float] = []
-    for _ in range(ROUNDS):
-        a.append(mine())
-        if theirs is not None:
-            b.append(theirs()[0])
-    seconds = statistics.median(each[0] for each in a)
-    line = f"{name:<58} loco {seconds:6.2f} s"
-    if b:
-        line += f"   {of} {statistics.median(b):6.2f} s   ratio {seconds / statistics.median(b):5.2f}"
-    print(f"{line}   peak {max(each[1] for each in a):4.0f} MB", flush=True)
+def compared(
+    name: str,
+    mine: Callable[[], tuple[float, float]],
+    theirs: Callable[[], tuple[float, float]] | None = None,
+    *,
+    limit: float | None = None,
+) -> Measured:
+    """Run both in turn."""
+    peaks: list[float] = []
+
+    def ours() -> float:
+        seconds, peak = mine()
+        peaks.append(peak)
+        return seconds
+
+    ways = {"ours": ours} | ({} if theirs is None else {"raw": lambda: theirs()[0]})
+    times = in_turn(ways, ROUNDS)
+    return Measured(name, times["ours"], times.get("raw"), limit, note=f"peak {max(peaks):.0f} MB")
 
 
-def main(root: Path) -> None:
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="loco-bench-") as folder:
+        yield from _measured(Path(folder))
+
+
+def _measured(root: Path) -> Iterator[Row]:
     context, cache = root / "context", root / "cache"
     content = os.urandom(BYTES - 8)
     context.mkdir()
@@ -108,33 +118,34 @@ def main(root: Path) -> None:
     names = root / "names"
     names.write_bytes(b"\0".join(os.fsencode(entry.path) for entry in listing(context).entries))
 
-    print(f"{FILES} files of {BYTES} bytes, {ROUNDS} rounds, medians", flush=True)
-    compare("archive / tar -c, of the same list", ours("archive", context, cache), tar(context, names), "tar")
-    compare("list", ours("list", context, cache), None, "")
+    many = f"{FILES:,} files of {BYTES // 1000} kB"
+    yield compared(
+        f"archive of {many} / tar -c of the same list",
+        ours("archive", context, cache),
+        tar(context, names),
+        limit=ARCHIVE_LIMIT,
+    )
+    yield compared(f"list of {many}", ours("list", context, cache))
     ours("fingerprint", context, cache)()
     # What was written just before the first listing is read once more, at the second.
     time.sleep(2)
     ours("fingerprint", context, cache)()
-    compare("list and fingerprint, nothing changed", ours("fingerprint", context, cache), None, "")
-    for name, kept in (("everything", context), ("everything, by .gitignore", root / "git")):
+    yield compared("list and fingerprint, nothing changed", ours("fingerprint", context, cache))
+    for name, kept in (("list", context), ("list, by .gitignore,", root / "git")):
         if kept != context:
             context.rename(kept)
             (kept / ".dockerignore").rename(kept / ".gitignore")
         more = root / "more"
         subprocess.run(["cp", "-al", kept, more], check=True)
         fill(more / "node_modules", IGNORED, b"x")
-        compare(
-            f"list {name} and {IGNORED} ignored files / without them",
+        yield compared(
+            f"{name} with {IGNORED:,} ignored files / without them",
             ours("list", more, cache),
             ours("list", kept, cache),
-            "without",
+            limit=IGNORED_LIMIT,
         )
         shutil.rmtree(more)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        child(sys.argv[1], Path(sys.argv[2]))
-    else:
-        with tempfile.TemporaryDirectory(prefix="loco-bench-") as folder:
-            main(Path(folder))
+    child(sys.argv[1], Path(sys.argv[2]))

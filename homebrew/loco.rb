@@ -2,35 +2,34 @@
 class Loco < Formula
   desc "Deploy a folder with a Dockerfile: built, pushed, routed, explained"
   homepage "https://github.com/acme/loco"
-  version "0.1.0"
   license "Apache-2.0"
 
   depends_on "python@3.14"
 
   on_macos do
     on_arm do
-      url "https://github.com/acme/loco/releases/download/v0.1.0/loco-0.1.0-macos-arm64.tar.gz"
+      url "https://github.com/acme/loco/releases/download/v0.1.0/loco-macos-arm64-0.1.0.tar.gz"
       sha256 "8f8ce167b1d8feac0929cca3ce539ff6b02503258a4f4fc596f2999ac7b0bfc0"
     end
     on_intel do
-      url "https://github.com/acme/loco/releases/download/v0.1.0/loco-0.1.0-macos-x86_64.tar.gz"
+      url "https://github.com/acme/loco/releases/download/v0.1.0/loco-macos-x86_64-0.1.0.tar.gz"
       sha256 "429c590929b0ff309f2add8e82e37df640fc0a61821dec592060d5a3d6330741"
     end
   end
 
   on_linux do
     on_arm do
-      url "https://github.com/acme/loco/releases/download/v0.1.0/loco-0.1.0-linux-arm64.tar.gz"
+      url "https://github.com/acme/loco/releases/download/v0.1.0/loco-linux-arm64-0.1.0.tar.gz"
       sha256 "2dc2a2ea8b23d0ac6cf611a44678fe4ea8afe22fc101e8a012be42b55164b0e1"
     end
     on_intel do
-      url "https://github.com/acme/loco/releases/download/v0.1.0/loco-0.1.0-linux-x86_64.tar.gz"
+      url "https://github.com/acme/loco/releases/download/v0.1.0/loco-linux-x86_64-0.1.0.tar.gz"
       sha256 "d73fd29794f51e9e1c9ec7d18f95af271a268d2eef5c3e0a4e11523acb368039"
     end
   end
 
   def install
-    python = Formula["python@3.14"].opt_bin/"python3.14"
+    python = formula_opt_bin("python@3.14")/"python3.14"
     libexec.install Dir["lib/*"]
     system python, "-m", "compileall", "-q", libexec
     (bin/"loco").write <<~PYTHON
@@ -53,7 +52,7 @@ class Loco < Formula
       port = 8080
     TOML
     assert_match "is valid", shell_output("#{bin}/loco validate #{testpath}")
-    (testpath/"loco.toml").write "port = \"eighty\"\n"
-    assert_match "loco.toml:1:8", shell_output("#{bin}/loco validate #{testpath} 2>&1", 2)
+    (testpath/"bad/loco.toml").write "port = \"eighty\"\n"
+    assert_match "loco.toml:1:8", shell_output("#{bin}/loco validate #{testpath}/bad 2>&1", 2)
   end
 end

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from loco_cli import help  # noqa: A004  the page, not the built-in
 from loco_spec.exits import Exit
 
 _TOKEN = re.compile(r"\b(loco_[a-z]+_)\w+")
@@ -14,14 +15,23 @@ def run(argv: Sequence[str]) -> int:
     """Run one command; give its exit code."""
     code: int = Exit.OK
     try:
-        code = _run(argv, as_json="--json" in argv)
+        own = argv[: argv.index("--")] if "--" in argv else argv  # what follows is another program's
+        code = _run(argv, as_json="--json" in own)
         sys.stdout.flush()
     except BrokenPipeError:
         _nobody_reads()
+    except OSError as e:  # as in `loco apps > FILE` on a full disk
+        _nobody_reads()
+        print(f"error: the result cannot be written: {e.strerror}", file=sys.stderr)  # noqa: T201
+        code = Exit.FAILED
     return code
 
 
 def _run(argv: Sequence[str], *, as_json: bool) -> int:
+    code = help.shown(argv)
+    if code is not None:
+        return code
+
     from typer.exceptions import Abort, TyperException
 
     from loco_cli.main import app

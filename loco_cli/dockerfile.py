@@ -27,8 +27,8 @@ class Stage:
         return self.user.partition(":")[0] in {"", "0", "root"}
 
 
-def read(text: str) -> Stage:
-    """Give the last stage, with what it has from the stages that it stands on."""
+def read(text: str, target: str | None = None) -> Stage:
+    """Give the last stage, or the one that is named, with what it has from the stages that it stands on."""
     from dockerfile_parse import DockerfileParser
 
     stages: dict[str, Stage] = {}
@@ -51,7 +51,7 @@ def read(text: str) -> Stage:
             case "CMD" | "ENTRYPOINT":
                 now = replace(now, command=f"{now.command} {_command(_filled(value, now.environment))}")
         stages[name] = now
-    return now
+    return now if target is None else stages.get(target.lower(), now)
 
 
 def _ports(value: str) -> list[int]:

@@ -26,13 +26,17 @@ COMMANDS = {
     "deployments": ("loco_cli.commands.deployments", "List an app's deployments, and show all of one."),
     "variables": ("loco_cli.commands.variables", "Set, list and unset environment variables and secrets."),
     "logs": ("loco_cli.commands.logs", "Show an app's log lines, and follow them."),
-    "doctor": ("loco_cli.commands.doctor", "Show what is wrong with a deployment, and the next step."),
+    "exec": ("loco_cli.commands.exec", "Run a command, or a shell, in a running instance."),
+    "run": ("loco_cli.commands.run", "Run a command in a container of its own, once."),
+    "forward": ("loco_cli.commands.forward", "Lead a port of this machine to an instance's."),
+    "doctor": ("loco_cli.commands.doctor", "Look at all that a deploy needs, or at a failed deployment."),
     "status": ("loco_cli.commands.status", "Show what runs of an app, and its newest deployment."),
     "apps": ("loco_cli.commands.apps", "List a team's apps."),
     "events": ("loco_cli.commands.events", "Show who changed what in a team, and follow it."),
     "open": ("loco_cli.commands.open", "Open an app in the browser."),
     "destroy": ("loco_cli.commands.destroy", "Remove an app: containers, routes, images, records."),
     "trust": ("loco_cli.commands.trust", "Trust CI jobs: they deploy without a stored secret."),
+    "completion": ("loco_cli.commands.completion", "Complete loco on TAB, in bash, zsh and fish."),
     "docs": ("loco_cli.commands.docs", "Read the documentation, offline."),
     "version": ("loco_cli.commands.version", "Show the versions of this loco and of the server."),
 }
@@ -57,6 +61,7 @@ def app() -> Any:
     found = typer.Typer(
         cls=Commands,
         no_args_is_help=True,
+        add_completion=False,  # `loco completion` has scripts that start no Python
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -30,6 +30,25 @@ CancelOnInterrupt = Annotated[
     bool, typer.Option("--cancel-on-interrupt", help="Ctrl-C cancels the deployment, and nobody is asked.")
 ]
 
+TeamAlone = Annotated[str | None, typer.Option("--team", help="The team; default: your own.", metavar="NAME")]
+"""Where -t is a terminal's, as in `docker exec -it`."""
+JsonErrors = Annotated[bool, typer.Option("--json", help="Print errors as JSON; stdout is the command's own.")]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(help="The command; default, on a terminal: sh.", metavar="[-- CMD...]", show_default=False),
+]
+InstanceOf = Annotated[
+    str | None, typer.Option("--instance", help="In this one: v12-1. Default: the first that runs.", metavar="NAME")
+]
+StdinPassed = Annotated[
+    bool | None,
+    typer.Option("--stdin/--no-stdin", "-i", help="Pass stdin on. Default: with a terminal, and what is piped."),
+]
+Terminal = Annotated[
+    bool | None,
+    typer.Option("--tty/--no-tty", "-t", help="Give it a terminal. Default: where stdin and stdout are one."),
+]
+
 
 @dataclass(frozen=True)
 class Named:

@@ -28,10 +28,19 @@ def read(context: Context, folder: Path, app: str | None) -> Service:
     found = toml.read(folder)
     for fault in found.warnings:
         context.ui.warn(fault)
+    return named(found.app, app)
+
+
+def named(spec: Service, app: str | None) -> Service:
+    """Give the app under another name, where one is given.
+
+    Raises:
+        ConfigError: it can be no app's.
+    """
     if app is None:
-        return found.app
+        return spec
     try:
-        return Service.model_validate({**found.app.model_dump(exclude_unset=True), "name": app})
+        return Service.model_validate({**spec.model_dump(exclude_unset=True), "name": app})
     except ValueError as e:
         raise ConfigError(f'"{app}" cannot be the name of an app', hint="--app NAME: a-z, 0-9, -") from e
 

@@ -1,3 +1,3 @@
-from loco_server.main import main
+from loco_server.entry import main
 
 main()

@@ -10,6 +10,7 @@ from loco_server import engines, identity, registries, scanners, sealing, seam
 from loco_server.edge.base import Edge
 from loco_server.engines.base import Engine
 from loco_server.flows.account import ManageAccount
+from loco_server.flows.attach import Attach
 from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
@@ -90,6 +91,7 @@ class Parts:
     status: Status
     build_logs: BuildLogs
     logs: Logs
+    attach: Attach
     tickets: Tickets
     variables: VariablesFlow
     rotation: Rotation
@@ -257,6 +259,13 @@ async def wire(
         status=Status(settings=settings, apps=apps, deployments=deployments, events=events, engine=engine),
         build_logs=BuildLogs(deployments=deployments, logs=build_logs.BuildLogs(database)),
         logs=Logs(engine=engine, deployments=deployments, kept=KeptLogs(database)),
+        attach=Attach(
+            settings=settings,
+            deployments=deployments,
+            quotas=Quotas(database),
+            engine=engine,
+            rollout=planner.rollout,
+        ),
         tickets=Tickets(
             people=people,
             apps=apps,

@@ -16,11 +16,11 @@ BUILD_LOG_BYTES = 1 << 20
 
 class Request(BaseModel):
     # hide_input_in_errors, here and below: what does not fit may hold a secret, and an error ends up in a trace.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Response(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Server(Response):

@@ -15,6 +15,16 @@ class Change(Response):
     """None: there is none any more."""
 
 
+class QuotaUse(Response):
+    name: str
+    """`apps`, `cpu` (thousandths of a processor), `memory` (bytes), `replicas`, `deployments_per_hour`, `context`."""
+    used: int
+    """By all of the team that is not this app."""
+    needed: int
+    """By this app, once it is deployed so."""
+    limit: int
+
+
 class Plan(Response):
     """POST …/plan, with what a deployment would be made from; nothing is made, and nothing written down."""
 
@@ -27,5 +37,7 @@ class Plan(Response):
     notes: tuple[str, ...] = ()
     refused: tuple[dict[str, Any], ...] = ()
     """Problem documents (RFC 9457): each reason for which the deployment would be refused today."""
+    quotas: tuple[QuotaUse, ...] = ()
+    """What the team may have, has, and would have. None: an older server."""
     engine: tuple[str, ...] = ()
     """What the engine says that it would do, or refuse. It is not asked for who may not deploy."""

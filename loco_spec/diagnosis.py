@@ -13,6 +13,7 @@ Cause = Literal[
     "base-image-refused",
     "scan-refused",
     "host-taken",
+    "value-purged",
     # The registry.
     "image-gone",
     "registry-away",
@@ -68,7 +69,7 @@ Cause = Literal[
 class Fact(BaseModel):
     """One thing that was seen, beside the sentence that says what it means."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     name: str
     """`exit code`, `answer`, `listens on`."""
@@ -79,7 +80,7 @@ class Fact(BaseModel):
 class Diagnosis(BaseModel):
     """Why a deployment failed: one screen, the same whatever engine it ran on."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     phase: str
     """`building`, `checking`, `pulling`, `releasing`, `starting`, `health`, `switching`, `draining`, `running`."""

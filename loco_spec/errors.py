@@ -25,6 +25,7 @@
     ├── TooManyRequests            1   within a while; ask again after `retry_after`
     ├── DeploymentFailed           6   with the diagnosis
     ├── Superseded                 6   a newer deployment came first
+    ├── InstanceGone               6   what was attached to has ended
     ├── ServerUnreachable          7
     │   └── RecordsAway            7   the server runs, and cannot read or write its records now
     ├── StillGoing                 8   the wait ended, the deployment or the destroy goes on
@@ -49,7 +50,7 @@ from loco_spec.exits import Exit
 class FieldFault(BaseModel):
     """One thing wrong with one part of what was sent or written: a key of loco.toml, a field of a request."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     path: str
     """Dotted: `health.interval`, `ports[0].port`."""
@@ -250,6 +251,12 @@ class DeploymentFailed(LocoError):
 class Superseded(LocoError):
     code = "superseded"
     http_status = 409
+    exit_code = Exit.DEPLOYMENT_FAILED
+
+
+class InstanceGone(LocoError):
+    code = "instance-gone"
+    http_status = 410
     exit_code = Exit.DEPLOYMENT_FAILED
 
 

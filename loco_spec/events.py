@@ -26,7 +26,7 @@ State = Literal[
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True)  # unknown fields are ignored: the wire only grows
+    model_config = ConfigDict(defer_build=True, frozen=True)  # unknown fields are ignored: the wire only grows
 
 
 class DeploymentEvent(_Record):

@@ -3,8 +3,12 @@
 python -m loco_spec.schema > loco_spec/loco.schema.json
 """
 
+import ast
+import inspect
 import json
 import sys
+import textwrap
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +38,18 @@ def schema() -> dict[str, Any]:
 
 def text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def docstrings(cls: type) -> dict[str, str]:
+    """Give the text that stands under each field of a class, from its source."""
+    [found] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    assert isinstance(found, ast.ClassDef)  # noqa: S101  the source of a class is one
+    told = {}
+    for field, under in pairwise(found.body):
+        match field, under:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                told[name] = inspect.cleandoc(text)
+    return told
 
 
 def _plain(node: Any, *, names: bool = False) -> Any:

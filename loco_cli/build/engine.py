@@ -57,6 +57,18 @@ class Engine:
         except Exception:  # noqa: BLE001  requests, urllib3, docker: each has its own ways to say no
             return False
 
+    def about(self) -> dict[str, Any]:
+        """Give what the engine tells of itself: version, platform, where it keeps images.
+
+        Raises:
+            EngineUnavailable: it went away.
+        """
+        try:
+            found: dict[str, Any] = self._quick.info()
+        except Exception as e:
+            raise self._gone("the question for what it is", e) from e
+        return found
+
     def image(self, name: str) -> Image | None:
         """Give the image of that id or tag; None when there is none.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from loco_cli.build import files, secret_files
 from loco_cli.build.builders.base import Builder, Recipe
 from loco_cli.build.builders.choose import choose, known
+from loco_cli.build.builders.docker_cli import ask_ahead
 from loco_cli.build.engine import Engine
 from loco_cli.build.fingerprint import Memories, Memory
 from loco_cli.build.progress import Progress, Step
@@ -74,6 +75,10 @@ class Folder:
         self._memories.keep(self._memory)
 
     @property
+    def ignore_file(self) -> str | None:
+        return self._rules.source
+
+    @property
     def size(self) -> int:
         """Bytes of all that is sent."""
         return files.size(self.files)
@@ -84,13 +89,18 @@ class Folder:
         Raises:
             SecretFilesFound: with the paths.
         """
-        if self._by_git:
+        if self.by_git:
             say("no .dockerignore: files that .gitignore names, and .git, are left out")
         secret_files.check(self.context, self.files, self._build.allow)
         size = self.size
         if size > files.LARGE_BYTES:
             largest = ", ".join(f"{path} {human_bytes(bytes_)}" for path, bytes_ in files.largest(self.files))
             say(f"the build context has {human_bytes(size)}; the largest: {largest}; a .dockerignore makes it smaller")
+
+    def foresee(self) -> None:
+        """Begin what the choice of a builder will wait for, where one will be needed."""
+        if not self.unchanged and self._options.builder == "auto":
+            ask_ahead()
 
     def prepare(self, engine: Engine, note: Callable[[str], None]) -> None:
         """Choose the builder, where one will be needed: before a deployment is made for nothing.
@@ -99,7 +109,11 @@ class Folder:
             UsageError: none can build this here.
         """
         if not (self.unchanged and engine.has(self._memory.image)):
-            self._builder = choose(self._options.builder, engine, self._recipe(tag=""), note)
+            self._builder = self.builder(engine, note)
+
+    def builder(self, engine: Engine, note: Callable[[str], None]) -> Builder:
+        """Give who would build; raises as `prepare` does."""
+        return choose(self._options.builder, engine, self._recipe(tag=""), note)
 
     def image(self, engine: Engine, *, tag: str, say: Callable[[str], None], working: Callable[[str], None]) -> str:
         """Give the engine's id of the image.
@@ -143,12 +157,12 @@ class Folder:
             no_cache=self._options.no_cache,
             pull=self._options.pull,
             secrets=self._options.secrets,
-            as_archive=self._by_git,
+            as_archive=self.by_git,
             takes_back=self._rules.takes_back,
         )
 
     @property
-    def _by_git(self) -> bool:
+    def by_git(self) -> bool:
         """Whether files are left out that a builder would send which reads the folder itself."""
         return self._listing.left_out and not self._rules.for_docker
 

@@ -82,6 +82,8 @@ class Http:
         self._server = server
         self._token = token
         self._until = math.inf
+        self.date = ""
+        """What the clock of the server showed when it answered last, as HTTP has it."""
         try:
             self._client = httpx.Client(
                 base_url=server.value,
@@ -181,7 +183,7 @@ class Http:
                 if not self._waited(error, asked):
                     raise error
         except (httpx.ConnectError, UnicodeError) as e:
-            raise self._unreachable(e) from e
+            raise self.unreachable(e) from e
         except httpx.TransportError as e:
             raise StreamCutError from e
 
@@ -216,11 +218,12 @@ class Http:
             except CUTS as e:
                 cut += 1
                 if cut == CUT_TRIES:
-                    raise self._unreachable(e) from e
+                    raise self.unreachable(e) from e
                 time.sleep(min(CUT_PAUSE_SECONDS * 2 ** (cut - 1), 2.0))
                 continue
             except (httpx.TransportError, UnicodeError) as e:  # UnicodeError: a host that no name server knows
-                raise self._unreachable(e) from e
+                raise self.unreachable(e) from e
+            self.date = answer.headers.get("date", "")
             if answer.is_success or (may_be_gone and cut and answer.status_code == httpx.codes.NOT_FOUND):
                 return answer
             asked += 1
@@ -246,6 +249,20 @@ class Http:
             self._say(f"{why}; waiting {seconds} s")
         time.sleep(seconds)
         return True
+
+    def opening(self, path: str) -> tuple[str, dict[str, str], ssl.SSLContext | None]:
+        """Give what a WebSocket is asked for with: where, the headers, and whom to trust.
+
+        Raises:
+            NotSignedIn, UsageError: as for a request.
+        """
+        headers = {VERSION_HEADER: VERSION, "user-agent": f"loco/{VERSION}", **self._authorization()}
+        url = self.server.replace("http", "ws", 1) + path
+        return url, headers, httpx.create_ssl_context() if url.startswith("wss:") else None
+
+    def refusal(self, status: int, body: bytes, path: str) -> LocoError:
+        """Rebuild what the server refused a WebSocket with."""
+        return self._error(httpx.Response(status, content=body, request=httpx.Request("GET", self.server + path)))
 
     def _authorization(self) -> dict[str, str]:
         if self._token is None:
@@ -295,7 +312,7 @@ class Http:
             return ServerUnreachable(f"{what}: what stands before the server cannot reach it", hint="try again later")
         return ServerFault(f"{what}; is it a loco server?", hint="loco version")
 
-    def _unreachable(self, error: Exception) -> ServerUnreachable:
+    def unreachable(self, error: Exception) -> ServerUnreachable:
         if _UNTRUSTED.search(str(error)):
             hint = "name the authority that has signed its certificate: SSL_CERT_FILE=ca.pem"
         else:

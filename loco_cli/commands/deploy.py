@@ -128,13 +128,9 @@ def run(context: Context, options: Options) -> Deployed:
     ui = context.ui
     follower = Follower(context, options.waiting, options.named)
     spec, source, target = _read(context, options)
-    engine = engines.connect()
-    server = account.server(context.http)
-    if isinstance(source, Existing):
-        ui.working(f"asking for {source.reference}")
-        source.resolve(engine, server.platform, ui.step)
-    else:
-        source.prepare(engine, ui.note)
+    # What was pushed as it is, is most likely live: whether it is, the server tells in less time than an engine takes.
+    as_pushed = not options.force and isinstance(source, BuildFolder) and source.pushed(planning.where(context, target))
+    engine = None if as_pushed else _prepared(context, source)
     request = planning.request(context, target, spec, source, force=options.force)
     made = None
     try:
@@ -142,8 +138,9 @@ def run(context: Context, options: Options) -> Deployed:
             made = _create(context, target, request)
         if made.unchanged:
             return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
+        engine = engine or _prepared(context, source)
         image = _made(context, made, source, engine)
-        gates.check(engine, image, spec, server)
+        gates.check(engine, image, spec, account.server(context.http))
         digest = _pushed(context, made, source, engine, image, where=planning.where(context, target))
         item = _handed_over(context, made.deployment, digest, options.named)
     except KeyboardInterrupt:
@@ -164,6 +161,20 @@ def run(context: Context, options: Options) -> Deployed:
     if options.detach:
         return Deployed(deployment=item, unchanged=False, seconds=follower.seconds)
     return follower.follow(item)
+
+
+def _prepared(context: Context, source: planning.Source) -> engines.Engine:
+    """Connect to the engine, and see that it can do what will be asked of it."""
+    ui = context.ui
+    if isinstance(source, BuildFolder):
+        source.foresee()
+    engine = engines.connect()
+    if isinstance(source, Existing):
+        ui.working(f"asking for {source.reference}")
+        source.resolve(engine, account.server(context.http).platform, ui.step)
+    else:
+        source.prepare(engine, ui.note)
+    return engine
 
 
 def planned(context: Context, options: Options) -> Plan:

@@ -1,4 +1,4 @@
-"""`loco doctor v12`: what is wrong with a deployment, in one screen."""
+"""`loco doctor`: whether all is there that a deploy needs; `loco doctor v12`: what is wrong with a deployment."""
 
 import re
 from pathlib import Path
@@ -6,55 +6,70 @@ from typing import Annotated
 
 import typer
 
-from loco_cli.client import apps, deployments
-from loco_cli.context import Context, Target, opened
+from loco_cli.client import deployments
+from loco_cli.context import Context, opened
+from loco_cli.doctor import bundle, last
+from loco_cli.doctor.looking import Looks
 from loco_cli.options import App, Json, Team
-from loco_cli.ui.results import Diagnosed
-from loco_spec.api import Deployment
-from loco_spec.errors import Diagnosis, NotFound, UsageError
+from loco_cli.ui.results import Bundled, Diagnosed
+from loco_spec.errors import UsageError
+from loco_spec.exits import Exit
 
 Version = Annotated[
     str | None,
     typer.Argument(
-        help="The deployment: v12.",
-        show_default="the last one that failed, if nothing is wrong now",
+        help="The deployment: v12. With --bundle: the file to write.",
+        show_default="all that a deploy of this folder needs",
         metavar="[VERSION]",
     ),
 ]
-LOOKED_AT = 50
-"""So many of the newest, for the last that failed."""
+Bundle = Annotated[
+    bool,
+    typer.Option("--bundle", help="Write what was found into a tar.gz without secrets, to be given to who helps."),
+]
 _VERSION = re.compile(r"v?([1-9][0-9]{0,8})")
 
 
-def command(version: Version = None, app: App = None, team: Team = None, json: Json = False) -> None:
-    """Show what is wrong with a deployment, what was seen of it, and the next step."""
+def command(
+    version: Version = None, bundle: Bundle = False, app: App = None, team: Team = None, json: Json = False
+) -> None:
+    """Look at everything that a deploy of this folder needs; of a deployment, show what is wrong with it.
+
+    Exit code 1 when something is wrong; a note, or what could not be looked at, changes nothing about that.
+    """
     with opened(json=json) as context:
-        context.ui.result(run(context, version, app=app, team=team))
+        if bundle:
+            context.ui.result(bundled(context, version, app=app, team=team))
+        elif version is not None:
+            context.ui.result(run(context, version, app=app, team=team))
+        else:
+            context.ui.working("looking")
+            found = Looks(context, Path(), app=app, team=team).examined()
+            context.ui.result(found)
+            raise typer.Exit(Exit.FAILED if any(each.state == "wrong" for each in found.checks) else Exit.OK)
 
 
-def run(context: Context, version: str | None, *, app: str | None, team: str | None) -> Diagnosed:
-    match = None if version is None else _VERSION.fullmatch(version)
-    if version is not None and match is None:
+def run(context: Context, version: str, *, app: str | None, team: str | None) -> Diagnosed:
+    """Give a deployment, and what is wrong with it.
+
+    Raises:
+        UsageError: that is no number of one.
+        NotFound: there is none of that number.
+    """
+    match = _VERSION.fullmatch(version)
+    if match is None:
         raise UsageError(f'"{version}" is not a deployment', hint="loco doctor v12; loco status tells the newest")
     target = context.target(Path(), app=app, team=team)
-    if match is not None:
-        item = deployments.find(context.http, target.team, target.app, int(match[1]))
-        return Diagnosed(deployment=item, told=_told(context, target, item))
-    found = deployments.newest(context.http, target.team, target.app, LOOKED_AT).deployments
-    if not found:
-        raise NotFound(f"{target.app} has no deployment yet", hint="loco deploy")
-    live = next((item for item in found if item.state == "live"), None)
-    if live is not None and (told := _told(context, target, live)):
-        return Diagnosed(deployment=live, told=told)
-    failed = next((item for item in found if item.state == "failed"), None)
-    return Diagnosed(deployment=failed or live or found[0])
+    item = deployments.find(context.http, target.team, target.app, int(match[1]))
+    return Diagnosed(deployment=item, told=last.wrong(context.http, item))
 
 
-def _told(context: Context, target: Target, item: Deployment) -> tuple[Diagnosis, ...]:
-    """Give what is wrong with one that serves, or served: what its rollout told of, and what its instances do now."""
-    if item.live_at is None:
-        return ()
-    told = [event.detail for event in deployments.events(context.http, item) if event.kind == "diagnosis"]
-    status = apps.status(context.http, target.team, target.app) if item.state == "live" else None
-    now = [each.diagnosis for each in status.instances if each.diagnosis] if status is not None else []
-    return (*now, *map(Diagnosis.model_validate, told))
+def bundled(context: Context, file: str | None, *, app: str | None, team: str | None) -> Bundled:
+    """Look at everything, and pack it.
+
+    Raises:
+        UsageError: the file is there already, or cannot be written.
+    """
+    looks = Looks(context, Path(), app=app, team=team)
+    context.ui.working("looking")
+    return bundle.write(context, looks, None if file is None else Path(file))

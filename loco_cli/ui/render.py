@@ -9,9 +9,11 @@ from pydantic import BaseModel
 
 from loco_cli.ui.errors import lines, never_served, pointed, short, told
 from loco_cli.ui.results import (
+    CompletionChanged,
     Deployed,
     Diagnosed,
     Effective,
+    Forwarded,
     LoggedIn,
     LoggedOut,
     Opened,
@@ -64,8 +66,24 @@ def _(value: Versions) -> list[str]:
 
 
 @human.register
+def _(value: CompletionChanged) -> list[str]:
+    put = value.change == "installed"
+    if not value.changed:
+        return [f"loco is completed in {value.shell} {f'already: {value.script}' if put else 'by nothing of ours'}"]
+    words = ("wrote", "added some lines to") if put else ("removed", "took our lines out of")
+    done = [f"{words[path != value.script]} {path}" for path in value.changed]
+    undo = f"undo: loco completion uninstall {value.shell}"
+    return [*done, f"every new {value.shell} completes loco; {undo}"] if put else done
+
+
+@human.register
 def _(value: Opened) -> list[str]:
     return [safe(value.url)]
+
+
+@human.register
+def _(value: Forwarded) -> list[str]:
+    return [f"{value.address} -> {safe(value.instance)}:{value.port}; Ctrl-C ends it"]
 
 
 @human.register

@@ -1,6 +1,6 @@
 """Results that are the CLI's own; the others are the API's."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,7 +11,7 @@ from loco_spec.variables import VariablePurged, VariablesChanged
 
 
 class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
 
 class LoggedIn(_Result):
@@ -48,11 +48,49 @@ class Opened(_Result):
     url: str
 
 
+class Forwarded(_Result):
+    address: str
+    """Where is listened: `127.0.0.1:15432`."""
+    instance: str
+    port: int
+    ports: tuple[str, ...]
+    """That the app declares: `8080 (http)`."""
+
+
 class Diagnosed(_Result):
     """A deployment, and what is wrong with it although it serves."""
 
     deployment: api.Deployment
     told: tuple[Diagnosis, ...] = ()
+
+
+FindingState = Literal["ok", "note", "wrong", "unknown"]
+
+
+class Finding(_Result):
+    """What a check of `loco doctor` found. `wrong`: a deploy fails, or nobody finds the app. `unknown`: no look."""
+
+    name: str
+    state: FindingState
+    message: str
+    fix: str = ""
+    """The next command, or the next thing to do."""
+    detail: tuple[str, ...] = ()
+    """What was seen, for programs."""
+
+
+class Examined(_Result):
+    """What `loco doctor` found, and the deployment that there is something to tell of."""
+
+    checks: tuple[Finding, ...]
+    deployment: api.Deployment | None = None
+    told: tuple[Diagnosis, ...] = ()
+
+
+class Bundled(_Result):
+    file: str
+    contents: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 class Deployed(_Result):
@@ -139,3 +177,17 @@ class SentFiles(_Result):
 
     files: list[SentFile]
     total: int
+
+
+class CompletionScript(_Result):
+    shell: str
+    text: str
+
+
+class CompletionChanged(_Result):
+    shell: str
+    change: str
+    """installed or uninstalled."""
+    script: str
+    changed: tuple[str, ...]
+    """The files that were written or removed; none: it was so already."""

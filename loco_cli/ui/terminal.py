@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from loco_cli.ui import (  # noqa: F401  they register their nouns
     render_changes,
     render_deployments,
+    render_doctor,
     render_events,
     render_people,
     render_trust,

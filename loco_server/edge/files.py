@@ -22,7 +22,8 @@ from loco_server.edge.parts import Document
 
 APPLY_SECONDS = 10.0
 _LOOK_EVERY = 0.01
-# Envoy says "in force" on its main thread; its workers take the routes at their next turn.
+# Envoy says "in force" on its main thread; its workers take what is new at their next turn, in the order in which it
+# came: clusters and then routes need one wait. That a cluster goes which no route names, nobody notices.
 _WORKERS_TAKE_OVER_SECONDS = 0.05
 
 
@@ -95,7 +96,8 @@ class EnvoyEdge:
         async with self._lock:
             if self._left and not sum([await self.active_requests(name) for name in self._left]):
                 try:
-                    await self._put(_ROUTES, config.routes(self._apps.values(), ""))
+                    if await self._put(_ROUTES, config.routes(self._apps.values(), "")):
+                        await asyncio.sleep(_WORKERS_TAKE_OVER_SECONDS)
                     await self._put(_CLUSTERS, config.clusters(self._apps.values(), ""))
                 except EdgeRejectedError:
                     return  # the next time
@@ -162,8 +164,10 @@ class EnvoyEdge:
                 wanted[change.app_id] = change.app
         before = self._apps
         try:
-            await self._put(_CLUSTERS, config.clusters(_both(before, wanted), ""))
-            await self._put(_ROUTES, config.routes(wanted.values(), ""))
+            changed = await self._put(_CLUSTERS, config.clusters(_both(before, wanted), ""))
+            changed |= await self._put(_ROUTES, config.routes(wanted.values(), ""))
+            if changed:
+                await asyncio.sleep(_WORKERS_TAKE_OVER_SECONDS)
             self._apps = wanted
             self._save_state()
             await self._put(_CLUSTERS, config.clusters(wanted.values(), ""))
@@ -172,8 +176,8 @@ class EnvoyEdge:
             return e
         return None
 
-    async def _put(self, file: _File, document: Document) -> None:
-        """Write the file if it says something else, and wait until Envoy has it in force."""
+    async def _put(self, file: _File, document: Document) -> bool:
+        """Write the file if it says something else, and wait until Envoy has it in force. Give whether it did."""
         stats = rf"^{file.stats.replace('.', chr(92) + '.')}\.(version_text|update_rejected|update_failure)$"
         before = await self._stats(stats) or {}
         deadline = time.monotonic() + APPLY_SECONDS
@@ -191,8 +195,7 @@ class EnvoyEdge:
                 what = "does not answer" if now is None else f"did not apply {file.name}"
                 raise EdgeRejectedError(f"Envoy {what} within {APPLY_SECONDS:.0f} s")
             await asyncio.sleep(_LOOK_EVERY)
-        if changed:
-            await asyncio.sleep(_WORKERS_TAKE_OVER_SECONDS)
+        return changed
 
     def _resume(self) -> None:
         """Make Envoy's files say what the state says, with the clusters that they had besides left in.

@@ -100,7 +100,10 @@ def _api_manager(host: str) -> Document:
                 ],
             }
         },
-    ) | {"local_reply_config": {"mappers": [reply(503, _AWAY, content_type="text/plain")]}}
+    ) | {
+        "local_reply_config": {"mappers": [reply(503, _AWAY, content_type="text/plain")]},
+        "upgrade_configs": [{"upgrade_type": "websocket"}],  # loco exec, run and forward
+    }
 
 
 def _redirect_manager(public: PublicLayout) -> Document:

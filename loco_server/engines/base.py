@@ -1,10 +1,12 @@
 """What every engine promises. Engine steps are idempotent: a resumed worker calls them again from the start."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from loco_server.engines.attached import Attached, Start
 from loco_server.units import Unit, UnitRoute
 from loco_spec.errors import Diagnosis
 from loco_spec.events import LogBatch, LogLine
@@ -251,6 +253,33 @@ class Engine(Protocol):
         Raises:
             NotFound: the app has no instance of the name that is asked for; the hint names those that it has.
             NothingKeptError: the deployment that is asked for has no instance.
+        """
+        ...
+
+    def exec(self, app: AppRef, instance: str, start: Start) -> AbstractAsyncContextManager[Attached]:
+        """A process beside the instance's own, as its user; ended when the context is left.
+
+        Raises:
+            InstanceEndedError: it does not run.
+        """
+        ...
+
+    def run(self, rollout: Rollout, start: Start) -> AbstractAsyncContextManager[Attached]:
+        """A container of its own, as the release command's: no instance, without traffic, its output kept nowhere.
+
+        It is gone when the context is left; where the server dies first, by `reconcile`.
+
+        Raises:
+            CapacityError, EngineDownError: it cannot be made; also where the image cannot be had.
+        """
+        ...
+
+    def connect(self, app: AppRef, instance: str, port: int) -> AbstractAsyncContextManager[Attached]:
+        """A connection to a port of the instance.
+
+        Raises:
+            InstanceEndedError: it does not run.
+            NothingListensError: nothing takes it there.
         """
         ...
 

@@ -12,6 +12,7 @@ from loco_server.records.apps import Apps
 from loco_server.records.deployment_rows import COMING, ROLLING
 from loco_server.records.deployments import Deployments
 from loco_server.records.facts import Facts
+from loco_server.records.stumbles import Stumbles
 from loco_server.records.values import AppRecord
 from loco_server.registries.base import Registry, RegistryDownError
 from loco_spec import names
@@ -42,6 +43,7 @@ class Destroy:
         self._registry = registry
         self._closed = closed
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._stumbles = Stumbles(log)
 
     async def run(self, app: AppRecord) -> None:
         """Destroy the app. From the first step on its tokens buy nothing and its rollouts stop.
@@ -66,8 +68,9 @@ class Destroy:
             try:
                 going = [app for app in await self._apps.all() if app.destroying]
                 done = await asyncio.gather(*(self._attempt(app, pause) for app in going))
-            except Exception:
-                log.exception("looking for what is being destroyed stumbled; it goes on")
+                self._stumbles.done()
+            except Exception as e:  # noqa: BLE001  it goes on
+                self._stumbles.over("looking for what is being destroyed", e)
                 done = [False]
             await asyncio.sleep(pause)
             pause = RETRY if all(done) else min(pause * 2, LONGEST_RETRY)

@@ -11,6 +11,7 @@ from loco_server.flows.source import refuse_source
 from loco_server.policy import gates, hosts, quota
 from loco_server.records.apps import RouteTakenError
 from loco_server.records.deployments import Deployments
+from loco_server.records.pins import ValuePurgedError
 from loco_server.records.quotas import Judge, Quotas
 from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.settings import Settings
@@ -145,7 +146,11 @@ class Numbers:
             raise await refuse(self._deployments, app.id, number, error, "host-taken", of=of) from e
         except ConfigError as e:
             raise await refuse(self._deployments, app.id, number, e, "host-taken", of=of) from e
-        except Conflict as e:  # retention, or a purge, was quicker
+        except ValuePurgedError as e:  # the purge was quicker
+            message = f"the value of {', '.join(e.names)} was purged; nothing was changed"
+            gone = Conflict(message, hint=f"loco variables set {e.names[0]}, then: loco deploy")
+            raise await refuse(self._deployments, app.id, number, gone, "value-purged", of=of) from e
+        except Conflict as e:  # retention was
             raise await refuse(self._deployments, app.id, number, e, "image-gone", of=of) from e
         except Refused as e:
             raise await refuse(self._deployments, app.id, number, e, "quota-exceeded", of=of) from e

@@ -11,7 +11,7 @@ from loco_server.flows import spec as spec_of
 from loco_server.flows.deploy import Deploy, asked, draft
 from loco_server.flows.login import Caller
 from loco_server.flows.source import refuse_source
-from loco_server.policy import allowed
+from loco_server.policy import allowed, quota, suspension
 from loco_server.policy.changes import State, changes, pinned, state
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
@@ -21,7 +21,7 @@ from loco_server.records.variables import Variables
 from loco_server.settings import Settings
 from loco_spec.api import DeploymentCreate
 from loco_spec.changes import Plan
-from loco_spec.errors import Conflict, LocoError, NotAllowed
+from loco_spec.errors import Conflict, LocoError
 
 ENGINE_SECONDS = 20.0
 NO_DIGEST = f"sha256:{'0' * 64}"
@@ -73,10 +73,9 @@ class Plans:
         spec = spec_of.checked(request.spec, team.name, name)
         of, domain = app or draft(team, name), self._settings.domain
         refused = [] if denied is None else [denied]
-        if team.suspended is not None:
-            refused.append(NotAllowed(f"team {team.name} is suspended: {team.suspended}", hint="ask the operator"))
-        elif of.suspended is not None and not of.unused:
-            refused.append(NotAllowed(of.suspended, hint="ask the operator"))
+        with _told(refused):
+            suspension.refuse_team(team)
+            suspension.refuse_app(of)
         with _told(refused):
             allowed.image(self._settings.identity.allowed_images, spec.image)
         with _told(refused):
@@ -94,10 +93,10 @@ class Plans:
         after = State(spec, routes, request.digest, pinned(pins, digests))
         found = changes(before, after)
         said: tuple[str, ...] = ()
+        used, size = await self._quotas.usage(team.id, name), request.context_bytes or 0
         if found or request.force:
-            judge = self._deploy.numbers.judge(team.name, name, spec, number=True, context=request.context_bytes or 0)
             with _told(refused):
-                judge(await self._quotas.usage(team.id, name))
+                self._deploy.numbers.judge(team.name, name, spec, number=True, context=size)(used)
             if not refused:
                 with _told(refused):
                     said = await self._said(of, await self._item(of, live, after, pins))
@@ -109,6 +108,7 @@ class Plans:
             changes=found,
             notes=(*notes, *await self._notes(team, name, app, live)),
             refused=tuple(error.to_problem() for error in refused),
+            quotas=quota.uses(self._settings.limits.team, spec, used, size),
             engine=said,
         )
 

@@ -7,6 +7,7 @@ from loco_server.flows import routing
 from loco_server.flows.login import Caller
 from loco_server.flows.numbers import Numbers
 from loco_server.policy import rollback as policy
+from loco_server.policy import suspension
 from loco_server.policy.changes import Digests, changes, state
 from loco_server.records.apps import Apps
 from loco_server.records.change import tell
@@ -17,7 +18,7 @@ from loco_server.records.variables import Variables
 from loco_server.registries.base import ImageMissingError, Registry, RegistryDownError
 from loco_spec import again as wire
 from loco_spec import names
-from loco_spec.errors import Conflict, LocoError, NotAllowed, NotFound, RegistryUnreachable
+from loco_spec.errors import Conflict, LocoError, NotFound, RegistryUnreachable
 from loco_spec.events import NEVER_SERVED
 
 SERVED_MOST = 100
@@ -120,8 +121,7 @@ class Rollback:
     async def _refuse_busy(self, app: AppRecord) -> None:
         if app.destroying:
             raise Conflict(f"{app.name} is being destroyed; wait a moment", hint="loco apps")
-        if app.suspended is not None and not app.unused:  # who changes an unused app wakes it
-            raise NotAllowed(app.suspended, hint="ask the operator")
+        suspension.refuse_app(app)
         ahead = await self._deployments.of_app_in(app.id, UNDER_WAY)
         if ahead:
             item = ahead[-1]

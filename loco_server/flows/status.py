@@ -104,6 +104,7 @@ class Status:
     async def follow(self, app: AppRecord, number: int, after: int) -> AsyncIterator[DeploymentEvent | None]:
         """Give the events after number `after` as they come, until the deployment has ended; None while idle."""
         while True:
+            change = self._deployments.wake.next
             # The state is read before the events: what ends the stream has its event in what is read next.
             item = await self._deployments.get(app.id, number)
             found = await self._events.after(app.id, number, after)
@@ -114,7 +115,7 @@ class Status:
                 return
             if not found:
                 yield None
-            await self._deployments.wake.wait(at_most=2.0)
+            await self._deployments.wake.wait(at_most=2.0, change=change)
 
 
 def _state(app: AppRecord, newest: DeploymentRecord | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from loco_server.records.apps import Apps
 from loco_server.records.deployments import Deployments
+from loco_server.records.stumbles import Stumbles
 from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_spec.errors import LocoError
 
@@ -33,14 +34,16 @@ class Unchecked:
         self._image = image
         self._since: dict[tuple[str, int], float] = {}
         self._patience = 0.0 if alone else CHECKER_GONE
+        self._stumbles = Stumbles(log)
 
     async def run(self) -> None:
         """Check again, until cancelled, what was being checked by a server that has ended. Nobody else would."""
         while True:
             try:
                 await self.take_up()
-            except Exception:
-                log.exception("looking for what is being checked stumbled; it goes on")
+                self._stumbles.done()
+            except Exception as e:  # noqa: BLE001  it goes on
+                self._stumbles.over("looking for what is being checked", e)
             await asyncio.sleep(LOOK_EVERY)
 
     async def take_up(self) -> None:

@@ -1,5 +1,6 @@
 """From a request to the person, the team and the app it is about, or to a refusal. Deny by default."""
 
+from dataclasses import replace
 from functools import partial
 
 from starlette.requests import Request
@@ -9,7 +10,9 @@ from loco_server.http.call import Call, Services, address
 from loco_server.http.endpoint import Endpoint
 from loco_server.http.problems import request_id
 from loco_server.http.rates import network
+from loco_server.policy import suspension
 from loco_server.policy.permissions import Permission, allows, token_allows
+from loco_server.records.change import tell
 from loco_server.records.values import AppRecord, TeamRecord
 from loco_spec.errors import ClientTooOld, NotAllowed, NotFound, NotSignedIn
 from loco_spec.version import VERSION, VERSION_HEADER, version_tuple
@@ -42,8 +45,8 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services, *,
     if token.team_id not in {None, team.id}:
         raise NotFound(f"there is no team {team_name}, or you are not in it", hint="loco whoami")
     refuse_without(endpoint.permission, token.can, role, team.name)
-    if team.suspended is not None and endpoint.changes:
-        raise NotAllowed(f"team {team.name} is suspended: {team.suspended}", hint="ask the operator")
+    if endpoint.changes:
+        suspension.refuse_team(team)
     app_name = request.path_params.get("app")
     if token.app_id is not None and app_name is None:
         raise NotAllowed(f"this token is for app {token.app} alone, and not for the whole team", hint="loco login")
@@ -52,8 +55,8 @@ async def authorize(endpoint: Endpoint, request: Request, services: Services, *,
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
     if app is None and app_name is not None and not endpoint.makes_app:
         raise NotFound(f"team {team.name} has no app {app_name}", hint="loco apps")
-    if app is not None and app.suspended is not None and not app.unused and endpoint.changes:
-        raise NotAllowed(app.suspended, hint="ask the operator")
+    if app is not None and endpoint.changes:
+        suspension.refuse_app(app)
     return Call(request=request, services=services, caller=caller, team=team, role=role, app=app)
 
 
@@ -67,6 +70,17 @@ def refuse_without(permission: Permission, can: str | None, role: str, team: str
         raise NotAllowed(f"this token can {can}, and may not do this ({permission})", hint="loco login")
     if not allows(role, permission):
         raise NotAllowed(f"a {role} of team {team} may not do this ({permission})", hint="loco whoami")
+
+
+async def awake(endpoint: Endpoint, call: Call) -> Call:
+    """Whoever changes an app that is stopped because nobody used it uses it: it runs again."""
+    app = call.app
+    if app is None or not app.unused or not endpoint.changes:
+        return call
+    if not await call.services.uses.wake(app.id):
+        raise NotAllowed(app.suspended or "the app is suspended", hint="ask the operator")
+    tell(woken=True)
+    return replace(call, app=await call.services.apps.by_id(app.id) or app)
 
 
 def check_version(text: str | None) -> None:

@@ -1,7 +1,7 @@
 """One request on its way to a handler: who asks, for which team and app, with which body."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from loco_server.engines.base import Engine
 from loco_server.flows.account import ManageAccount
+from loco_server.flows.attach import Attach
 from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy
 from loco_server.flows.destroy import Destroy
@@ -54,6 +55,7 @@ class Services:
     status: Status
     build_logs: BuildLogs
     logs: Logs
+    attach: Attach
     variables: VariablesFlow
     engine: Engine
     trust: Trust
@@ -86,6 +88,8 @@ class Call:
     query: Any = None
     again: Callable[[], Awaitable[object]] = not_again
     """Authorizes the request once more, and raises what it is refused with by now: for answers that go on."""
+    held: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """Of what opens a WebSocket: until it is closed."""
 
     @property
     def who(self) -> Caller:
@@ -132,6 +136,16 @@ async def read_body(request: Request, model: type[BaseModel]) -> BaseModel:
             raise UsageError(f"the request is larger than {BODY_LIMIT >> 20} MiB")
     with _told():
         return model.model_validate_json(bytes(raw) or b"{}")
+
+
+def read_message(text: str, model: type[BaseModel]) -> BaseModel:
+    """Validate the first message of a WebSocket.
+
+    Raises:
+        InvalidRequest: as for a body.
+    """
+    with _told():
+        return model.model_validate_json(text)
 
 
 def read_query(request: Request, model: type[BaseModel]) -> BaseModel:

@@ -1,16 +1,33 @@
 """One row of the endpoint table."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from loco_server.engines.attached import Attached
 from loco_server.http.call import Call
 from loco_server.policy.permissions import Permission
 from loco_spec.errors import LocoError
 
-Handler = Callable[[Call], Awaitable[BaseModel | Response]]
+
+@dataclass(frozen=True)
+class Opened:
+    """What the handler of an endpoint that opens a WebSocket gives."""
+
+    detail: Mapping[str, Any]
+    """For its event."""
+    attached: AbstractAsyncContextManager[Attached]
+    seconds: int | None = None
+    """After which it is ended."""
+    often: bool = False
+    """One follows another; of many that are the same there is one event now and then."""
+
+
+Handler = Callable[[Call], Awaitable[BaseModel | Response | Opened]]
 
 
 @dataclass(frozen=True)
@@ -35,10 +52,12 @@ class Endpoint:
     """The media type of a request that is no JSON."""
     media: tuple[str, ...] = ()
     """The media types of answers that have no model."""
+    opens: bool = False
+    """A WebSocket; `request` is its first message. As for a request, its handler is called when that has come."""
     errors: tuple[type[LocoError], ...] = ()
     """What it refuses with, beside what every endpoint of its shape does (`openapi.py`)."""
 
     @property
     def changes(self) -> bool:
         """Whether it changes anything."""
-        return self.method != "GET" and not self.looks
+        return self.opens or (self.method != "GET" and not self.looks)

@@ -18,7 +18,7 @@ def behind_envoy(app: ASGIApp) -> ASGIApp:
     """
 
     async def forwarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in {"http", "websocket"}:
             scope = {**scope, "client": (_said(scope) or "", 0), "scheme": "https"}
             scope |= {FROM_AFAR: True, TRUSTED: True}
         await app(scope, receive, send)
@@ -30,7 +30,7 @@ def behind_proxies(app: ASGIApp, networks: Sequence[IPv4Network | IPv6Network]) 
     """Do the same for a port that others can open too: who comes from elsewhere speaks for themselves alone."""
 
     async def forwarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in {"http", "websocket"}:
             scope = {**scope, FROM_AFAR: True}
             said = _said(scope)
             if said and _is_in(networks, scope["client"]):

@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
 from loco_spec import errors
+from loco_spec.attaching import End
 from loco_spec.errors import Diagnosis, FieldFault, LocoError
 from loco_spec.kinds.planned import Planned
 from loco_spec.version import REPEAT_HEADER, VERSION, VERSION_HEADER
@@ -79,6 +80,8 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 def _models(endpoint: Endpoint) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
     if endpoint.request is not None:
         yield endpoint.request, "validation"
+    if endpoint.opens:
+        yield End, "serialization"
     if endpoint.response is not None:
         yield endpoint.response, "serialization"
 
@@ -98,7 +101,12 @@ def _operation(endpoint: Endpoint, names: Names) -> dict[str, Any]:
         found["summary"] = doc.partition("\n")[0]
     if endpoint.action:
         found["x-event"] = endpoint.action
-    if endpoint.request is not None:
+    if endpoint.opens:
+        found["x-websocket"] = {
+            "first-message": names[endpoint.request, "validation"],
+            "last": names[End, "serialization"],
+        }
+    elif endpoint.request is not None:
         schema = names[endpoint.request, "validation"]
         needed = any(field.is_required() for field in endpoint.request.model_fields.values())
         found["requestBody"] = {"required": needed, "content": {"application/json": {"schema": schema}}}
@@ -121,7 +129,7 @@ def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
             yield {"name": name, "in": "query", **told, "schema": _said_if_there(schema)}
     version = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+\.[0-9]+$"}
     yield {"name": VERSION_HEADER, "in": "header", "description": "The client's version.", "schema": version}
-    if endpoint.changes:
+    if endpoint.changes and not endpoint.opens:
         text = "The same for each sending of one request: what is sent again because its answer was lost is done once."
         yield {"name": REPEAT_HEADER, "in": "header", "description": text, "schema": {"type": "string"}}
     if "text/event-stream" in endpoint.media:
@@ -140,6 +148,8 @@ def _answer(endpoint: Endpoint, names: Names) -> dict[str, Any]:
     content = {media: {"schema": _plain(media)} for media in endpoint.media}
     if endpoint.response is not None:
         content["application/json"] = {"schema": names[endpoint.response, "serialization"]}
+    if endpoint.opens:
+        return {"description": "A WebSocket (docs/architecture.md has its messages); without an upgrade it is 426."}
     if not content:
         return {"description": "Done; there is nothing to say."}
     return {"description": "Done.", "content": content}

@@ -4,6 +4,7 @@ from loco_server.http import (
     account,
     again,
     apps,
+    attach,
     build_logs,
     deployments,
     documents,
@@ -17,7 +18,7 @@ from loco_server.http.endpoint import Endpoint
 from loco_server.policy.permissions import Permission
 from loco_spec import account as account_wire
 from loco_spec import again as again_wire
-from loco_spec import api, audit, paths
+from loco_spec import api, attaching, audit, paths
 from loco_spec import teams as teams_wire
 from loco_spec import tokens as tokens_wire
 from loco_spec import trust as trust_api
@@ -26,6 +27,7 @@ from loco_spec.changes import Plan
 from loco_spec.errors import (
     ConfigError,
     Conflict,
+    EngineUnavailable,
     ImageRefused,
     NotAllowed,
     NotFound,
@@ -39,6 +41,7 @@ from loco_spec.errors import (
 )
 
 _DEPLOY = Permission.APP_DEPLOY
+_ENTER = Permission.APP_ENTER
 _DESTROY = Permission.APP_DESTROY
 _EVENTS = Permission.EVENTS_READ
 _READ = Permission.APP_READ
@@ -169,6 +172,29 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         again_wire.Scaled,
         action="deployment.scale",
         errors=(ConfigError,),
+    ),
+    # Into a running app.
+    Endpoint("GET", paths.EXEC, _ENTER, attach.exec_, attaching.ExecStart, None, 101, action="app.exec", opens=True),
+    Endpoint("GET", paths.RUN, _ENTER, attach.run, attaching.RunStart, None, 101, action="app.run", opens=True),
+    Endpoint(
+        "GET",
+        paths.FORWARD,
+        _ENTER,
+        attach.forward,
+        attaching.ForwardStart,
+        None,
+        101,
+        action="app.forward",
+        opens=True,
+    ),
+    Endpoint(
+        "GET",
+        paths.ENTRANCE,
+        _ENTER,
+        attach.entrance,
+        response=attaching.Entrance,
+        query=attaching.EntranceQuery,
+        errors=(Conflict, EngineUnavailable),
     ),
     Endpoint("GET", paths.VARIABLES, Permission.VARIABLES_READ, variables.current, response=wire.Variables),
     Endpoint(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from loco_server.policy import suspension
 from loco_server.policy.permissions import Permission, allows, at_most, may_make
 from loco_server.records.values import Holding, InvitationRecord, Standing
 from loco_spec.errors import Conflict, NotAllowed, NotFound
@@ -108,8 +109,7 @@ def good(offer: InvitationRecord | None, *, now: datetime) -> InvitationRecord:
         raise Conflict("the invitation is too old", hint="ask for another one")
     if offer.team is None:
         return offer  # the operator's
-    if offer.team.suspended is not None:
-        raise NotAllowed(f"team {offer.team.name} is suspended: {offer.team.suspended}", hint="ask the operator")
+    suspension.refuse_team(offer.team)
     giver, role = offer.invited_by, offer.inviter_role or ""
     if giver is None or giver.suspended is not None or not allows(role, Permission.TEAM_MANAGE):
         raise NotAllowed("who gave the invitation may not do so any more", hint="ask for another one")
@@ -136,8 +136,8 @@ def end_account(holdings: Sequence[Holding]) -> list[str]:
         Conflict: the personal team has apps, or other teams would be left without an owner. All are named.
     """
     for each in holdings:
-        if each.owns and each.team.suspended is not None:
-            raise NotAllowed(f"team {each.team.name} is suspended: {each.team.suspended}", hint="ask the operator")
+        if each.owns:
+            suspension.refuse_team(each.team)
     alone = [each for each in holdings if not each.personal and each.owns and each.owners < 2]
     stuck = [each.team.name for each in alone if each.members > 1 or each.apps]
     if stuck:

@@ -14,6 +14,8 @@ class Permission(StrEnum):
     """Look at apps, deployments, events and logs."""
     APP_DEPLOY = "app:deploy"
     """Build, push, roll out, cancel, roll again."""
+    APP_ENTER = "app:enter"
+    """Run commands in it and reach its ports: what it can read, its variables' values too, can be read so."""
     APP_DESTROY = "app:destroy"
     """Remove an app with everything that goes with it."""
     VARIABLES_READ = "variables:read"
@@ -48,7 +50,7 @@ _READ = frozenset(
         Permission.POLICY_READ,
     }
 )
-_DEPLOY = _READ | {Permission.APP_DEPLOY, Permission.VARIABLES_WRITE, Permission.TOKENS_MANAGE}
+_DEPLOY = _READ | {Permission.APP_DEPLOY, Permission.APP_ENTER, Permission.VARIABLES_WRITE, Permission.TOKENS_MANAGE}
 _ADMIN = _DEPLOY | {Permission.APP_DESTROY, Permission.TEAM_MANAGE, Permission.POLICY_WRITE}
 _OWN = _ADMIN | {Permission.TEAM_OWN}
 

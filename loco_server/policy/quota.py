@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from loco_server.records.values import TeamUsage, needs
+from loco_spec.changes import QuotaUse
 from loco_spec.errors import Refused
 from loco_spec.kinds.service import Service
 from loco_spec.quota import NAMES, Quota, changed, worded
 from loco_spec.values import human_bytes
 
-__all__ = ["NAMES", "Quota", "changed", "effective", "refuse", "worded"]
+__all__ = ["NAMES", "Quota", "changed", "effective", "refuse", "uses", "worded"]
 
 _LESS = {
     "replicas": "fewer replicas under [scale]",
@@ -77,3 +78,34 @@ def refuse(
             f"the build context has {human_bytes(context)}; the most for team {team} is {human_bytes(quota.context)}",
             hint=f"name what is not needed in .dockerignore (loco deploy --list-files shows all), or {_OPERATOR}",
         )
+
+
+def uses(default: Quota, spec: Service, used: TeamUsage, context: int) -> tuple[QuotaUse, ...]:
+    """Give each quota that a deployment counts against: what others use of it, and what it would need."""
+    limits = asdict(effective(default, used.overrides))
+    found = {name: (used.others[name], wanted) for name, wanted in needs(spec).items()}
+    found |= {
+        "apps": (used.apps - used.has_app, 1),
+        "deployments_per_hour": (len(used.hour), 1),
+        "context": (0, context),
+    }
+    return tuple(
+        QuotaUse(name=name, used=has, needed=wanted, limit=limits[name]) for name, (has, wanted) in found.items()
+    )
+
+
+def refuse_one_off(default: Quota, team: str, app: str, spec: Service, used: TeamUsage, count: int) -> None:
+    """Let a team have one container more of an app for a while, with what a replica takes; `count`: of those with it.
+
+    Raises:
+        Refused: with what is asked for, what is used, and the quota.
+    """
+    limits, replicas = asdict(effective(default, used.overrides)), spec.scale.most
+    for name in ("cpu", "memory"):
+        one, there = needs(spec)[name] // replicas, used.others[name] + used.own[name]
+        if there + one * count > limits[name]:
+            raise Refused(
+                f"a container of {app} takes {name} {worded(name, one)}; team {team} may have "
+                f"{worded(name, limits[name])} in all, and its apps have {worded(name, there)} of it",
+                hint=f"loco exec works in an instance that runs; or {_OPERATOR}",
+            )

@@ -67,16 +67,16 @@ class Apps:
         return None if row is None else _record(row)
 
     async def by_id(self, app_id: str) -> AppRecord | None:
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             row = (await db.execute(_SELECT.where(APPS.c.id == app_id))).first()
         return None if row is None else _record(row)
 
     async def of_team(self, team_id: str) -> list[AppRecord]:
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             return [_record(row) for row in await db.execute(_SELECT.where(APPS.c.team_id == team_id))]
 
     async def all(self) -> list[AppRecord]:
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             return [_record(row) for row in await db.execute(_SELECT)]
 
     async def create(self, app: AppRecord, judge: Judge | None = None) -> AppRecord:
@@ -121,7 +121,7 @@ class Apps:
 
     async def host_owner(self, host: str) -> str | None:
         """Give the id of the team that a host belongs to; None: it is free, empty: held for a team that is gone."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             row = (await db.execute(select(HOSTS).where(HOSTS.c.host == host))).first()
         if row is None or (row.free_at is not None and row.free_at <= datetime.now(UTC)):
             return None
@@ -129,7 +129,7 @@ class Apps:
 
     async def route_owner(self, host: str, path: str) -> str | None:
         """Give the id of the app that a route belongs to."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             found = await db.scalar(select(ROUTES.c.app_id).where(ROUTES.c.host == host, ROUTES.c.path == path))
         return None if found is None else str(found)
 

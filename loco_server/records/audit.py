@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from loco_server.records.change import UNDER_WAY, Change
 from loco_server.records.database import Database
@@ -51,6 +51,13 @@ class Audit:
                         await db.execute(update(AUDIT_EVENTS).where(AUDIT_EVENTS.c.id == change.event).values(ended))
                     self._wake.all()
 
+    async def leave(self, change: Change) -> None:
+        """Leave the event of what changes nothing in the records: somebody goes into an app."""
+        row = {**change.row(), "at": datetime.now(UTC), "outcome": "done"}
+        async with self._database.write() as db:
+            await db.execute(insert(AUDIT_EVENTS).values(row))
+        self._wake.all()
+
     async def read(
         self, team_id: str | None, app: str | None, after: int | None, limit: int, *, known: Sequence[int] = ()
     ) -> list[AuditEvent]:
@@ -77,7 +84,7 @@ class Audit:
             after = newest[0].id - 1 if len(newest) == limit else 0
         told: list[int] = []
         while True:
-            idle = True
+            idle, change = True, self._wake.next
             for event in await self.read(team_id, app, after, LIMIT_MOST, known=told):
                 if event.outcome is None and datetime.now(UTC) - event.at < UNDER_WAY_FOR:
                     break  # in order: who resumes behind a later one would never hear of this one
@@ -88,7 +95,7 @@ class Audit:
             after = told[0] if len(told) == WINDOW else after
             if idle:
                 yield None
-                await self._wake.wait(at_most=2.0)
+                await self._wake.wait(at_most=2.0, change=change)
 
     async def forget(self, before: datetime) -> int:
         """Delete some of the events from before then, the oldest first; give how many.

@@ -92,7 +92,7 @@ class Claims:
 
     async def unclaimed(self) -> list[DeploymentRecord]:
         """Give the accepted deployments that a worker could take, and none has."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             return [record(row) for row in await db.execute(select(DEPLOYMENTS).where(_free(db), _waiting()))]
 
     @asynccontextmanager
@@ -148,7 +148,7 @@ class Claims:
             ClaimLostError: another owner or attempt has it, its lease is over, or it has ended.
             CancelRequestedError: it is to stop.
         """
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             kept = DEPLOYMENTS.c.leased_until > _now(db)
             row = (await db.execute(select(DEPLOYMENTS).where(_ours(item), kept))).first()
         if row is None:
@@ -210,7 +210,7 @@ class Claims:
     async def _read(self, which: list[ColumnElement[bool]]) -> list[DeploymentRecord]:
         if not which:
             return []
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             rows = await db.execute(select(DEPLOYMENTS).where(or_(*which)).order_by(DEPLOYMENTS.c.number))
             return [record(row) for row in rows]
 

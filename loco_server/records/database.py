@@ -81,7 +81,8 @@ class Database:
         self._engine = _engine(url)
         if took is not None:
             _time(self._engine, took)
-        self._looker = self._engine if is_sqlite(url) else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        without = {"loco_look": True} if is_sqlite(url) else {"isolation_level": "AUTOCOMMIT"}
+        self._looker = self._engine.execution_options(**without)
         self._writer = asyncio.Lock()
 
     @asynccontextmanager
@@ -91,7 +92,7 @@ class Database:
 
     @asynccontextmanager
     async def look(self) -> AsyncIterator[AsyncConnection]:
-        """For single SELECTs that are asked for all the time: on PostgreSQL without a transaction's two round trips."""
+        """For single SELECTs that are asked for all the time: without what it takes to begin and end a transaction."""
         async with self._looker.connect() as connection:
             yield connection
 
@@ -156,8 +157,9 @@ def _engine(url: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
-        write = connection.get_execution_options().get("loco_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("loco_look", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("loco_write", False) else "BEGIN")
 
     return engine
 

@@ -110,13 +110,13 @@ class Deployments:
         return found
 
     async def get(self, app_id: str, number: int) -> DeploymentRecord | None:
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             row = (await db.execute(select(DEPLOYMENTS).where(this(app_id, number)))).first()
         return None if row is None else record(row)
 
     async def of_app(self, app_id: str, *, limit: int = 50) -> list[DeploymentRecord]:
         """Newest first."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             rows = await db.execute(
                 select(DEPLOYMENTS)
                 .where(DEPLOYMENTS.c.app_id == app_id)
@@ -128,11 +128,11 @@ class Deployments:
     async def of_app_in(self, app_id: str, states: Iterable[str]) -> list[DeploymentRecord]:
         """Give all of the app's deployments in these states, however old."""
         wanted = select(DEPLOYMENTS).where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.state.in_(tuple(states)))
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             return [record(row) for row in await db.execute(wanted.order_by(DEPLOYMENTS.c.number))]
 
     async def in_state(self, *states: str) -> list[DeploymentRecord]:
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             rows = await db.execute(
                 select(DEPLOYMENTS).where(DEPLOYMENTS.c.state.in_(states)).order_by(DEPLOYMENTS.c.number)
             )
@@ -140,32 +140,32 @@ class Deployments:
 
     async def not_open(self) -> list[tuple[str, int]]:
         """Give app id and number of all deployments that take no image any more."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             rows = await db.execute(
                 select(DEPLOYMENTS.c.app_id, DEPLOYMENTS.c.number).where(DEPLOYMENTS.c.state != "created")
             )
             return [(row.app_id, row.number) for row in rows]
 
     async def live(self, app_id: str) -> DeploymentRecord | None:
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             wanted = select(DEPLOYMENTS).where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.state == "live")
             row = (await db.execute(wanted)).first()
         return None if row is None else record(row)
 
     async def newest_ahead(self, app_id: str) -> DeploymentRecord | None:
         """The newest that is live or about to be: what a new number without an image of its own stands on."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             row = (await db.execute(_newest_ahead(app_id))).first()
         return None if row is None else record(row)
 
     async def pins(self, app_id: str) -> dict[str, int]:
         """The version of each variable that the next deployment gets."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             return await newest_pins(db, app_id)
 
     async def live_of_team(self, team_id: str) -> dict[str, DeploymentRecord]:
         """The live deployments of a team's apps, by the app's name."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             rows = await db.execute(
                 select(DEPLOYMENTS, APPS.c.name)
                 .join(APPS, APPS.c.id == DEPLOYMENTS.c.app_id)
@@ -176,7 +176,7 @@ class Deployments:
 
     async def served(self, app_id: str, *, limit: int) -> list[DeploymentRecord]:
         """The newest deployments that have been live, newest first."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             rows = await db.execute(
                 select(DEPLOYMENTS)
                 .where(DEPLOYMENTS.c.app_id == app_id, DEPLOYMENTS.c.live_at.is_not(None))
@@ -252,7 +252,8 @@ class Deployments:
 
         Raises:
             RouteTakenError: one of its routes is somebody else's by now; the state is as it was.
-            Conflict: likewise, where its image was deleted or the value of a variable purged.
+            ValuePurgedError: likewise, of a variable.
+            Conflict: likewise, where its image was deleted.
         """
         async with self._database.write() as db:
             await lock_team(db, app.team_id)

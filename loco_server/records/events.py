@@ -68,7 +68,7 @@ class Events:
 
     async def after(self, app_id: str, deployment: int, number: int) -> list[DeploymentEvent]:
         """Give the events that come after number `number`, in order."""
-        async with self._database.read() as db:
+        async with self._database.look() as db:
             rows = await db.execute(
                 select(EVENTS)
                 .where(EVENTS.c.app_id == app_id, EVENTS.c.deployment == deployment, EVENTS.c.number > number)

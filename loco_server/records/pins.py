@@ -1,13 +1,20 @@
 """Which version of each variable a deployment has: the newest that is set, or those of one before it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loco_server.records.tables_access import VARIABLES
-from loco_spec.errors import Conflict
+
+
+class ValuePurgedError(Exception):
+    """Variables have no values any more."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
 
 
 def newest(app_id: str) -> Any:
@@ -38,7 +45,7 @@ async def pinned(db: AsyncConnection, app_id: str, pins: Mapping[str, int] | Non
     Within a transaction that has the app's lock, which a purge takes too.
 
     Raises:
-        Conflict: a value was purged.
+        ValuePurgedError: some of them have none any more.
     """
     if pins is None:
         return await newest_pins(db, app_id)
@@ -49,5 +56,5 @@ async def pinned(db: AsyncConnection, app_id: str, pins: Mapping[str, int] | Non
     )
     gone = pins.items() - {(row.name, row.version) for row in kept}
     if gone:
-        raise Conflict(f"the value of {', '.join(sorted(name for name, _ in gone))} was purged; nothing was changed")
+        raise ValuePurgedError(sorted(name for name, _ in gone))
     return dict(pins)

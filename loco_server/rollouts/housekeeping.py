@@ -16,6 +16,7 @@ from loco_server.records.deployments import Deployments
 from loco_server.records.facts import Facts
 from loco_server.records.images import Images
 from loco_server.records.people import People
+from loco_server.records.stumbles import Stumbles
 from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.registries.base import Registry, RegistryDownError
 from loco_server.rollouts import failures
@@ -75,6 +76,7 @@ class Housekeeping:
         self._collected_at = time.monotonic()
         self._untidy: set[str] = set()
         self._waiting: dict[tuple[str, int, int], float] = {}
+        self._stumbles = Stumbles(log)
 
     async def run(self) -> None:
         """Tidy up until cancelled."""
@@ -82,10 +84,11 @@ class Housekeeping:
             await asyncio.sleep(EVERY)
             try:
                 await self.once()
+                self._stumbles.done()
             except (EngineDownError, RegistryDownError) as e:
                 log.warning("tidying up waits: %s", e)
-            except Exception:
-                log.exception("tidying up stumbled; it goes on")
+            except Exception as e:  # noqa: BLE001  it goes on
+                self._stumbles.over("tidying up", e)
 
     async def once(self) -> None:
         await self.expire()

@@ -10,9 +10,9 @@ from contextlib import nullcontext
 
 from loco_server.engines.base import CapacityError, Engine, EngineDownError
 from loco_server.records.claims import RENEW_EVERY, Claims, HeldElsewhereError, HoldLostError
-from loco_server.records.database import why_away
 from loco_server.records.deployment_rows import UNDER_WAY
 from loco_server.records.deployments import Deployments
+from loco_server.records.stumbles import Stumbles
 from loco_server.records.values import DeploymentRecord
 from loco_server.rollouts.plan import Planner
 from loco_server.rollouts.runner import Runner
@@ -49,7 +49,7 @@ class Worker:
         self._planner = planner
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, DeploymentRecord] = {}
-        self._engine_was_down, self._away = False, ""
+        self._engine_was_down, self._stumbles = False, Stumbles(log)
         self._reconcile_lock = asyncio.Lock()
         self.settled = asyncio.Event()
         """Set once the engine and the edge have been as the records say."""
@@ -64,13 +64,14 @@ class Worker:
         beside = [asyncio.create_task(work) for work in (self._keep_true(), self._renew())]
         try:
             while True:
+                change = self._deployments.wake.next
                 try:
                     for item in await self._claims.claim(self.owner):
                         self._begin(item)
-                    self._away = ""
+                    self._stumbles.done()
                 except Exception as e:  # noqa: BLE001  it goes on
-                    self._stumbled("the worker", e)
-                await self._deployments.wake.wait(at_most=1.0)
+                    self._stumbles.over("the worker", e)
+                await self._deployments.wake.wait(at_most=1.0, change=change)
         finally:
             for task in beside:
                 task.cancel()
@@ -85,7 +86,7 @@ class Worker:
             try:
                 await self._claims.renew(self.owner, set(self._tasks))
             except Exception as e:  # noqa: BLE001  the next time is soon
-                self._stumbled("renewing claims", e)
+                self._stumbles.over("renewing claims", e)
 
     async def _keep_true(self) -> None:
         """Reconcile at once and then every few seconds. Beside the claims: one that pulls an image takes its time."""
@@ -95,17 +96,8 @@ class Worker:
             except HeldElsewhereError:
                 pass  # another server does the same just now
             except Exception as e:  # noqa: BLE001  it goes on
-                self._stumbled("reconcile", e)
+                self._stumbles.over("reconcile", e)
             await asyncio.sleep(RECONCILE_EVERY)
-
-    def _stumbled(self, what: str, error: Exception) -> None:
-        """Log it; of records that stay away once, and without a trace: a full disk has no room for that."""
-        why = why_away(error)
-        if why is None:
-            log.error("%s stumbled; it goes on", what, exc_info=error)
-        elif why != self._away:
-            log.warning("%s waits: the records %s", what, why)
-        self._away = why or ""
 
     async def close(self) -> None:
         """Let go of the rollouts in hand; the next server, or another one, takes them over."""

@@ -8,6 +8,9 @@ from typing import Any
 
 import uvicorn
 
+WS_BYTES = 512 << 10
+"""The most of one message; a first one has a command of 64 KiB in it, which JSON may write six times as long."""
+
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
@@ -31,6 +34,10 @@ class Listener:
             proxy_headers=False,  # else whoever is on this machine could write any address into the trail
             timeout_graceful_shutdown=graceful_seconds,  # followers of logs and events never end by themselves
             timeout_keep_alive=75,
+            ws="websockets-sansio",
+            ws_max_size=WS_BYTES,
+            ws_per_message_deflate=False,  # what goes through is streams, and latency counts
+            ws_ping_interval=None,  # a client that its own reader holds up answers none; http/sockets.py asks otherwise
         )
         self._server = _Server(config)
         self._bound = bound

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from loco_server.gateway.tokens import RegistryTokens
@@ -41,6 +41,7 @@ def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> ASG
         status=parts.status,
         build_logs=parts.build_logs,
         logs=parts.logs,
+        attach=parts.attach,
         variables=parts.variables,
         engine=parts.engine,
         trust=parts.trust,
@@ -52,7 +53,7 @@ def application(settings: Settings, parts: Parts, tokens: RegistryTokens) -> ASG
         rates=Rates(settings.limits),
     )
     api = api_app(services, [token_route(tokens=tokens, book=parts.tickets, rates=services.rates)])
-    templates = {each.endpoint: each.path for each in api.routes if isinstance(each, Route)}
+    templates = {each.endpoint: each.path for each in api.routes if isinstance(each, Route | WebSocketRoute)}
     return Requests(api, templates, parts.metrics)
 
 

@@ -28,6 +28,9 @@ TRUSTED = "loco.trusted"
 ID_HEADER = b"x-request-id"
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_ASKED = frozenset(("http", "websocket"))
+_ANSWERS = frozenset(("http.response.start", "websocket.accept", "websocket.http.response.start"))
+_OPENED = 101
 _GONE = 499
 """As nginx calls it: who asked went away before there was an answer."""
 NOWHERE = "none"
@@ -43,7 +46,7 @@ class Requests:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in _ASKED:
             await self._app(scope, receive, send)
             return
         trusted = bool(scope.get(TRUSTED))
@@ -56,15 +59,16 @@ class Requests:
 
         async def sending(message: Message) -> None:
             nonlocal status, followed
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message = {**message, "headers": [*message["headers"], (ID_HEADER, number.encode())]}
-                if followed is None and _is_stream(message):
+            if message["type"] in _ANSWERS:
+                status = message.get("status", _OPENED)
+                message = {**message, "headers": [*message.get("headers", ()), (ID_HEADER, number.encode())]}
+                if followed is None and (status == _OPENED or _is_stream(message)):
                     followed = self._metrics.followers.labels(self._template(scope))
                     followed.inc()
             await send(message)
 
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope.get("method", "GET")  # a WebSocket's
+        method = method if method in _METHODS else "other"
         with bound(request_id=number), request_span(method, _carried(scope) if trusted else {}) as span:
             try:
                 await self._app(scope, receive, sending)

@@ -15,6 +15,6 @@ def _not_yet(kind: str) -> str:
 class Planned(BaseModel):
     """What stands in the tagged union for every kind that does not run yet. None of it is ever valid."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="allow")
 
     kind: Annotated[Literal["worker", "job", "site", "redis", "postgres", "bucket"], AfterValidator(_not_yet)]

@@ -13,9 +13,11 @@ BUDGETS = {
     **dict.fromkeys(
         [f"loco_spec/{name}.py" for name in ("positions", "faults", "toml", "suspicious", "schema", "references")], 250
     ),
-    "loco_spec/": 1500,
+    "loco_spec/": 1600,
     "loco_cli/build/builders/": 1500,
-    "loco_cli/": 6000,
+    # What is looked at and judged when a deploy does not go through: no other command runs it.
+    "loco_cli/doctor/": 1000,
+    "loco_cli/": 7300,
     **dict.fromkeys([f"loco_server/engines/{member}/" for member in ("docker", "kubernetes")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("engines", "registries", "identity", "scanners")], 4000),
     **dict.fromkeys([f"loco_server/{part}/" for part in ("edge", "local", "cluster", "serving")], 2500),
@@ -25,7 +27,7 @@ BUDGETS = {
     "loco_server/check/": 2000,
     # What the operator types, and steps between schemas that nobody reads again once they are written.
     **dict.fromkeys([f"loco_server/{part}/" for part in ("admin", "records/migrations")], 1000),
-    "loco_server/": 10000,
+    "loco_server/": 10500,
 }
 FILE_LINES = 350
 # Put together here, so that this file does not find itself.

@@ -1,5 +1,7 @@
 """What the shells offer is what the command tree has, one by one; names come from what loco has last seen."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def cache(tmp_path: Path) -> Path:
 def test_the_files_are_what_the_tree_makes(root: Command) -> None:
     for name, script in generator.FILES.items():
         written = (shells.COMPLETIONS / name).read_text(encoding="utf-8")
-        assert written == script(root), "they are stale: scripts/gen-completions"
+        assert written == script(root), f"completions/{name} is stale; run: scripts/gen-completions"
 
 
 def questions(root: Command) -> Iterator[tuple[str, set[str]]]:
@@ -111,3 +113,39 @@ def test_a_name_that_is_none_is_not_offered_and_does_nothing(ask: Ask, cache: Pa
 @EACH_SHELL
 def test_nothing_is_offered_where_nothing_was_seen(ask: Ask, tmp_path: Path) -> None:
     assert ask(["loco logs --app "], tmp_path, tmp_path) == [set()]
+
+
+def test_a_huge_file_of_names_is_not_read_to_its_end(cache: Path, tmp_path: Path) -> None:
+    (cache / "loco/names/app").write_text("".join(f"app-{n}\n" for n in range(100_000)), encoding="utf-8")
+    for ask in (shells.bash, shells.zsh, shells.fish):
+        [found] = ask(["loco logs --app "], cache, tmp_path)
+        assert len(found) == 1000
+
+
+BARE = {
+    "bash": [
+        "bash",
+        "--norc",
+        "-euc",
+        'source "$0"; COMP_WORDS=($1 ""); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _loco; echo "${COMPREPLY[@]}"',
+    ],
+    "fish": ["fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2]' '"],
+    "zsh": ["zsh", "-fuc", 'compdef() { }; source "$0"; _loco_names app; print -r -- ${functions[_loco]}'],
+}
+
+
+@pytest.mark.parametrize(("shell", "file"), [("bash", "loco.bash"), ("fish", "loco.fish"), ("zsh", "_loco")])
+def test_no_program_is_started_and_no_variable_is_needed(shell: str, file: str) -> None:
+    """Strict about unset variables, with no home and nothing in PATH."""
+    program = shutil.which(shell)
+    assert program
+    for line, wanted in [("loco", "deployments"), ("loco logs --app", ""), ("loco docs x", ""), ("loco apps", "")]:
+        done = subprocess.run(
+            [program, *BARE[shell][1:], shells.COMPLETIONS / file, line],
+            env={"PATH": "/nowhere"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert wanted in done.stdout

@@ -12,7 +12,8 @@ from tests import images
 from tests.certificates import Authority
 from tests.contract.engines import DOCKERFILE, MIB, PROBE, RUN, WWW
 
-SHORT = dataclasses.replace(PROBE, grace=1.0)
+SHORT = dataclasses.replace(PROBE, grace=1.0, timeout=10.0)
+"""Patient with what answers slowly on a busy machine; not with what never will."""
 
 
 def sh(script: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -38,6 +38,10 @@ class Place:
     """(instance, script) → what it printed."""
     take_away: Callable[[str], Awaitable[None]]
     """An instance, behind the engine's back."""
+    one_offs: Callable[[], Awaitable[list[str]]]
+    """The containers that somebody runs beside the instances."""
+    next_server: Callable[[Sequence[Rollout]], Awaitable[None]]
+    """Another server of this installation comes up, as after a kill, and reconciles once."""
     grace: float
     """Seconds that a first probe may take longer here than on a machine that does nothing else."""
 
@@ -101,9 +105,13 @@ class Place:
 async def on_docker(client: docker.DockerClient, image: str, folder: Path) -> AsyncIterator[Place]:
     edge, keeper = RealEdge(folder), MemoryKeeper()
     await edge.process.start()
-    engine = DockerEngine(
-        installation=new_id(), edge=edge.files, keeper=keeper, subnets=SUBNETS, data_dir=Path("/nowhere")
-    )
+    installation = new_id()
+
+    def server() -> DockerEngine:
+        parts: Any = {"edge": edge.files, "keeper": keeper, "subnets": SUBNETS, "data_dir": Path("/nowhere")}
+        return DockerEngine(installation=installation, **parts)
+
+    engine = server()
     app = new_app()
 
     def container(instance: str) -> Any:
@@ -116,8 +124,18 @@ async def on_docker(client: docker.DockerClient, image: str, folder: Path) -> As
     async def take_away(instance: str) -> None:
         await asyncio.to_thread(container(instance).remove, force=True)
 
+    async def one_offs() -> list[str]:
+        labels = [f"loco/installation={installation}", "loco/role=run"]
+        found = await asyncio.to_thread(client.containers.list, all=True, filters={"label": labels})
+        return [str(each.name) for each in found]
+
+    async def next_server(wanted: Sequence[Rollout]) -> None:
+        another = server()
+        await another.reconcile(wanted, frozenset())
+        await another.close()
+
     try:
-        yield Place(engine, keeper, edge, image, app, run_inside, take_away, grace=0)
+        yield Place(engine, keeper, edge, image, app, run_inside, take_away, one_offs, next_server, grace=0)
     finally:
         await engine.remove_all()
         await engine.close()
@@ -141,5 +159,18 @@ async def on_kubernetes(kube: Kube, kubeconfig: Path, image: str, folder: Path) 
     async def take_away(instance: str) -> None:
         await asyncio.to_thread(lambda: kube.run("delete", "pod", "-n", space, pod(instance), "--grace-period=0"))
 
+    async def one_offs() -> list[str]:
+        found = kube.json("get", "jobs", "-n", space, "-l", f"{names.ROLE}=run")["items"]
+        return [str(each["metadata"]["name"]) for each in found]
+
     async with led(kube, kubeconfig, folder) as found:
-        yield Place(found.engine, found.keeper, found.edge, image, app, run_inside, take_away, grace=20)
+
+        async def next_server(wanted: Sequence[Rollout]) -> None:
+            """Once the stamps of the one that was killed are old."""
+            for name in await one_offs():
+                kube.run("annotate", "job", name, "-n", space, "--overwrite", f"{names.ATTENDED}=0")
+            await found.engine.reconcile(wanted, frozenset())
+
+        yield Place(
+            found.engine, found.keeper, found.edge, image, app, run_inside, take_away, one_offs, next_server, grace=20
+        )

@@ -157,6 +157,7 @@ def test_manifests_are_those_with_a_tag_and_deletion_is_idempotent(filled: Fille
     filled.stack.run(filled.registry.delete("acme/never-abcdefghij", gone))
 
 
+@pytest.mark.sample("many_tags")
 def test_a_great_many_tags_are_all_seen(filled: Filled) -> None:
     image = Image([layer({"a": b"1"})])
     filled.pusher.image(image, "v0")

@@ -194,7 +194,9 @@ class Planted(Stack):
     def ask_everything(self) -> set[str]:
         """Ask each GET of the endpoint table about each deployment, and listen to streams; give which never answer."""
         endpoints = {
-            endpoint.path: "text/event-stream" in endpoint.media for endpoint in ENDPOINTS if endpoint.method == "GET"
+            endpoint.path: "text/event-stream" in endpoint.media
+            for endpoint in ENDPOINTS
+            if endpoint.method == "GET" and not endpoint.opens
         }
         asked: dict[str, str] = {}
         with self.client() as client:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import docker
+import httpx
 
 from tests import images
 from tests.waiting import eventually
@@ -24,13 +25,14 @@ class SecondEngine:
 
     def __init__(self, folder: Path, argv: list[str]) -> None:
         self.host = f"unix://{folder}/docker.sock"
-        self._log, self._pid = folder / "log", folder / "pid"
+        self._log, self._pids = folder / "log", (folder / "pid", folder / "exec/containerd/containerd.pid")
         self._argv = argv
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, for the first time or after it was killed; wait until it answers."""
-        self._pid.unlink(missing_ok=True)  # in its namespace the next one has the very pid that was written there
+        for left in self._pids:  # in its namespace another process has the very pid that was written there
+            left.unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._argv, stdout=log, stderr=log, start_new_session=True)
         eventually(self.answers, within=30)
@@ -39,7 +41,13 @@ class SecondEngine:
         assert self._process is not None
         assert self._process.poll() is None, f"the second dockerd ended\n{self._log.read_text()[-3000:]}"
         with socket.socket(socket.AF_UNIX) as found:
-            return found.connect_ex(self.host.removeprefix("unix://")) == 0
+            if found.connect_ex(self.host.removeprefix("unix://")) != 0:
+                return False
+        with httpx.Client(transport=httpx.HTTPTransport(uds=self.host.removeprefix("unix://"))) as client:
+            try:
+                return client.get("http://docker/_ping").is_success
+            except httpx.TransportError:
+                return False
 
     def make_base_image(self) -> None:
         client = docker.DockerClient(base_url=self.host, version="auto")
@@ -47,9 +55,16 @@ class SecondEngine:
         client.close()
 
     def kill(self) -> None:
-        """SIGKILL, as a crash does it. Once is enough."""
+        """SIGKILL, as a crash does it; wait until nothing of it is left. Once is enough.
+
+        Of dockerd itself: it is the first process of its namespace, and whoever started it ends when all in there have.
+        The next one would find locked what a containerd holds that is still on its way out.
+        """
         if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            pid = self._process.pid
+            dockerd = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+            for each in dockerd or [pid]:
+                os.kill(each, signal.SIGKILL)
             self._process.wait()
 
 

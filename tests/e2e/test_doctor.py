@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stack import BIN, HTTPD, QUICK, Stack
+from tests.e2e.stack import BIN, HTTPD, QUICK, Clock, Stack
 from tests.e2e.test_bad_input import DEPLOYMENT, NOT_FOUND, USAGE
 from tests.golden import compared
 from tests.registry_client import Image, Pusher, digest, layer
@@ -52,6 +53,18 @@ def shown_as(request: pytest.FixtureRequest, name: str, text: str) -> None:
     compared(request, GOLDEN / f"{name}.txt", normal(text))
 
 
+CHECKS = [
+    *("loco.toml", "Dockerfile", "context", "engine", "builder", "disk", "server", "clock", "token"),
+    *("registry", "dns", "quota", "plan", "deployment"),
+]
+
+
+def checked(stack: Stack, folder: Path, **environment: str) -> dict[str, str]:
+    """Give the state of each check of a doctor that finds something wrong."""
+    found = stack.json("doctor", cwd=folder, exit_code=1, **environment)
+    return {each["name"]: each["state"] for each in found["checks"]}
+
+
 @pytest.fixture(scope="module")
 def failed(stack: Stack) -> Iterator[tuple[Path, str]]:
     """An app whose second deployment listens elsewhere, and what `loco deploy` showed of it at a terminal."""
@@ -72,7 +85,30 @@ def test_deploy_and_doctor_show_one_and_the_same_screen(
     assert code == 0
     assert said.endswith(shown)
     shown_as(request, "doctor", shown)
-    assert stack.loco("doctor", cwd=folder).stdout.splitlines()[0] in shown.replace("\n  ", " ")
+    whole = stack.loco("doctor", cwd=folder, exit_code=1).stdout
+    assert whole.partition("\n\n")[2].splitlines()[0] in shown.replace("\n  ", " ")
+
+
+def test_a_real_platform_has_all_that_a_deploy_needs_but_the_deployment_that_failed(
+    stack: Stack, failed: tuple[Path, str]
+) -> None:
+    checks = checked(stack, failed[0])
+    assert list(checks) == CHECKS
+    assert {name for name, state in checks.items() if state == "wrong"} == {"deployment"}
+    # What else is no more than a note is this machine's: a small disk, the apps that other tests have left.
+    assert {name for name, state in checks.items() if state != "ok"} <= {"deployment", "loco.toml", "disk", "quota"}
+
+
+def test_what_never_answers_does_not_hold_the_doctor(stack: Stack, failed: tuple[Path, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        clock = Clock()
+        checked(stack, failed[0])
+        usual, clock = clock.seconds, Clock()  # on a busy machine the start alone takes seconds
+        checks = checked(stack, failed[0], LOCO_SERVER=f"http://{address}", DOCKER_HOST=f"tcp://{address}")
+    assert clock.seconds < usual + 8
+    assert {name for name, state in checks.items() if state == "ok"} == {"Dockerfile", "context"}
+    assert {name for name, state in checks.items() if state == "wrong"} >= {"engine", "server"}
 
 
 def test_status_tells_it_in_short_and_where_the_rest_is(
@@ -105,7 +141,7 @@ def test_what_did_not_end_on_sigterm_is_told_and_does_not_fail(stack: Stack, req
     folder = stack.app("deaf", "FROM loco-test/base:1\nUSER 10001\n" + command, toml=toml)
     stack.loco("deploy", cwd=folder)
     assert "v1-1 did not end on SIGTERM and was killed" in stack.loco("redeploy", cwd=folder).stderr
-    _, shown = at_a_terminal(stack, "doctor", cwd=folder)
+    _, shown = at_a_terminal(stack, "doctor", "v2", cwd=folder)
     shown_as(request, "stuck-drain", shown)
 
 
@@ -157,5 +193,5 @@ def test_what_a_gate_refuses_has_the_same_screen(strict: Stack, name: str, reque
         answer = client.post(f"{path}/1/image", json={"digest": pushed})
     assert answer.json()["diagnosis"]["cause"] == cause
     assert answer.json()["diagnosis"]["phase"] == "checking"
-    _, shown = at_a_terminal(strict, "doctor", "--app", name, cwd=strict.folder)
+    _, shown = at_a_terminal(strict, "doctor", "v1", "--app", name, cwd=strict.folder)
     shown_as(request, f"gate-{name}", shown)

@@ -249,6 +249,17 @@ def test_a_line_that_a_request_writes_is_followed_from_elsewhere(signed_in: Publ
         eventually(lambda: "url:/seen\n" in follower.said, within=5)
 
 
+def test_a_command_runs_in_the_app_and_a_port_leads_there_from_elsewhere(signed_in: Public, app: Path) -> None:
+    away = signed_in.away
+    found = away.loco("exec", "--", "sh", "-c", "cat; exit 7", cwd=app, given="typed from far away", exit_code=7)
+    assert (found.stdout, found.stderr) == ("typed from far away", "")
+    newest = away.json("events", "-n", "1")["events"][0]
+    assert (newest["action"], newest["address"]) == ("app.exec", signed_in.there.there)
+    with away.begin("forward", "0:8080", cwd=app) as begun:
+        eventually(lambda: begun.lines)
+        assert signed_in.curl(f"http://{begun.lines[0].split(' -> ')[0]}/") == "from far away"
+
+
 @pytest.mark.parametrize("how", ["websocket", "websocket-over-http2"])
 def test_a_websocket_speaks_with_an_app_over_tls(signed_in: Public, app: Path, how: str) -> None:
     with signed_in.visitor(how, "/websocket") as asked:

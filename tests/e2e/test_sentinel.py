@@ -188,6 +188,9 @@ def failed(planted: Planted, size: int) -> None:
     planted.deploy(planted.sealed(serves=exits), exit_code=DEPLOYMENT, LOCO_DEBUG="1")
     planted.deploy(planted.sealed(release="exit 4"), "--json", exit_code=DEPLOYMENT, LOCO_DEBUG="1")
     planted.deploy(planted.sealed(serves="USER root\n"), exit_code=DEPLOYMENT)
+    # Into a folder that is searched whole, with what it holds unpacked.
+    said = planted.loco("doctor", "--bundle", planted.folder / "bundle.tar.gz", cwd=build, LOCO_DEBUG="1").stdout
+    assert "failed-v" in said
     sleeps = planted.sealed(build=BUILD.replace("echo and read", "echo and read && sleep 60"))
     given = ("--build-secret", f"id=npm,src={planted.folder}/npmrc", "--build-secret", "id=key,env=A_KEY")
     key = planted.planted["build secret from the environment"]

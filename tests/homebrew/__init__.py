@@ -1,1 +1,1 @@
-"""What people install with Homebrew."""
+"""What people install: with Homebrew, and from the wheel."""

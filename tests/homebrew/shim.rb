@@ -20,37 +20,40 @@ class Pathname
 
   alias_method :plain_write, :write
   def write(text)
+    raise "Will not overwrite #{self}" if exist?
+
     dirname.mkpath
     plain_write(text)
   end
 end
 
 class Formula
-  Keg = Struct.new(:opt_bin)
-
   class << self
-    attr_reader :source, :tested, :dependencies
+    attr_reader :source, :tested, :dependencies, :version
 
     %i[desc homepage license].each { |word| define_method(word) { |_| } }
 
-    def version(text = nil) = text ? @version = text : @version
     def depends_on(name) = (@dependencies ||= []) << name
     def test(&block) = @tested = block
     def on_macos = (yield if RbConfig::CONFIG["host_os"].include?("darwin"))
     def on_linux = (yield if RbConfig::CONFIG["host_os"].include?("linux"))
     def on_arm = (yield if RbConfig::CONFIG["host_cpu"].match?(/arm|aarch64/))
     def on_intel = (yield if RbConfig::CONFIG["host_cpu"].match?(/x86/))
-    def url(text) = @source = text.delete_prefix("file://")
+
+    def url(text)
+      @source = text.delete_prefix("file://")
+      @version = File.basename(@source, ".tar.gz")[/[^-]+$/]
+    end
 
     def sha256(text)
       found = Digest::SHA256.file(@source).hexdigest
       abort "#{@source} is #{found}, not #{text}" if found != text
     end
+  end
 
-    def [](name)
-      abort "#{name} is used and not depended on" unless Loco.dependencies.include?(name)
-      Keg.new(PYTHON.dirname)
-    end
+  def formula_opt_bin(name)
+    abort "#{name} is used and not depended on" unless Loco.dependencies.include?(name)
+    PYTHON.dirname
   end
 
   def version = self.class.version

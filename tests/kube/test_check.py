@@ -56,7 +56,7 @@ def test_the_administrator_sees_fence_rights_and_pod_security_as_shipped(kube: K
     found = checked(kube.kubeconfig)
     for name in ("kubernetes", "policies", "permissions", "secrets-unread", "pod-security"):
         assert found[name]["state"] == "ok", found[name]
-    assert found["permissions"]["said"] == "the server may do all 58 things that its role gives"
+    assert found["permissions"]["said"] == "the server may do all 64 things that its role gives"
     assert found["gateway-api"]["state"] in {"ok", "warning"}, found["gateway-api"]
     assert not [each for each in found.values() if "stumbled" in each["said"] or "no answer" in each["said"]]
 

@@ -62,6 +62,21 @@ async def test_the_server_writes_nothing_outside_its_apps_namespaces(kube: Kube,
     assert "loco-fence" in server_says(kube, dict(config_map(namespace), kind="ServiceAccount"))
 
 
+async def test_into_a_pod_lead_three_ways_and_in_apps_namespaces_alone(kube: Kube, engine: KubernetesEngine) -> None:
+    app = new_app()
+    await engine.prepare(app)
+
+    def connected(namespace: str, sub: str) -> str:
+        as_server = ("--as", SERVER, "--as-group", "system:masters", "--as-group", "system:authenticated")
+        path = f"/api/v1/namespaces/{namespace}/pods/nothing/{sub}?command=true&stdout=true&ports=80"
+        return kube.run(*as_server, "get", "--raw", path, check=False)
+
+    for sub in ("exec", "attach", "portforward"):
+        assert "not found" in connected(names.namespace(app), sub), "let through, to a pod that is not there"
+        assert "loco-fence" in connected("default", sub)
+    assert "opens no way into a running pod but" in connected(names.namespace(app), "proxy")
+
+
 async def test_the_server_writes_nothing_in_a_namespace_that_only_has_the_name(kube: Kube) -> None:
     name = f"loco-app-{new_id()}"
     kube.run("create", "namespace", name)

@@ -12,8 +12,9 @@ import docker
 import pytest
 import yaml
 
+from loco_server.engines.attached import Start
 from loco_server.engines.base import AppRef, EngineDownError, LogQuery, Rollout, RolloutFailedError, Suspension
-from loco_server.engines.kubernetes import names
+from loco_server.engines.kubernetes import attached_pods, channels, names
 from loco_server.engines.kubernetes.api import KubernetesApi
 from loco_server.engines.kubernetes.engine import KubernetesEngine
 from loco_server.units import Autoscale
@@ -320,6 +321,15 @@ async def test_the_role_has_exactly_the_verbs_that_are_used(cluster: Cluster, mo
             if self is cluster.engine._api:
                 used.update(verbs(method, path, query, None if answer is None else answer.status))
 
+    reached = channels.opened
+
+    async def entered(api: KubernetesApi, namespace: str, pod: str, sub: str, *rest: Any) -> Any:
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/{sub}"
+        for method in ("GET", "POST"):  # a WebSocket begins with a GET, and is authorized as the POST besides
+            used.update(("get" if method == "GET" else "create", *each[1:]) for each in verbs(method, path, {}, 101))
+        return await reached(api, namespace, pod, sub, *rest)
+
+    monkeypatch.setattr(attached_pods, "opened", entered)
     monkeypatch.setattr(KubernetesApi, "_once", recorded)
     hello, engine = cluster.example("hello"), cluster.engine
     app = hello.app
@@ -339,7 +349,14 @@ async def test_the_role_has_exactly_the_verbs_that_are_used(cluster: Cluster, mo
     unit = dataclasses.replace(scaled.unit, autoscale=Autoscale(most=3, cpu_percent=70), ports=scaled.unit.ports)
     await cluster.roll(dataclasses.replace(scaled, unit=unit))
     assert (await cluster.fail(hello.next(command=["sh", "-c", "exit 3"]))).cause == "exited"
-    await engine.status(app)
+    [first_one, *_] = await engine.status(app)
+    for way in (
+        engine.exec(app, first_one.name, Start(("true",))),
+        engine.run(first, Start(("true",))),
+        engine.connect(app, first_one.name, 8080),
+    ):
+        async with way:
+            pass
     await engine.usage()
     await engine.in_use(app)
     async for _ in engine.logs(LogQuery(app=app)):

@@ -157,3 +157,20 @@ def test_a_token_where_none_belongs_is_not_repeated(loco: Loco, args: list[str])
         assert found.code == Exit.USAGE
         assert TOKEN not in found.out + found.err
         assert "***" in found.out + found.err
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("--version >&-", 0, ""),
+        ("--help >&-", 0, ""),
+        ("2>&-", 2, ""),
+        ("version --server http://127.0.0.1:1 >&-", 0, ""),
+        ("--help >/dev/full", 1, "error: the result cannot be written: No space left on device\n"),
+    ],
+)
+def test_a_result_that_goes_nowhere_is_no_trace(line: str, code: int, said: str) -> None:
+    found = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m loco_cli {line}"], check=False, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stderr) == (code, said)

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from loco_server.engines.attached import Attached, InstanceEndedError, NothingListensError, Piece, Start
 from loco_server.engines.base import (
     AppRef,
     Emit,
@@ -44,6 +46,11 @@ class FakeEngine:
         self.capacity: Exception | None = None
         self.tried: list[Rollout] = []
         self.says: tuple[str, ...] = ()
+        self.attached: list[tuple[str, Start | int]] = []
+        """To which instance, or deployment, and what was started, or the port."""
+        self.left = 0
+        """So many are attached to nothing any more."""
+        self.talker: Talker | None = None
 
     def host(self, app: AppRef) -> str:
         return app.app
@@ -125,6 +132,34 @@ class FakeEngine:
             line = LogLine(instance="v1-1", deployment=found.deployment if found else 0, at=at, text=f"line {second}")
             yield LogBatch(position=f"p{second}", lines=(line,))
 
+    @asynccontextmanager
+    async def exec(self, app: AppRef, instance: str, start: Start) -> AsyncIterator[Attached]:
+        del app
+        async with self._talk(instance, start) as talker:
+            yield talker
+
+    @asynccontextmanager
+    async def run(self, rollout: Rollout, start: Start) -> AsyncIterator[Attached]:
+        async with self._talk(f"v{rollout.deployment}", start) as talker:
+            yield talker
+
+    @asynccontextmanager
+    async def connect(self, app: AppRef, instance: str, port: int) -> AsyncIterator[Attached]:
+        del app
+        if port != 8080:
+            raise NothingListensError(f"{instance} takes no connection at port {port}: nothing listens there")
+        async with self._talk(instance, port) as talker:
+            yield talker
+
+    @asynccontextmanager
+    async def _talk(self, to: str, what: Start | int) -> "AsyncIterator[Talker]":
+        self.attached.append((to, what))
+        self.talker = Talker(what)
+        try:
+            yield self.talker
+        finally:
+            self.left += 1
+
     async def in_use(self, app: AppRef) -> frozenset[str]:
         found = self.running.get(app.app_id)
         return frozenset() if found is None else frozenset({found.unit.image.partition("@")[2]})
@@ -140,6 +175,46 @@ class FakeEngine:
     async def remove_all(self) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class Talker:
+    """`cat` says what it is told; `yes` says the same for ever; `exit N` ends so; `vanish` loses its instance."""
+
+    def __init__(self, what: Start | int) -> None:
+        self._words = ("cat",) if isinstance(what, int) else what.command
+        self._connection = isinstance(what, int)
+        self._said: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
+        self.windows: list[tuple[int, int]] = []
+        self.given = 0
+        """Bytes, of `yes`."""
+
+    async def read(self) -> Piece | None:
+        match self._words[0]:
+            case "yes":
+                await asyncio.sleep(0)
+                self.given += 32 << 10
+                return "stdout", b"y" * (32 << 10)
+            case "cat":
+                data = await self._said.get()
+                return ("stdout", data) if data else None
+            case "vanish":
+                raise InstanceEndedError("v1-1 has ended")
+            case _:
+                return None
+
+    async def write(self, data: bytes) -> None:
+        await self._said.put(data)
+
+    async def end_input(self) -> None:
+        await self._said.put(b"")
+
+    async def resize(self, columns: int, rows: int) -> None:
+        self.windows.append((columns, rows))
+
+    async def exit_code(self) -> int | None:
+        if self._connection:
+            return None
+        return int(self._words[1]) if self._words[0] == "exit" else 0
 
 
 class FakeRegistry:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,16 +96,45 @@ def hidden(args: Mapping[str, str]) -> dict[str, str]:
 
 def on_path() -> list[str]:
     """Give the docker CLIs that there are; a `docker` that is Podman under another name is none."""
-    found: list[str] = []
+    found: dict[str, str] = {}
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         path = shutil.which("docker", path=folder)
-        if path is not None and path not in found:
-            found.append(path)
-    return found
+        if path is not None:  # /bin is /usr/bin, on most systems: one program is asked once
+            found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
+
+
+def ask_ahead() -> None:
+    """Begin to ask every docker CLI what it can: each takes a moment to say so, and meanwhile there is other work."""
+    for path in on_path():
+        for command in ((path, "buildx", "version"), (path, "--version")):
+            _BEGUN[command] = _Asking(command)
 
 
 def ask(*command: str) -> str:
     """Give what a command says; nothing when it fails."""
+    begun = _BEGUN.pop(command, None)
+    if begun is None:
+        return _ask(command)
+    begun.join()
+    return begun.said
+
+
+class _Asking(threading.Thread):
+    def __init__(self, command: tuple[str, ...]) -> None:
+        super().__init__(daemon=True)  # of a builder further down nobody may want to know
+        self.said = ""
+        self._command = command
+        self.start()
+
+    def run(self) -> None:
+        self.said = _ask(self._command)
+
+
+_BEGUN: dict[tuple[str, ...], _Asking] = {}
+
+
+def _ask(command: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL

@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import Any
 
 from loco_server.edge.base import Edge, EdgeRejectedError
+from loco_server.engines.attached import Attached, Start
 from loco_server.engines.base import (
     AppRef,
     Emit,
@@ -24,6 +25,7 @@ from loco_server.engines.base import (
     Suspension,
 )
 from loco_server.engines.docker import images, traffic
+from loco_server.engines.docker.attaching import Attacher
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import Fence
 from loco_server.engines.docker.instances import Instances, State, together
@@ -69,6 +71,7 @@ class DockerEngine:
         )
         self._roller = Roller(self._docker, self._instances, self._listing, edge)
         self._releaser = Releaser(self._docker, self._instances)
+        self._attacher = Attacher(self._docker, self._networks, self._listing, installation=installation)
         self._suspender = Suspender(self._instances, self._listing, edge)
         self._at_work: Counter[str] = Counter()
         self._done_at: dict[str, float] = {}
@@ -127,6 +130,7 @@ class DockerEngine:
 
     async def suspend(self, suspension: Suspension) -> None:
         with _told(), self._working(suspension.app):
+            await self._attacher.remove(suspension.app.app_id)
             try:
                 await self._suspender.suspend(suspension)
             except EdgeRejectedError as error:
@@ -137,6 +141,7 @@ class DockerEngine:
     ) -> None:
         with _told():
             async with self._reconciling:
+                await self._attacher.tidy()
                 await self._reconciler.reconcile(wanted, busy, suspended)
 
     async def status(self, app: AppRef) -> Sequence[InstanceStatus]:
@@ -157,6 +162,15 @@ class DockerEngine:
                 async for batch in batches:
                     yield batch
 
+    def exec(self, app: AppRef, instance: str, start: Start) -> AbstractAsyncContextManager[Attached]:
+        return _attached(self._attacher.exec(app, instance, start))
+
+    def run(self, rollout: Rollout, start: Start) -> AbstractAsyncContextManager[Attached]:
+        return _attached(self._attacher.run(rollout, start))
+
+    def connect(self, app: AppRef, instance: str, port: int) -> AbstractAsyncContextManager[Attached]:
+        return _attached(self._attacher.connect(app, instance, port))
+
     async def in_use(self, app: AppRef) -> frozenset[str]:
         with _told():
             return frozenset(found.digest for found in await self._listing.now(app.app_id) if found.digest)
@@ -164,6 +178,7 @@ class DockerEngine:
     async def destroy(self, app: AppRef) -> None:
         with _told(), self._working(app):
             await self._edge.retire(app.app_id)
+            await self._attacher.remove(app.app_id)
             containers = await self._listing.now(app.app_id)
             await together([self._end(found) for found in containers])
             await images.tidy(self._docker, app, keep=frozenset())
@@ -171,6 +186,7 @@ class DockerEngine:
 
     async def stop(self) -> None:
         with _told():
+            await self._attacher.remove()
             running = [found for found in await self._listing.now() if found.running]
             await together([self._instances.stop(found, min(found.drain_seconds, STOP_SECONDS)) for found in running])
 
@@ -178,6 +194,7 @@ class DockerEngine:
         with _told():
             for app_id in list(self._edge.published()):
                 await self._edge.retire(app_id)
+            await self._attacher.remove()
             containers = await self._listing.now()
             await together([self._instances.remove(found) for found in containers])
             for app in {found.app for found in containers}:
@@ -249,3 +266,10 @@ def _told() -> Iterator[None]:
         yield
     except RefusedError as error:
         raise EngineDownError(f"the Docker engine refused: {error.message[:300]}") from error
+
+
+@asynccontextmanager
+async def _attached(opened: AbstractAsyncContextManager[Attached]) -> AsyncIterator[Attached]:
+    with _told():
+        async with opened as attached:
+            yield attached

@@ -17,6 +17,9 @@ BODY = 200
 """Bytes of a failing answer that are shown."""
 RAW = 60
 """Of one that is no HTTP."""
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Each client would read the certificates of all authorities, for plain HTTP too: that is 19 ms a question."""
+_NO_HTTP = "no HTTP answer to GET"
 _WANTS_TLS = re.compile("HTTP request (?:was sent )?to (?:an )?HTTPS (?:port|server)")
 """How nginx, Go and others answer in HTTP what came without TLS."""
 
@@ -61,7 +64,7 @@ async def answers(
     try:
         async with (
             asyncio.timeout(probe.timeout),
-            httpx.AsyncClient(transport=transport, trust_env=False, timeout=probe.timeout) as client,
+            httpx.AsyncClient(transport=transport, trust_env=False, verify=_NO_TLS, timeout=probe.timeout) as client,
         ):
             url = path
             for _ in range(REDIRECTS + 1):
@@ -82,13 +85,24 @@ async def answers(
     except (TimeoutError, httpx.TimeoutException):
         return Unreachable(probe.port, f"no answer to GET {path} within {probe.timeout:g} s", answered=True)
     except (httpx.ReadError, httpx.RemoteProtocolError):  # which of the two is the kernel's whim
-        return await _strange(address, probe, "the connection was closed without an answer")
+        return _no_http(probe, "the connection was closed without an answer")
     except httpx.HTTPError as error:
-        return await _strange(address, probe, str(error) or type(error).__name__)
+        return _no_http(probe, str(error) or type(error).__name__)
 
 
-async def _strange(address: str, probe: Probe, said: str) -> Outcome:
-    """Find out what it is that does not answer in HTTP."""
+def _no_http(probe: Probe, said: str) -> Unreachable:
+    return Unreachable(probe.port, f"{_NO_HTTP} {probe.path} ({said})", answered=True)
+
+
+def is_strange(outcome: Outcome) -> bool:
+    """Whether something answered that was no HTTP."""
+    return isinstance(outcome, Unreachable) and outcome.reason.startswith(_NO_HTTP)
+
+
+async def looked_into(address: str, probe: Probe, outcome: Outcome) -> Outcome:
+    """Find out what it is that does not answer in HTTP: two connections more, made once an instance is given up."""
+    if not is_strange(outcome):
+        return outcome
     taken = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     taken.check_hostname, taken.verify_mode = False, ssl.CERT_NONE
     try:
@@ -99,9 +113,7 @@ async def _strange(address: str, probe: Probe, said: str) -> Outcome:
         return NotHttp(probe.port, f"no HTTP; it takes {version}", tls=True)
     except (OSError, TimeoutError):  # an SSLError is an OSError
         answer = await _raw(address, probe)
-    if answer:
-        return NotHttp(probe.port, answer)
-    return Unreachable(probe.port, f"no HTTP answer to GET {probe.path} ({said})", answered=True)
+    return NotHttp(probe.port, answer) if answer else outcome
 
 
 async def _raw(address: str, probe: Probe) -> str:

@@ -68,10 +68,7 @@ class Networks:
         async with self._making:
             mine = await self.all()
             await self._fenced(app, mine)
-            for network in mine:
-                if network["Name"] == names.team_network(app.team_id):
-                    return _subnet(network)
-            return await self._make(app)
+            return _of(app, mine) or await self._make(app)
 
     @asynccontextmanager
     async def address(self, app: AppRef) -> AsyncIterator[str]:
@@ -81,7 +78,8 @@ class Networks:
             CapacityError: no free subnet or address, no fence.
         """
         async with self._teams.setdefault(app.team_id, asyncio.Lock()):
-            subnet = await self.ensure(app)
+            # The fence is seen to when the container is started: until then there is nobody to keep in.
+            subnet = _of(app, await self.all()) or await self.ensure(app)
             marks = {names.TEAM_ID: app.team_id}
             used = [listed["Labels"].get(names.ADDRESS, "") for listed in await self._docker.containers(marks)]
             address = free_address(subnet, used, self._last.get(app.team_id))
@@ -193,6 +191,12 @@ class Networks:
         except RefusedError as error:
             if not error.missing:
                 raise
+
+
+def _of(app: AppRef, listed: list[dict[str, Any]]) -> IPv4Network | None:
+    """Give the subnet of the app's team, where it has a network."""
+    name = names.team_network(app.team_id)
+    return next((_subnet(network) for network in listed if network["Name"] == name), None)
 
 
 def _configs(network: dict[str, Any]) -> list[dict[str, Any]]:

@@ -196,7 +196,11 @@ class Reconciler:
             life.failures, life.reason = 0, None
             return
         life.failures += 1
-        life.reason = _reason(outcome)
+        most = rollout.unit.probe.failures
+        if life.failures == most:
+            outcome = await health.looked_into(found.address, rollout.unit.probe, outcome)
+        if life.failures <= most or not health.is_strange(outcome):  # else what was found then says more
+            life.reason = _reason(outcome)
 
     async def _remove_orphans(
         self, wanted: Sequence[Rollout], there: Mapping[str, Sequence[Found]], skip: Callable[[str], bool]

@@ -57,7 +57,8 @@ class Releaser:
             took = time.monotonic() - started
             raise RolloutFailedError(explaining.timed(error.diagnosis, took, took)) from error
         except CapacityError as error:
-            raise RolloutFailedError(explaining.no_room(str(error))) from error
+            took = time.monotonic() - started
+            raise RolloutFailedError(explaining.timed(explaining.no_room(str(error)), took, took)) from error
         except RefusedError as error:
             said = explaining.refused("the release command", error.message, "releasing")
             raise RolloutFailedError(explaining.timed(said, time.monotonic() - started)) from error

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from loco_server.engines.attached import Start
 from loco_server.engines.base import Rollout
 from loco_server.engines.docker import names
 
@@ -50,4 +51,19 @@ def container(
     chosen = command if command is not None else unit.command
     if chosen is not None:
         config["Cmd"] = list(chosen)
+    return config
+
+
+def one_off(installation: str, rollout: Rollout, address: str, start: Start) -> dict[str, Any]:
+    """Say how a container is made that somebody is attached to. What it says is kept nowhere."""
+    config = container(installation, rollout, 0, address, command=start.command)
+    labels = {name: value for name, value in config["Labels"].items() if name not in {names.NUMBER, names.DRAIN}}
+    config |= {
+        "Hostname": f"{rollout.app.app}-run",
+        "Labels": {**labels, names.ROLE: "run"},  # without a number it is no instance
+        "Tty": start.tty,
+        "OpenStdin": start.stdin,
+        "StdinOnce": start.stdin,
+    }
+    config["HostConfig"]["LogConfig"] = {"Type": "none"}
     return config

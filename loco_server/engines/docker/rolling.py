@@ -3,21 +3,22 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from loco_server.edge.base import Edge, EdgeApp, EdgeRejectedError
 from loco_server.engines import explaining
-from loco_server.engines.base import CapacityError, Emit, Guard, Rollout, RolloutFailedError, StaleAttemptError
+from loco_server.engines.base import CapacityError, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.docker import health, images, listening, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.instances import Instances, together, while_ours
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
 from loco_server.engines.facts import Ended, Healthy
+from loco_server.engines.rolling import Rolling
 from loco_server.telemetry.metrics import phased
 from loco_spec.errors import Diagnosis
 
-FIRST_PAUSE = 0.1
+FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
 """Between two questions after the health of a new instance, whatever its interval: a deploy waits for it."""
 SHUTDOWN_SECONDS = 1.0
@@ -31,36 +32,13 @@ FAILED_STOP_SECONDS = 1.0
 
 
 @dataclass
-class Roll:
-    """One call: what is rolled, who is told, since when."""
-
-    rollout: Rollout
-    emit: Emit
-    guard: Guard
-    started: float = field(default_factory=time.monotonic)
-    phases: dict[str, float] = field(default_factory=dict)
-    """Since when it has been in each."""
+class Roll(Rolling):
     told: Diagnosis | None = None
     """What is to be told although it went well."""
-
-    def enters(self, phase: str) -> None:
-        self.phases.setdefault(phase, time.monotonic())
-
-    def failed(self, found: Diagnosis) -> RolloutFailedError:
-        since = self.phases.get(found.phase, self.started)
-        return RolloutFailedError(explaining.timed(found, time.monotonic() - since, self.seconds))
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
 
     @property
     def left(self) -> float:
         return max(0.0, self.rollout.timeout_seconds - self.seconds)
-
-    @property
-    def version(self) -> str:
-        return f"v{self.rollout.deployment}"
 
 
 class Roller:
@@ -136,6 +114,7 @@ class Roller:
                 return
             if time.monotonic() - started + pause > limit:
                 await self._runs(roll, found)
+                outcome = await health.looked_into(found.address, unit.probe, outcome)
                 lines = await self._instances.last_lines(found)
                 listeners = listening.of_process(pid)
                 raise RolloutFailedError(explaining.unhealthy(unit, found.name, outcome, listeners, lines))

@@ -54,7 +54,7 @@ def ended(unit: Given, name: str, end: Ended, lines: Sequence[str] = (), *, phas
         hint = f"let the image's command stay in the foreground, {DEPLOY}"
         return made(phase, "exited-zero", message, hint, exit_code, lines=lines)
     if lines and (match := _RUNTIME.fullmatch(lines[-1].strip())):
-        return command(name, match["what"] or "of the image", match["why"], lines[-1].strip())
+        return command(name, match["what"] or "of the image", match["why"], lines[-1].strip(), phase=phase)
     if code in {126, 127}:
         why, cause = ("cannot be run", _NOT_RUN) if code == 126 else ("does not exist", _NOT_FOUND)
         message = f"{name} ended with exit code {code}{silent}: a command that it ran {why}"

@@ -33,7 +33,7 @@ def not_started(name: str, said: str, reason: str = "") -> Diagnosis:
     return refused(name, f"{reason}: {said}" if reason else said)
 
 
-def command(name: str, what: str, why: str, said: str) -> Diagnosis:
+def command(name: str, what: str, why: str, said: str, *, phase: str = "starting") -> Diagnosis:
     """Explain a command that the kernel does not run; `said`: the runtime's words."""
     evidence = ("command", what), ("the runtime said", said)
     if why == "exec format error":
@@ -42,12 +42,12 @@ def command(name: str, what: str, why: str, said: str) -> Diagnosis:
             "build it for the platform's processor ([build] platform), or give the script a first line such as "
             f"#!/bin/sh, {DEPLOY}"
         )
-        return made("starting", "exec-format", message, hint, *evidence)
+        return made(phase, "exec-format", message, hint, *evidence)
     hint = f"correct CMD or ENTRYPOINT in the Dockerfile, or command in loco.toml, {DEPLOY}"
     if why in {"permission denied", "is a directory"}:
         message = f"{name} did not start: the command {what} is not executable ({why})"
-        return made("starting", "command-not-executable", message, hint, *evidence)
+        return made(phase, "command-not-executable", message, hint, *evidence)
     # With an interpreter that is missing the kernel says that the script is.
     script = "; or it is, and what its first line (#!) names is not" if said.startswith("exec /") else ""
     message = f"{name} did not start: the command {what} is not found in the image{script}"
-    return made("starting", "command-not-found", message, hint, *evidence)
+    return made(phase, "command-not-found", message, hint, *evidence)

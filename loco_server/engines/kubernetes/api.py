@@ -52,7 +52,7 @@ class KubernetesApi:
         self._connecting = asyncio.Lock()
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
 
-    async def _client(self) -> ApiClient:
+    async def client(self) -> ApiClient:
         async with self._connecting:
             if self._connected is None:
                 found = Configuration()
@@ -312,7 +312,7 @@ class KubernetesApi:
     ) -> aiohttp.ClientResponse:
         total = None if streaming else REQUEST_SECONDS
         try:
-            client = await self._client()
+            client = await self.client()
             response: aiohttp.ClientResponse = await client.call_api(
                 path,
                 method,

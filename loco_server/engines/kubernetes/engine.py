@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from loco_server.engines import explaining
+from loco_server.engines.attached import Attached, Start
 from loco_server.engines.base import (
     AppRef,
     Emit,
@@ -25,8 +25,10 @@ from loco_server.engines.base import (
 from loco_server.engines.kubernetes import kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.applying import Applier
+from loco_server.engines.kubernetes.attaching import Attacher
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.judging import crashing, is_ready, moment
+from loco_server.engines.kubernetes.last_lines import last_lines
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.logs.stream import stream
 from loco_server.engines.kubernetes.logs.watching import Watching
@@ -65,6 +67,7 @@ class KubernetesEngine:
         self._roller = Roller(self._api, cluster, self._applier, self._keeping)
         self._releaser = Releaser(self._api, cluster, self._applier, self._keeping)
         self._reconciler = Reconciler(self._api, cluster, self._applier, self._keeping, worked_on=self._worked_on)
+        self._attacher = Attacher(self._api, cluster, self._applier)
         self._trier = Trier(self._api, cluster)
         self._reconciling = asyncio.Lock()
         self._at_work: Counter[str] = Counter()
@@ -115,6 +118,7 @@ class KubernetesEngine:
     ) -> None:
         with _told():
             async with self._reconciling:
+                await self._attacher.tidy()
                 await self._reconciler.reconcile(wanted, busy, suspended)
 
     async def status(self, app: AppRef) -> Sequence[InstanceStatus]:
@@ -128,12 +132,7 @@ class KubernetesEngine:
         explain, meta = crashing(pod), pod["metadata"]
         if explain is None:
             return None
-        try:
-            query = {"tailLines": str(explaining.LINES), "previous": "true"}
-            text = await self._api.log_text(meta["namespace"], meta["name"], query)
-        except (RefusedError, EngineDownError):
-            text = ""
-        return explain(text.splitlines())
+        return explain(await last_lines(self._api, meta["namespace"], meta["name"], previous=True) or ())
 
     async def usage(self) -> Sequence[InstanceUsage]:
         """Nothing where the cluster has no metrics-server."""
@@ -153,6 +152,15 @@ class KubernetesEngine:
             async with aclosing(stream(self._api, self._keeper, self._watching, query)) as batches:
                 async for batch in batches:
                     yield batch
+
+    def exec(self, app: AppRef, instance: str, start: Start) -> AbstractAsyncContextManager[Attached]:
+        return _attached(self._attacher.exec(app, instance, start))
+
+    def run(self, rollout: Rollout, start: Start) -> AbstractAsyncContextManager[Attached]:
+        return _attached(self._attacher.run(rollout, start))
+
+    def connect(self, app: AppRef, instance: str, port: int) -> AbstractAsyncContextManager[Attached]:
+        return _attached(self._attacher.connect(app, instance, port))
 
     async def in_use(self, app: AppRef) -> frozenset[str]:
         with _told():
@@ -214,6 +222,13 @@ def _told() -> Iterator[None]:
         yield
     except RefusedError as error:
         raise EngineDownError(f"the Kubernetes API refused: {error.message[:300]}") from error
+
+
+@asynccontextmanager
+async def _attached(opened: AbstractAsyncContextManager[Attached]) -> AsyncIterator[Attached]:
+    with _told():
+        async with opened as attached:
+            yield attached
 
 
 def _held_by(namespace: Object) -> str:

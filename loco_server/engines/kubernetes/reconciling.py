@@ -180,7 +180,8 @@ class Reconciler:
         pods = list(there[kinds.POD].values())
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
-                await self._keeping.keep_now(suspension.app, pods)
+                own = [pod for pod in pods if names.app_of(pod["metadata"].get("labels") or {}) is not None]
+                await self._keeping.keep_now(suspension.app, own)
         except Exception as error:  # noqa: BLE001  what is to stop does not run on for the sake of its log
             _log.warning("%s/%s: last words are lost: %r", suspension.app.team, suspension.app.app, error)
         await self.keep_still(suspension.app, there)

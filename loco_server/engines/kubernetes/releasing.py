@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from loco_server.engines import explaining
-from loco_server.engines.base import Emit, EngineDownError, Guard, ReleaseResult, Rollout, RolloutFailedError
+from loco_server.engines.base import Emit, Guard, ReleaseResult, Rollout, RolloutFailedError
 from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.applying import Applier, refuse_large
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.ending import ended
 from loco_server.engines.kubernetes.judging import FINAL, moment
+from loco_server.engines.kubernetes.last_lines import last_lines
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.logs.pods import is_over
 from loco_server.engines.kubernetes.render import render
@@ -101,12 +102,10 @@ class Releaser:
                 raise RolloutFailedError(explaining.pull(f"v{rollout.deployment}", rollout.pull.registry, said))
 
     async def _lines(self, pods: list[Object]) -> tuple[str, ...]:
-        try:
-            meta = pods[0]["metadata"]
-            text = await self._api.log_text(meta["namespace"], meta["name"], {"tailLines": str(explaining.LINES)})
-        except (RefusedError, EngineDownError, IndexError):
+        if not pods:
             return ()
-        return tuple(text.splitlines())
+        meta = pods[0]["metadata"]
+        return await last_lines(self._api, meta["namespace"], meta["name"]) or ()
 
 
 async def end_release(api: KubernetesApi, rollout: Rollout) -> None:

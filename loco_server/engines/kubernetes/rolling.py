@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from loco_server.engines import explaining
-from loco_server.engines.base import Emit, EngineDownError, Guard, Rollout, RolloutFailedError, StaleAttemptError
+from loco_server.engines.base import Emit, Guard, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
 from loco_server.engines.kubernetes.applying import Applier, deployment_of, live_of, refuse_large
@@ -25,10 +24,12 @@ from loco_server.engines.kubernetes.judging import (
     late,
     own_pods,
 )
+from loco_server.engines.kubernetes.last_lines import last_lines
 from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.mirror import Scene
 from loco_server.engines.kubernetes.releasing import end_release
 from loco_server.engines.kubernetes.render import Manifests, render
+from loco_server.engines.rolling import Rolling
 from loco_server.telemetry.metrics import phased
 from loco_spec.errors import Diagnosis
 
@@ -42,43 +43,19 @@ BACK_SECONDS = 60.0
 
 
 @dataclass
-class Roll:
-    """One call: what is rolled, who is told, since when."""
-
-    rollout: Rollout
-    emit: Emit
-    guard: Guard
+class Roll(Rolling):
     manifests: Manifests
     found: Object | None
     """The Deployment, before this call changed anything."""
     exposing: Exposing
     served: bool = False
     """Whether visitors may have reached it."""
-    started: float = field(default_factory=time.monotonic)
     told: set[str] = field(default_factory=set)
-    phases: dict[str, float] = field(default_factory=dict)
-    """Since when it has been in each."""
-
-    def enters(self, phase: str) -> None:
-        self.phases.setdefault(phase, time.monotonic())
-
-    def failed(self, found: Diagnosis, lasted: float | None = None) -> RolloutFailedError:
-        since = self.phases.get(found.phase, self.started)
-        seconds = time.monotonic() - since if lasted is None else lasted
-        return RolloutFailedError(explaining.timed(found, seconds, self.seconds))
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
 
     @property
     def live(self) -> Object | None:
         """The manifest that served when this call began."""
         return None if self.found is None else live_of(self.found)
-
-    @property
-    def version(self) -> str:
-        return f"v{self.rollout.deployment}"
 
     async def tell_once(self, key: str, line: str) -> None:
         if key not in self.told:
@@ -189,12 +166,9 @@ class Roller:
     async def _with_lines(self, namespace: str, verdict: Failing) -> Diagnosis:
         if verdict.pod is None:
             return verdict.diagnosis
-        query = {"tailLines": str(explaining.LINES)} | ({"previous": "true"} if verdict.previous else {})
-        try:
-            text = await self._api.log_text(namespace, verdict.pod, query)
-        except (RefusedError, EngineDownError):
+        lines = await last_lines(self._api, namespace, verdict.pod, previous=verdict.previous)
+        if lines is None:
             return verdict.diagnosis  # the cause is known all the same
-        lines = tuple(text.splitlines()[-explaining.LINES :])
         return (
             verdict.diagnosis.model_copy(update={"lines": lines}) if verdict.explain is None else verdict.explain(lines)
         )

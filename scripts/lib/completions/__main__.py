@@ -1,12 +1,18 @@
-"""Write the three files: `python -m completions FOLDER`."""
+"""Write the files: `python -m completions FOLDER`."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from completions import bash, fish, zsh
-from completions.tree import tree
+from completions import bash, fish, help, zsh  # noqa: A004  the page, not the built-in
+from completions.tree import Command, tree
 
-FILES = {"loco.bash": bash.script, "_loco": zsh.script, "loco.fish": fish.script}
+FILES: dict[str, Callable[[Command], str]] = {
+    "loco.bash": bash.script,
+    "_loco": zsh.script,
+    "loco.fish": fish.script,
+    "help.json": help.script,
+}
 
 
 def main(folder: Path) -> None:

@@ -9,37 +9,47 @@ HEAD = """\
 function __loco_names
     set -l cache $XDG_CACHE_HOME
     test -n "$cache"; or set cache $HOME/.cache
-    test -r $cache/loco/names/$argv[1]; and string match -r '^[a-z0-9-]+$' <$cache/loco/names/$argv[1]
+    set -l file $cache/loco/names/$argv[1]
+    test -f $file -a -r $file; or return
+    set -l names (string match -r '^[a-z0-9-]+$' <$file)
+    string join \\n -- $names[1..1000]
 end
 
-# The words so far that are neither options nor their values: commands, then arguments.
+# Sets __loco_typed: the words so far that are neither options nor their values: commands, then arguments. Every line
+# below asks for them, so they are kept until another line is typed.
 function __loco_words
+    set -l line (commandline -opc)
+    test "$line" != "$__loco_line"; or return
+    set -g __loco_line $line
+    set -g __loco_typed
     set -l valued
-    for word in (commandline -opc)[2..]
+    for word in $line[2..]
         if test -n "$valued"
             set valued
         else if contains -- $word $__loco_valued
             set valued 1
         else if not string match -q -- '-*' $word
-            echo $word
+            set -a __loco_typed $word
         end
     end
 end
 
-# Whether these are the words of the command that is being typed; --exactly: and nothing but options follows yet.
+# Whether so many words are those of the command that is being typed; only: and nothing but options follows yet.
+# fish asks each condition once: the first word's comes first, and is all that is asked of other commands' lines.
 function __loco_at
-    set -l given (__loco_words)
-    if test "$argv[1]" = --exactly
-        test "$given" = "$argv[2..]"
-    else
-        set -l count (count $argv)
-        test (count $given) -ge $count; and test "$given[1..$count]" = "$argv"
-    end
+    __loco_words
+    test "$__loco_typed[1..$argv[1]]" = "$argv[2]"
+end
+
+function __loco_only
+    __loco_words
+    test "$__loco_typed" = "$argv"
 end
 
 # How many arguments stand after so many words of a command.
 function __loco_given
-    math (count (__loco_words)) - $argv[1]
+    __loco_words
+    math (count $__loco_typed) - $argv[1]
 end
 
 complete -c loco -f
@@ -48,23 +58,27 @@ complete -c loco -f
 
 def script(root: Command) -> str:
     valued = sorted({name for each in root.all() for option in each.options if option.values for name in option.names})
-    lines = [HEAD, f"set -g __loco_valued {' '.join(valued)}"]
+    everywhere = root.everywhere()
+    lines = [HEAD, *(f"complete -c loco {_option(option)}" for option in everywhere), ""]
+    lines += [f"set -g __loco_valued {' '.join(valued)}"]
     for command in root.all():
         words = " ".join(command.path[1:])
-        exactly = _condition(f"__loco_at --exactly {words}".rstrip())
-        at = exactly if command.commands else _condition(f"__loco_at {words}")
+        within = f'__loco_at {len(command.path) - 1} "{words}"'
+        exactly = _condition(command, f"__loco_only {words}".rstrip())
+        at = exactly if command.commands else _condition(command, within)
         lines.append("")
         lines += [f"complete -c loco {exactly} -a {each.name} -d '{_quoted(each.help)}'" for each in command.commands]
-        lines += [f"complete -c loco {at} {_option(option)}" for option in command.options]
+        lines += [f"complete -c loco {at} {_option(option)}" for option in command.own(everywhere)]
         for number, each in enumerate(command.arguments):
             place = f"test (__loco_given {len(command.path) - 1}) {'-ge' if each.repeats else '-eq'} {number}"
             if offered := _offered(each):
-                lines.append(f"complete -c loco {_condition(f'__loco_at {words}; and {place}')} {offered}")
+                lines.append(f"complete -c loco {_condition(command, f'{within}; and {place}')} {offered}")
     return "\n".join(lines) + "\n"
 
 
-def _condition(text: str) -> str:
-    return f"-n '{text}'"
+def _condition(command: Command, text: str) -> str:
+    first = f'__loco_at 1 "{command.path[1]}"' if len(command.path) > 1 else text
+    return f"-n '{text}'" if first == text else f"-n '{first}' -n '{text}'"
 
 
 def _option(option: Option) -> str:

@@ -49,6 +49,13 @@ class Command:
         for each in self.commands:
             yield from each.all()
 
+    def everywhere(self) -> tuple[Option, ...]:
+        """Give the options that each command has, in the same words: they are written once."""
+        return tuple(option for option in self.options if all(option in each.options for each in self.all()))
+
+    def own(self, everywhere: tuple[Option, ...]) -> tuple[Option, ...]:
+        return tuple(option for option in self.options if option not in everywhere)
+
 
 HELP = Option(("--help", "-h"), "Show this message and exit.", None)
 
@@ -83,7 +90,7 @@ def _inner(found: Any) -> Iterator[tuple[str, Any, str]]:
 
 
 def _option(found: Any) -> Option:
-    names = tuple(sorted(found.opts, key=len, reverse=True))
+    names = tuple(sorted([*found.opts, *found.secondary_opts], key=len, reverse=True))
     flag = found.is_flag or found.count
     values = None if flag else _values(found, KINDS.get(names[0], "text"))
     return Option(names, first_line(found.help or ""), values, repeats=bool(found.multiple))

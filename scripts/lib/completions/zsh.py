@@ -8,10 +8,10 @@ HEAD = """\
 
 # What loco has last seen of names, one a line; only what a name is made of passes.
 _loco_names() {
-  local file="${XDG_CACHE_HOME:-$HOME/.cache}/loco/names/$argv[-1]"
+  local file="${XDG_CACHE_HOME:-${HOME-}/.cache}/loco/names/$argv[-1]"
   local -a names
-  if [[ -r $file ]]; then
-    names=(${(M)${(f)"$(<$file)"}:#[a-z0-9-]##})
+  if [[ -f $file && -r $file ]]; then
+    names=(${(M)${${(f)"$(<$file)"}[1,1000]}:#[a-z0-9-]##})
     compadd "${(@)argv[1,-2]}" -a names
   fi
 }
@@ -26,13 +26,15 @@ fi
 
 
 def script(root: Command) -> str:
-    parts = [_function(each) for each in root.all()]
-    return "\n".join([HEAD, *reversed(parts), TAIL])
+    everywhere = root.everywhere()
+    specs = "".join(f"  {spec}\n" for option in everywhere for spec in _option(option))
+    parts = [_function(each, each.own(everywhere)) for each in root.all()]
+    return "\n".join([HEAD, f"typeset -ga _loco_everywhere=(\n{specs})\n", *reversed(parts), TAIL])
 
 
-def _function(command: Command) -> str:
+def _function(command: Command, options: tuple[Option, ...]) -> str:
     name = _name(command.path)
-    specs = [spec for option in command.options for spec in _option(option)]
+    specs = ['"$_loco_everywhere[@]"', *(spec for option in options for spec in _option(option))]
     if not command.commands:
         specs += [_argument(n, each) for n, each in enumerate(command.arguments, 1)]
         body = " \\\n    ".join(["_arguments -s -S", *specs])

@@ -17,6 +17,8 @@ from release.values import PLATFORMS, PYTHON, ROOT, Platform, this_machines
 MANIFEST = "release.json"
 PACKAGES = ("loco_cli", "loco_spec")
 """The server is not part of it."""
+INSIDE = {"docs": "loco_spec/docs", "completions": "loco_cli/completions"}
+"""As the wheel has them."""
 BESIDE = ("LICENSE", "README.md", "completions")
 _SCRATCH = shutil.ignore_patterns("__pycache__")
 
@@ -41,7 +43,8 @@ def tree(platform: Platform, python: str, target: Path) -> None:
         record.unlink()
     for package in PACKAGES:
         shutil.copytree(ROOT / package, lib / package, ignore=_SCRATCH)
-    shutil.copytree(ROOT / "docs", lib / "loco_spec" / "docs", ignore=_SCRATCH)
+    for folder, inside in INSIDE.items():
+        shutil.copytree(ROOT / folder, lib / inside, ignore=_SCRATCH)
     for name in BESIDE:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, target / name, ignore=_SCRATCH)

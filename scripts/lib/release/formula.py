@@ -12,7 +12,7 @@ DESCRIPTION = "Deploy a folder with a Dockerfile: built, pushed, routed, explain
 
 INSTALL = """
   def install
-    python = Formula["PYTHON@"].opt_bin/"PYTHON_"
+    python = formula_opt_bin("PYTHON@")/"PYTHON_"
     libexec.install Dir["lib/*"]
     system python, "-m", "compileall", "-q", libexec
     (bin/"loco").write <<~PYTHON
@@ -35,8 +35,8 @@ TEST = """
       port = 8080
     TOML
     assert_match "is valid", shell_output("#{bin}/loco validate #{testpath}")
-    (testpath/"loco.toml").write "port = \\"eighty\\"\\n"
-    assert_match "loco.toml:1:8", shell_output("#{bin}/loco validate #{testpath} 2>&1", 2)
+    (testpath/"bad/loco.toml").write "port = \\"eighty\\"\\n"
+    assert_match "loco.toml:1:8", shell_output("#{bin}/loco validate #{testpath}/bad 2>&1", 2)
   end"""
 
 
@@ -51,7 +51,6 @@ def formula(manifest: Mapping[str, object], *, base: str, homepage: str) -> str:
             "class Loco < Formula",
             f'  desc "{DESCRIPTION}"',
             f'  homepage "{homepage}"',
-            f'  version "{manifest["version"]}"',
             '  license "Apache-2.0"',
             "",
             f'  depends_on "{python}"',

@@ -25,7 +25,8 @@ class Platform:
 
     @property
     def archive(self) -> str:
-        return f"loco-{VERSION}-{self.name}.tar.gz"
+        """The version last, where Homebrew reads it: elsewhere it takes `x86_64` for one."""
+        return f"loco-{self.name}-{VERSION}.tar.gz"
 
 
 PLATFORMS = (

@@ -31,6 +31,8 @@ class Docker:
         """How many answers were closed."""
         self.login: dict[str, Any] = {}
         self.credentials: dict[str, str] = {}
+        self.refuses_login = ""
+        """What `POST /auth` is refused with."""
         self.fails: BaseException | None = None
         """Raised by everything but builds and pushes."""
         self.meanwhile: Callable[[], object] = list
@@ -40,6 +42,10 @@ class Docker:
 
     def engine(self) -> Engine:
         return Engine(self, self, "unix:///engine.sock")
+
+    def info(self) -> dict[str, Any]:
+        self._ask("info")
+        return {"ServerVersion": "26.1.0", "OSType": "linux", "DockerRootDir": "/no/such/folder"}
 
     def ping(self) -> bool:
         self._ask("ping")
@@ -91,6 +97,8 @@ class Docker:
     def _post_json(self, path: str, *, data: dict[str, Any]) -> str:
         self._ask(f"POST {path}")
         self.login = data
+        if self.refuses_login:
+            raise refusal(self.refuses_login)
         return "an answer"
 
     def _result(self, answer: str, *, json: bool) -> None:

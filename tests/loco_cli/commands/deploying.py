@@ -33,7 +33,7 @@ def takes(server: Server, made: api.DeploymentCreated | None = None, *, signed_i
     """The server's part until an image is wanted; the person's own team is asked for where none is named."""
     if signed_in_as is not None:
         server.answers("GET /v1/me", me(user=signed_in_as))
-    server.answers("GET /v1/server", THE_SERVER)
+    server.answers("GET /v1/server", THE_SERVER, is_optional=True)  # where an image was made
     server.answers(f"POST {DEPLOYMENTS}", made or created())
     server.answers(f"PUT {V3}/build-log", is_optional=True)  # where something was built
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from loco_cli.build.engine import Engine
 from loco_spec import api
+from loco_spec.errors import EngineUnavailable
 from loco_spec.kinds.service import Service
 from tests.loco_cli.build.docker import Docker
-from tests.loco_cli.commands.deploying import ENGINE, ON_THE_WAY, URL, V3, rolls, sent, takes
+from tests.loco_cli.commands.deploying import ENGINE, ON_THE_WAY, URL, V3, cancels, rolls, sent, takes
 from tests.loco_cli.conftest import Loco
 from tests.loco_cli.samples import DEPLOYMENTS, DIGEST, IMAGE, THE_SERVER, created, deployment, event, me, ticket
 from tests.loco_cli.server import Server
@@ -23,9 +25,9 @@ def test_a_folder_becomes_a_running_app(server: Server, loco: Loco, docker: Dock
     assert (found.code, found.out, found.err) == (0, f"v3 is live after 0.0 s\n  {URL}\n", ON_THE_WAY)
     assert server.asked == [
         "GET /v1/me",
-        "GET /v1/server",
         f"POST {DEPLOYMENTS}",
         f"PUT {V3}/build-log",
+        "GET /v1/server",
         f"POST {V3}/image",
         f"GET {V3}/events",
         f"GET {V3}",
@@ -85,7 +87,40 @@ def test_what_did_not_change_is_neither_built_nor_given_a_number(server: Server,
     found = loco("deploy", *ENGINE)
     assert (found.code, found.out, found.err) == (0, f"v3 is live, nothing changed\n  {URL}\n", "")
     assert server.body()["digest"] == DIGEST
-    assert docker.asked == [f"inspect {IMAGE}"]
+    assert docker.asked == []
+
+
+def test_what_was_pushed_as_it_is_and_is_not_live_is_deployed_from_the_same_image(
+    server: Server, loco: Loco, docker: Docker
+) -> None:
+    for _ in range(2):
+        takes(server)
+        rolls(server)
+        found = loco("deploy", *ENGINE)
+        assert found.code == 0
+    assert "nothing changed since the last build; its image is used again\n" in found.err
+    assert docker.asked.count("POST /build") == 1
+
+
+def test_what_was_pushed_as_it_is_needs_no_engine_where_it_is_live(
+    server: Server, loco: Loco, docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes(server)
+    rolls(server)
+    assert loco("deploy", *ENGINE).code == 0
+
+    def connect() -> Engine:
+        raise EngineUnavailable("no container engine answers")
+
+    monkeypatch.setattr("loco_cli.build.engine.connect", connect)
+    takes(server, created(unchanged=True, ticket=None, deployment=deployment("live", urls=(URL,))))
+    assert loco("deploy", *ENGINE).code == 0
+    takes(server)
+    cancels(server)
+    found = loco("deploy", *ENGINE)
+    assert (found.code, found.out) == (3, "")
+    assert "error: no container engine answers\n" in found.err
+    assert server.asked[-1] == f"POST {V3}/cancel"
 
 
 def test_what_did_not_change_is_rolled_out_by_force_from_the_same_image(
@@ -124,7 +159,7 @@ def test_whoever_does_not_wait_is_told_how_to_follow(server: Server, loco: Loco,
 
 
 def test_app_and_team_may_be_named(server: Server, loco: Loco, docker: Docker) -> None:
-    server.answers("GET /v1/server", THE_SERVER)
+    server.answers("GET /v1/server", THE_SERVER, is_optional=True)
     server.answers(
         "POST /v1/teams/acme/apps/till/deployments",
         created(unchanged=True, deployment=deployment("live", app="till", team="acme", urls=())),
@@ -138,7 +173,7 @@ def test_a_folder_may_be_named(server: Server, loco: Loco, docker: Docker, tmp_p
     other.mkdir()
     (other / "Dockerfile").touch()
     server.answers("GET /v1/me", me())
-    server.answers("GET /v1/server", THE_SERVER)
+    server.answers("GET /v1/server", THE_SERVER, is_optional=True)
     live = created(unchanged=True, deployment=deployment("live", app="other", urls=()))
     server.answers("POST /v1/teams/ann/apps/other/deployments", live)
     assert loco("deploy", other).code == 0

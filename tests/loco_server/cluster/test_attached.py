@@ -22,7 +22,7 @@ from tests.loco_server.cluster.serving import Replica, session
 from tests.loco_server.records.databases import Records
 from tests.waiting import eventually_async
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sample("cluster_attached")]
 
 LOCO = Path(sys.executable).parent / "loco"
 ATTACH = ("deploy", "--attach", "v1", "--app", "shop", "--team", "ann")

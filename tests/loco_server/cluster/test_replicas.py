@@ -15,7 +15,7 @@ from tests.loco_server.records.databases import Records
 from tests.registry_client import Image, layer
 from tests.waiting import eventually_async
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sample("cluster_replicas")]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.loco_server.cluster.serving import DOMAIN, session
 from tests.loco_server.records.databases import Records
 from tests.waiting import eventually_async
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sample("cluster_servers")]
 
 
 async def test_it_serves_once_database_and_cluster_answer(start: Start, database: str) -> None:

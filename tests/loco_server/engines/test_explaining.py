@@ -76,6 +76,21 @@ def test_memory_and_the_codes_of_shells_say_more_than_last_lines() -> None:
     assert explaining.ended(UNIT, "v2-1", Ended(0), lines).cause == "exited-zero"
 
 
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("exec /app: exec format error", "exec-format"),
+        ("exec /app: permission denied", "command-not-executable"),
+        ("exec /app: no such file or directory", "command-not-found"),
+    ],
+)
+def test_what_the_runtime_says_in_the_apps_place_is_told_in_the_phase_that_it_was_in(line: str, cause: str) -> None:
+    found = explaining.ended(UNIT, "v2-1", Ended(1), [line])
+    assert (found.phase, found.cause) == ("starting", cause)
+    assert explaining.ended(UNIT, "v2-1", Ended(1), [line], phase="releasing").phase == "releasing"
+    assert explaining.restarting(UNIT, "v2-1", Ended(1), 3, [line]).phase == "running"
+
+
 def test_of_several_ports_one_that_others_reach_is_proposed() -> None:
     found = {Listener(IPv4Address("127.0.0.1"), 3000), Listener(IPv4Address(0), 4000)}
     told = explaining.unhealthy(UNIT, "v2-1", Unreachable(8080, "connection refused"), found)

@@ -82,7 +82,14 @@ async def test_a_value_that_is_purged_meanwhile_is_not_rolled_back_to(
     await served(server, ann, TWO)
     shop = await app(server)
     while_looked_at(server, monkeypatch, lambda: server.records.variables.purge(shop.id, "KEY"))
-    assert refused(await ann.post(f"{SHOP}/rollback")).message == "the value of KEY was purged; nothing was changed"
+    error = refused(await ann.post(f"{SHOP}/rollback"))
+    assert (error.message, error.hint) == (
+        "the value of KEY was purged; nothing was changed",
+        "loco variables set KEY, then: loco deploy",
+    )
+    diagnosis = (await record(server, 3)).diagnosis
+    assert diagnosis is not None
+    assert diagnosis.cause == "value-purged"
     assert (await record(server, 2)).state == "live"
 
 

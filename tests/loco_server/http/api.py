@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from loco_server.flows.account import ManageAccount
+from loco_server.flows.attach import Attach
 from loco_server.flows.build_logs import BuildLogs
 from loco_server.flows.deploy import Deploy, Host
 from loco_server.flows.destroy import Destroy
@@ -95,6 +96,14 @@ class Api:
             invitations=outside.invitations,
         )
         issuers = settings.identity.issuers
+        planner = Planner(
+            settings=settings,
+            apps=records.apps,
+            deployments=records.deployments,
+            variables=records.variables,
+            pull_tickets=PullTickets(b"k" * 32),
+            host=self.engine.host,
+        )
         self.destroy = Destroy(
             apps=records.apps,
             deployments=records.deployments,
@@ -117,14 +126,7 @@ class Api:
                 quotas=records.quotas,
                 engine=self.engine,
                 deploy=deploy,
-                draft=Planner(
-                    settings=settings,
-                    apps=records.apps,
-                    deployments=records.deployments,
-                    variables=records.variables,
-                    pull_tickets=PullTickets(b"k" * 32),
-                    host=self.engine.host,
-                ).draft,
+                draft=planner.draft,
             ),
             rollback=Rollback(
                 apps=records.apps,
@@ -144,6 +146,13 @@ class Api:
             ),
             build_logs=BuildLogs(deployments=records.deployments, logs=build_logs.BuildLogs(records.database)),
             logs=Logs(engine=self.engine, deployments=records.deployments, kept=KeptLogs(records.database)),
+            attach=Attach(
+                settings=settings,
+                deployments=records.deployments,
+                quotas=records.quotas,
+                engine=self.engine,
+                rollout=planner.rollout,
+            ),
             variables=VariablesFlow(
                 apps=records.apps, deployments=records.deployments, variables=records.variables, deploy=deploy
             ),

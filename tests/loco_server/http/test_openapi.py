@@ -72,8 +72,10 @@ def test_an_endpoint_is_told_as_the_table_has_it(endpoint: Any) -> None:
     paths = [part["name"] for part in told["parameters"] if part["in"] == "path"]
     assert paths == re.findall(r"{(\w+)}", endpoint.path)
     content = told["responses"][str(endpoint.status)].get("content", {})
-    assert bool(content) is (endpoint.status != 204)
-    assert ("requestBody" in told) is (endpoint.request is not None or bool(endpoint.takes))
+    assert bool(content) is (endpoint.status not in {101, 204})
+    sent = (endpoint.request is not None or bool(endpoint.takes)) and not endpoint.opens
+    assert ("requestBody" in told) is sent
+    assert ("x-websocket" in told) is endpoint.opens
 
 
 @pytest.mark.parametrize("error", [LocoError.by_code[code] for code in sorted(LocoError.by_code)])

@@ -61,7 +61,7 @@ async def test_what_is_live_as_it_would_be_changes_nothing_and_the_engine_is_not
 ) -> None:
     await live(server, ann, spec={"port": 9000})
     found = await plan(ann, spec={"port": 9000}, digest=DIGEST)
-    assert found == Plan(team="ann", app="shop", live=1, unchanged=True)
+    assert found == Plan(team="ann", app="shop", live=1, unchanged=True, quotas=found.quotas)
     assert server.engine.tried == []
 
 
@@ -108,6 +108,24 @@ async def test_an_app_that_is_not_there_is_all_new(server: Api, ann: httpx.Async
     [tried] = server.engine.tried
     assert (tried.deployment, tried.unit.user) == (1, 10001)
     assert await server.records.apps.all() == []
+
+
+async def test_what_the_team_would_have_of_its_quotas_is_told_with_the_app_apart(
+    server: Api, ann: httpx.AsyncClient
+) -> None:
+    await live(server, ann, spec={"resources": {"cpu": "1"}, "scale": {"replicas": 3}})
+    found = await plan(ann, spec={"resources": {"cpu": "2"}, "scale": {"replicas": 2}}, context_bytes=5)
+    own = {each.name: (each.used, each.needed) for each in found.quotas}
+    assert own == {
+        "cpu": (0, 4000),
+        "memory": (0, 512 << 20),
+        "replicas": (0, 2),
+        "apps": (0, 1),
+        "deployments_per_hour": (1, 1),
+        "context": (0, 5),
+    }
+    others = {each.name: (each.used, each.limit) for each in (await plan(ann, app="other")).quotas}
+    assert (others["cpu"], others["apps"]) == ((3000, 32000), (1, 100))
 
 
 async def test_what_comes_meanwhile_is_named_and_not_what_is_compared_with(server: Api, ann: httpx.AsyncClient) -> None:

@@ -39,6 +39,7 @@ REFUSED_ALL_THE_SAME = {
     f"POST {paths.VARIABLES}": 422,  # nothing to set or unset
     f"POST {paths.SCALE}": 422,  # no way of saying how many, or two
     f"GET {paths.LOGS}": 422,  # what is over, followed
+    **{f"GET {path}": 426 for path in (paths.EXEC, paths.RUN, paths.FORWARD)},  # without an upgrade
 }
 """What no schema can tell: requests of the right form that these refuse."""
 ACCEPTED = ["2xx", "401", "403", "404", "409"]

@@ -41,7 +41,7 @@ from tests.loco_server.records.databases import Records, route
 from tests.loco_server.records.test_schema import connected, fill, rows
 
 BOTH = ["sqlite", "postgresql"]
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sample("backups")]
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from loco_server.telemetry.metrics import Metrics
 from loco_server.telemetry.requests import TRUSTED, Requests
@@ -32,6 +33,14 @@ async def stream(request: Request) -> Response:
     return StreamingResponse(lines(), media_type="text/event-stream")
 
 
+async def opened(socket: WebSocket) -> None:
+    if socket.path_params["app"] != "shop":
+        await socket.send_denial_response(Response(status_code=404))
+        return
+    await socket.accept()
+    await socket.close()
+
+
 class Asked:
     """What is asked, and what was counted of it. `trusted`: as by a proxy of ours."""
 
@@ -39,7 +48,9 @@ class Asked:
         routes = [Route("/v1/apps/{app}", shop), Route("/v1/broken", broken), Route("/v1/events", stream)]
         self.metrics = Metrics()
         self.trusted = False
-        wrapped = Requests(Starlette(routes=routes), {each.endpoint: each.path for each in routes}, self.metrics)
+        opens = WebSocketRoute("/v1/opens/{app}", opened)
+        templates = {each.endpoint: each.path for each in routes} | {opens.endpoint: opens.path}
+        wrapped = self.wrapped = Requests(Starlette(routes=[*routes, opens]), templates, self.metrics)
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await wrapped({**scope, TRUSTED: self.trusted}, receive, send)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,33 @@ async def test_a_stream_is_counted_while_it_is_followed_and_its_length_is_no_slo
     assert asked.counted("loco_followers") == {("/v1/events",): 0}
     assert asked.counted("loco_http_requests_total") == {("/v1/events", "GET", "200"): 1}
     assert asked.counted("loco_http_request_seconds_count") == {}
+
+
+async def test_a_websocket_is_counted_as_a_stream_and_one_that_is_refused_as_an_answer(asked: Asked) -> None:
+    said: list[dict[str, Any]] = []
+
+    async def open_at(path: str) -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "websocket.connect"} if not said else {"type": "websocket.disconnect", "code": 1000}
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        extensions: dict[str, Any] = {"websocket.http.response": {}}
+        scope = {"type": "websocket", "path": path, "headers": [], "query_string": b"", "extensions": extensions}
+        await asked.wrapped(scope, receive, send)
+
+    await open_at("/v1/opens/shop")
+    assert said[0]["type"] == "websocket.accept"
+    assert dict(said[0]["headers"])[b"x-request-id"]
+    said.clear()
+    await open_at("/v1/opens/nothing")
+    assert said[0]["status"] == 404
+    assert asked.counted("loco_followers") == {("/v1/opens/{app}",): 0}
+    assert asked.counted("loco_http_requests_total") == {
+        ("/v1/opens/{app}", "GET", "101"): 1,
+        ("/v1/opens/{app}", "GET", "404"): 1,
+    }
 
 
 async def test_an_id_is_taken_from_a_proxy_of_ours_alone_and_only_in_its_form(asked: Asked) -> None:

@@ -25,7 +25,7 @@ async def frames(url: str, container: str, **params: str | int) -> AsyncGenerato
         EngineDownError: it did not answer. A stream that breaks off later ends: its reader asks again.
     """
     query = urlencode({"stdout": 1, "stderr": 1, "timestamps": 1, **params})
-    reader, writer = await _connected(url)
+    reader, writer = await connected(url)
     try:
         # HTTP/1.0: the answer is what follows, up to the connection's end, and not in chunks of a frame each.
         writer.write(f"GET /containers/{container}/logs?{query} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
@@ -33,11 +33,11 @@ async def frames(url: str, container: str, **params: str | int) -> AsyncGenerato
             async with asyncio.timeout(CALL_TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
                 status = int(head.split(b" ", 2)[1])
-                said = b"" if status == HTTPStatus.OK else await reader.read(HEAD_BYTES)
+                answered = b"" if status == HTTPStatus.OK else await reader.read(HEAD_BYTES)
         except (OSError, TimeoutError, ValueError, LookupError, EOFError, asyncio.LimitOverrunError) as error:
             raise EngineDownError(down(url, error)) from error
         if status != HTTPStatus.OK:
-            raise RefusedError(status, _message(said))
+            raise RefusedError(status, said(answered))
         rest = b""
         while data := await _more(reader):
             found, rest = split(rest + data if rest else data)
@@ -74,7 +74,7 @@ async def _more(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
-async def _connected(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connected(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     parts = urlsplit(url)
     try:
         async with asyncio.timeout(CALL_TIMEOUT):
@@ -85,7 +85,8 @@ async def _connected(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
         raise EngineDownError(down(url, error)) from error
 
 
-def _message(body: bytes) -> str:
+def said(body: bytes) -> str:
+    """Give the engine's own words from the body of its refusal."""
     try:
         return str(json.loads(body)["message"])
     except (ValueError, LookupError, TypeError):

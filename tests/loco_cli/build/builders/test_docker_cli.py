@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loco_cli.build.builders.buildx import Buildx
-from loco_cli.build.builders.docker_cli import DockerCli, hidden, options
+from loco_cli.build.builders.docker_cli import DockerCli, ask_ahead, hidden, on_path, options
 from loco_cli.build.engine import Engine
 from loco_cli.build.secret import Secret
 from tests.loco_cli.build.builders.test_choose import RECIPE
@@ -95,6 +95,27 @@ def test_an_able_cli_further_down_the_path_is_found(
     cli(tmp_path / "second", version="Docker version 20.10.24, build 297e128", buildx=None)
     monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "first"), str(tmp_path / "second")]))
     assert DockerCli(engine).missing() == ""
+
+
+def test_one_program_in_two_folders_is_one_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli(tmp_path / "bin", version="Docker version 28.2.2", buildx=None)
+    cli(tmp_path / "other", version="Docker version 20.10.24", buildx=None)
+    (tmp_path / "linked").symlink_to(tmp_path / "bin")
+    monkeypatch.setenv("PATH", os.pathsep.join(str(tmp_path / name) for name in ("bin", "linked", "other")))
+    assert on_path() == [f"{tmp_path}/bin/docker", f"{tmp_path}/other/docker"]
+
+
+def test_a_cli_that_was_asked_ahead_is_not_asked_again(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli(tmp_path / "bin", version="Docker version 28.2.2", buildx="github.com/docker/buildx v0.24.0 d0e5e86")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    docker = tmp_path / "bin/docker"
+    docker.write_text(docker.read_text().replace("case", f"echo $1 >>{tmp_path}/asked; case", 1))
+    ask_ahead()
+    assert Buildx(engine).missing() == ""
+    DockerCli(engine).missing()
+    assert sorted((tmp_path / "asked").read_text().split()) == ["--version", "buildx"]
 
 
 def test_without_any_cli_both_say_so(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

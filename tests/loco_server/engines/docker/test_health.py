@@ -89,6 +89,29 @@ async def speaking(words: bytes, context: ssl.SSLContext | None = None) -> Async
         yield dataclasses.replace(PROBE, port=server.sockets[0].getsockname()[1])
 
 
+async def given_up(probe: Probe) -> Outcome:
+    return await health.looked_into("127.0.0.1", probe, await health.answers("127.0.0.1", probe, None))
+
+
+async def test_what_is_no_http_is_asked_with_one_connection_until_it_is_given_up() -> None:
+    connections = 0
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read(1000)
+        writer.write(b"SSH-2.0-dropbear\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    async with server:
+        probe = dataclasses.replace(PROBE, port=server.sockets[0].getsockname()[1])
+        outcome = await health.answers("127.0.0.1", probe, None)
+        assert (connections, health.is_strange(outcome)) == (1, True)
+        assert isinstance(await health.looked_into("127.0.0.1", probe, outcome), NotHttp)
+        assert connections == 3
+
+
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
@@ -99,12 +122,12 @@ async def speaking(words: bytes, context: ssl.SSLContext | None = None) -> Async
 )
 async def test_what_is_no_http_is_shown_with_its_first_bytes_escaped(words: bytes, shown: str) -> None:
     async with speaking(words) as probe:
-        assert await health.answers("127.0.0.1", probe, None) == NotHttp(probe.port, shown)
+        assert await given_up(probe) == NotHttp(probe.port, shown)
 
 
 async def test_what_closes_without_a_word_has_given_no_answer() -> None:
     async with speaking(b"") as probe:
-        outcome = await health.answers("127.0.0.1", probe, None)
+        outcome = await given_up(probe)
     assert isinstance(outcome, Unreachable)
     assert outcome.answered
     assert outcome.reason.startswith("no HTTP answer to GET /healthz (")
@@ -114,7 +137,7 @@ async def test_tls_is_known_by_a_handshake_and_by_what_servers_say_of_plain_http
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*Authority().pair("app").write(tmp_path))
     async with speaking(b"HTTP/1.1 200 OK\r\n\r\n", context) as probe:
-        outcome = await health.answers("127.0.0.1", probe, None)
+        outcome = await given_up(probe)
     assert isinstance(outcome, NotHttp)
     assert outcome.tls
     said = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"

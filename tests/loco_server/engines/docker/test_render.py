@@ -1,3 +1,4 @@
+from loco_server.engines.attached import Start
 from loco_server.engines.docker import names, render
 from tests.contract.engines import new_app, rollout, unit
 
@@ -32,6 +33,18 @@ def test_the_release_command_has_no_alias_and_its_own_command() -> None:
     (endpoint,) = config["NetworkingConfig"]["EndpointsConfig"].values()
     assert "Aliases" not in endpoint
     assert config["Cmd"] == ["migrate"]
+
+
+def test_a_one_off_container_is_no_instance_has_no_alias_and_keeps_no_log() -> None:
+    app = new_app("shop")
+    start = Start(("sh", "-c", "x"), tty=True, stdin=True)
+    config = render.one_off("inst", rollout(app, 12, unit(IMAGE)), "10.213.0.2", start)
+    (endpoint,) = config["NetworkingConfig"]["EndpointsConfig"].values()
+    assert "Aliases" not in endpoint
+    assert (config["Cmd"], config["Tty"], config["OpenStdin"]) == (["sh", "-c", "x"], True, True)
+    assert config["HostConfig"]["LogConfig"] == {"Type": "none"}
+    assert names.found({"Id": "abc", "State": "running", "Created": 5, "Labels": config["Labels"]}) is None
+    assert config["Labels"][names.APP_ID] == app.app_id, "its app can be taken away with it"
 
 
 def test_what_is_written_on_a_container_is_read_back() -> None:

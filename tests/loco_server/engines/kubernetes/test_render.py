@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from loco_server.engines.attached import Start
+from loco_server.engines.kubernetes import names
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.render import render
+from loco_server.engines.kubernetes.render.one_off import one_off
 from loco_server.engines.kubernetes.render.workload import release
 from loco_server.units import Unit
 from tests.golden import compared
@@ -30,6 +33,19 @@ def everything(unit: Unit, cluster: Cluster = CLUSTER) -> list[dict[str, Any]]:
 def test_the_manifests_are_those_that_were_agreed_on(name: str, request: pytest.FixtureRequest) -> None:
     shown = yaml.safe_dump_all(json.loads(json.dumps(everything(UNITS[name]))), sort_keys=True, width=120)
     compared(request, GOLDEN / f"{name}.yaml", shown)
+
+
+def test_a_one_off_job_is_valid_and_found_by_nothing_that_looks_for_instances() -> None:
+    found = rollout(SMALL)
+    for gated, tty in ((True, True), (False, False)):
+        job = one_off(CLUSTER, found, Start(("x", "$y"), tty=tty), "run-abc", env_secret="env", gated=gated)
+        validate(job)
+        pod = job["spec"]["template"]
+        for labels in (job["metadata"]["labels"], pod["metadata"]["labels"]):
+            assert labels.keys() & {names.APP_ID, names.INSTALLATION, names.DEPLOYMENT} == set()
+        [container] = pod["spec"]["containers"]
+        assert (container["stdin"], container["tty"]) == (gated, tty)
+        assert container["args"][-2:] == ["x", "$$y"]
 
 
 @pytest.mark.parametrize("name", sorted(UNITS))

@@ -15,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.measured import Measured, Row
 from loco_server.engines.base import AppRef
 from loco_server.engines.kubernetes import names
 from loco_server.records.database import Database
@@ -147,7 +149,7 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def measure(folder: Path, url: str, token: str) -> bool:
+async def served(folder: Path, url: str, token: str) -> tuple[Measured, ...]:
     unlimited = {"LOCO_RATE_PER_TOKEN": "0", "LOCO_RATE_PER_ADDRESS": "0"}
     variables = environment(folder, url, LOCO_KUBECONFIG=str(folder / "stub.kubeconfig"), **unlimited)
     server = Replica(folder / "server", variables)
@@ -176,17 +178,12 @@ async def measure(folder: Path, url: str, token: str) -> bool:
         late, found.late = sorted(found.late), None
         used = (cpu(pid) - used) / SECONDS
         await all_read()
-        peak = memory(pid, "VmHWM")
-        p95 = statistics.quantiles(late, n=20)[-1]
-        median, worst = statistics.median(late), late[-1]
-        print(f"{STREAMS} followed logs, open after {opened:.1f} s, {len(late) / SECONDS:.0f} lines/s", flush=True)
-        print(f"  line latency: p95 {p95:.3f} s (at most {MOST_SECONDS})   median {median:.3f} s   worst {worst:.3f} s")
-        print(f"  server: peak {peak:.0f} MB (at most {MOST_MB})   {before:.0f} MB before   {used:.0%} of a processor")
+        note = f"{len(late) / SECONDS:.0f} lines/s, open after {opened:.1f} s; "
+        note += f"{before:.0f} MB before, {used:.0%} of a processor"
+        return followed(f"{STREAMS:,} followed logs", late, memory(pid, "VmHWM"), MOST_SECONDS, MOST_MB, note)
     except AssertionError:
         print(server.said[-2000:], file=sys.stderr)
         raise
-    else:
-        return p95 <= MOST_SECONDS and peak <= MOST_MB
     finally:
         for each in readers:
             each.cancel()
@@ -194,26 +191,33 @@ async def measure(folder: Path, url: str, token: str) -> bool:
         await server.close()
 
 
-def main() -> int:
+def followed(
+    what: str, late: list[float], peak: float, most_seconds: float, most_megabytes: float, note: str
+) -> tuple[Measured, ...]:
+    """Give the rows of many followers. `late`: seconds, sorted."""
+    p95, median, worst = statistics.quantiles(late, n=20)[-1], statistics.median(late), late[-1]
+    return (
+        Measured(f"{what}: lines late, p95", p95, None, most_seconds, note=f"median {median:.3f}, worst {worst:.3f}"),
+        Measured("  the server's memory, at most", peak, None, most_megabytes, "MB", note),
+    )
+
+
+def measure() -> Iterator[Row]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="loco-bench-") as name, running() as postgres:
         url = postgres.make("followed", template="migrated")
         installation, token = asyncio.run(records(url))
-        argv = [sys.executable, "-m", "benchmarks.followed_logs", name, installation]
+        argv = [sys.executable, "-m", "benchmarks.followed", name, installation]
         stub = subprocess.Popen(argv, stdout=subprocess.PIPE)
         try:
             assert stub.stdout is not None
             assert stub.stdout.readline() == b"ready\n"
-            good = asyncio.run(measure(Path(name), url, token))
+            yield from asyncio.run(served(Path(name), url, token))
         finally:
             stub.kill()
             stub.wait()
-    return 0 if good else 1
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        asyncio.run(cluster(Path(sys.argv[1]), sys.argv[2]))
-    else:
-        sys.exit(main())
+    asyncio.run(cluster(Path(sys.argv[1]), sys.argv[2]))

@@ -53,6 +53,11 @@ class _Verb:
             self.examples += command.examples[:1]
         super().__init__(*args, params=[*own, *self.shared], help=text.rstrip(), **more)  # type: ignore[call-arg]
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Give what is needed as it is, as everybody else writes it; Typer puts it in braces."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        return [piece.strip("{}") for piece in pieces]
+
     def format_options(self: Any, ctx: Any, formatter: Any) -> None:
         """Write what the command alone has first, and the rest in one line; all of it where there is no verb yet."""
         root = ctx.parent is None

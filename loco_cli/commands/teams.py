@@ -18,7 +18,12 @@ group = new_group("Make teams, invite people, give roles, join, leave.")
 
 Name = Annotated[str, typer.Argument(help="The team.", metavar="TEAM")]
 Login = Annotated[str, typer.Argument(help="The member, by login.", metavar="LOGIN")]
-NewRole = Annotated[RoleName, typer.Argument(help="What they are from now on.", show_default=False)]
+NewRole = Annotated[
+    RoleName,
+    typer.Argument(
+        help="What they are from now on: owner, admin, developer, viewer.", metavar="ROLE", show_default=False
+    ),
+]
 Role = Annotated[RoleName, typer.Option("--role", help="What the invited will be.", show_default=False)]
 Note = Annotated[str | None, typer.Option("--note", help="For whom it is; the list shows it.", metavar="TEXT")]
 Revoke = Annotated[str | None, typer.Option("--revoke", help="End this one instead.", metavar="ID")]

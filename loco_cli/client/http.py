@@ -317,7 +317,8 @@ class Http:
             hint = "name the authority that has signed its certificate: SSL_CERT_FILE=ca.pem"
         else:
             hint = "loco-server local --detach" if is_loopback(self.server) else "check the URL and your network"
-        why = _NUMBER.sub("", str(error)) or type(error).__name__
+        number = error.errno if isinstance(error, OSError) else None
+        why = os.strerror(number) if number else _NUMBER.sub("", str(error)) or type(error).__name__
         return ServerUnreachable(
             f"{self.server} (from {self._server.source}) cannot be reached: {why}",
             hint=f"{hint}, or choose another server: loco login --server URL",

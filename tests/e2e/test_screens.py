@@ -78,7 +78,9 @@ def run(world: World, name: str, way: str, *more: str, server: str = "") -> str:
     """Run a verb in a pipe; give what it said, and its exit code."""
     found = ready(world, name, way)
     home, url = str(found.home or world.stack.home), server or world.stack.url
-    said = world.stack.loco(*found.words, *more, cwd=found.cwd, exit_code=None, HOME=home, LOCO_SERVER=url)
+    at = found.words.index("--") if "--" in found.words else len(found.words)  # what follows is another program's
+    words = [*found.words[:at], *more, *found.words[at:]]
+    said = world.stack.loco(*words, cwd=found.cwd, exit_code=None, HOME=home, LOCO_SERVER=url)
     if way == "json":
         assert all(json.loads(line)["version"] == 1 for line in (said.stdout + said.stderr).splitlines())
     out = "".join(

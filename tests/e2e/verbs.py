@@ -14,11 +14,8 @@ from typing import Any
 from tests.e2e.stack import HTTPD, QUICK, Stack
 
 NOT_HERE = {
-    "exec": "tests/e2e/test_attach.py drives it at a terminal",
-    "run": "tests/e2e/test_attach.py",
-    "forward": "tests/e2e/test_attach.py",
-    "completion": "tests/completions",
-    "completion install": "tests/completions",
+    f"completion {shell}": "it prints a file of completions/: tests/loco_cli/commands/test_completion.py"
+    for shell in ("bash", "zsh", "fish")
 }
 """Verbs that have no screen here, and where they are driven."""
 
@@ -388,6 +385,40 @@ def variables_unset(world: World) -> Run:
     folder = world.app("unset")
     world.stack.loco("variables", "set", "LEVEL=debug", "--stage", cwd=folder)
     return Run(["variables", "unset", "LEVEL", "--stage", "--purge"], folder)
+
+
+@verb("exec")
+def exec_(world: World) -> Run:
+    """With --json its stdout is the command's own all the same: what is JSON is why there was none."""
+    if world.way == "json":
+        return Run(["exec", "--instance", "v9-9", "--", "true"], world.shop)
+    return Run(["exec", "--", "sh", "-c", "echo hello; exit 3"], world.shop)
+
+
+@verb("run")
+def run(world: World) -> Run:
+    if world.way == "json":
+        return Run(["run", "--timeout", "2d", "--", "true"], world.shop)
+    return Run(["run", "--", "sh", "-c", "echo hello; exit 3"], world.shop)
+
+
+@verb("forward")
+def forward(world: World) -> Run:
+    """It goes on until Ctrl-C, which only a terminal has."""
+    if world.way == "terminal":
+        return Run(["forward", "47999:8080"], world.shop, stop_at="v2-1")
+    return Run(["forward", "http" if world.way == "piped" else "47999:8080", "--instance", "v9-9"], world.shop)
+
+
+@verb("completion install")
+def completion_install(world: World) -> Run:
+    return Run(["completion", "install", "bash"], world.home, home=world.alone())
+
+
+@verb("completion uninstall")
+def completion_uninstall(world: World) -> Run:
+    world.stack.loco("completion", "install", "bash", HOME=str(world.alone()))
+    return Run(["completion", "uninstall", "bash"], world.home, home=world.folder("elsewhere"))
 
 
 @verb("destroy")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from socket import socket
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, socket
 from typing import Any
 
 import uvicorn
@@ -39,6 +39,10 @@ class Listener:
             ws_per_message_deflate=False,  # what goes through is streams, and latency counts
             ws_ping_interval=None,  # a client that its own reader holds up answers none; http/sockets.py asks otherwise
         )
+        if bound.family in {AF_INET, AF_INET6}:
+            # What is accepted inherits it. asyncio sets it only where a socket names its protocol, which these do not;
+            # an answer in two writes, head and body, would wait 40 ms for the client's kernel on a kept connection.
+            bound.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         self._server = _Server(config)
         self._bound = bound
         self._task: asyncio.Task[None] | None = None

@@ -28,3 +28,10 @@ async def test_nobody_on_this_machine_can_claim_another_address() -> None:
         answer = await client.get(url, headers={"x-forwarded-for": "203.0.113.7"})
     await listener.stop()
     assert answer.text == "127.0.0.1"
+
+
+def test_an_answer_in_two_writes_waits_for_no_acknowledgement() -> None:
+    bound = socket.create_server(("127.0.0.1", 0))
+    Listener(Starlette(), bound)
+    with bound, socket.create_connection(bound.getsockname()), bound.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -37,6 +37,7 @@ def run(folder: Path, *command: str) -> None:
 
 
 def test_no_docker_engine(stack: Stack, serving: Path) -> None:
+    (serving / "www/index.html").write_text("another page")  # where nothing has changed no engine is needed
     fails(stack, serving, BUILD, "unix:///nowhere.sock", DOCKER_HOST="unix:///nowhere.sock")
 
 

@@ -14,7 +14,7 @@ from loco_server.engines.docker.logs import reader
 from loco_server.engines.docker.logs.hub import Hub, Hubs, Joined
 from loco_server.engines.docker.logs.sources import Sources, previous, sources
 from loco_server.engines.log_choice import chosen
-from loco_server.engines.log_lines import SLACK_SECONDS, After, Mark, Marked, marked, seconds_of, text_of
+from loco_server.engines.log_lines import KEPT, SLACK_SECONDS, After, Mark, Marked, marked, seconds_of, text_of
 from loco_server.engines.log_position import Position, batch_of
 from loco_spec.events import LogBatch, LogLine
 
@@ -111,6 +111,10 @@ class _Coming:
                     lines = [line for line in lines if self._query.wants(line.line.instance)]
                 if self._gates:
                     lines = [passed for line in lines for passed in self._passed(line)]
+                    # What is read to its end has no marked line that could still come.
+                    lines += [
+                        held for name in batch.ended & self._gates.keys() for held in self._gates.pop(name).rest()
+                    ]
                 given = batch_of(position, lines) if lines else None
                 if ended := batch.ended & position.marks.keys():
                     position.ended |= ended
@@ -123,13 +127,23 @@ class _Coming:
         gate = self._gates.get(name)
         if gate is None:
             return (line,)
-        if self._ahead[name].source not in {"", line.source}:
-            del self._gates[name]  # another log: the instance was made anew
+        if _is_anew(self._ahead[name], line):
+            del self._gates[name]
             return (line,)
         passed = gate.feed(line)
         if gate.is_open:
             del self._gates[name]
         return passed
+
+
+def _is_anew(mark: Mark, line: Marked) -> bool:
+    """Whether the line stands in another log than the marked one, for the instance was made anew.
+
+    What is kept of a container is its own log once more, and no container says anything a second after its end.
+    """
+    if mark.source == KEPT and line.source != KEPT:
+        return seconds_of(line.line.at) > seconds_of(mark.at) + SLACK_SECONDS
+    return mark.source not in {"", line.source} and line.source != KEPT
 
 
 def _is_narrow(query: LogQuery) -> bool:

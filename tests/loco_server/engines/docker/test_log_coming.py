@@ -1,4 +1,4 @@
-"""What a follower is told of an instance of which it was given lines before, by another server's or an earlier reader."""
+"""What a follower is told of an instance of which it was given lines before, out of another log of it."""
 
 from collections.abc import Sequence
 from typing import cast

@@ -189,7 +189,8 @@ class Planted(Stack):
                 {"set": {"TWICE": secret}, "unset": ["TWICE"]},
                 {"set": {}, "unset": [secret]},
             ):
-                assert self.ask(client, "POST", variables, json=body).status_code == 422
+                answer = self.ask(client, "POST", variables, json=body)
+                assert answer.status_code == 422, answer.status_code
 
     def ask_everything(self) -> set[str]:
         """Ask each GET of the endpoint table about each deployment, and listen to streams; give which never answer."""

@@ -1,10 +1,17 @@
 """What a person has of a process that an engine runs for them, or of a port of an instance: streams, and an end."""
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 READ_BYTES = 32 << 10
 """The most that one `read` gives: what is on its way is a few of these, and not what anybody wants to send."""
+
+MARK = "LOCO_ATTACHED"
+"""In the environment of each process beside an instance's own: by its value it is found again, and ended."""
+REMOVED = "the container was removed: the app was destroyed or suspended"
 
 Piece = tuple[Literal["stdout", "stderr"], bytes]
 
@@ -27,6 +34,10 @@ class InstanceEndedError(Exception):
 
 class NothingListensError(Exception):
     """The instance takes no connection at that port; the message says why."""
+
+
+def not_running(instance: str, *, there: bool) -> InstanceEndedError:
+    return InstanceEndedError(f"{instance} does not run" if there else f"there is no {instance} any more")
 
 
 class Attached(Protocol):
@@ -86,3 +97,18 @@ def not_started(command: str, message: str) -> Over:
     told = f"{command[:100]}: {message[:300]}\n".encode(errors="replace")
     missing = "not found" in message or "no such file" in message.lower()
     return Over(("stderr", told), 127 if missing else 126)
+
+
+@asynccontextmanager
+async def within(
+    told: AbstractContextManager[None], opened: AbstractAsyncContextManager[Attached]
+) -> AsyncIterator[Attached]:
+    """Open it, with errors told as `told` tells them: from its beginning to its end."""
+    with told:
+        async with opened as attached:
+            yield attached
+
+
+async def to_the_end(work: Awaitable[None]) -> None:
+    """Do it also when whoever waits for it is cancelled."""
+    await asyncio.shield(asyncio.ensure_future(work))

@@ -145,6 +145,12 @@ Emit = Callable[[str], Awaitable[None]]
 """Tell the person one line of progress: `v12-1 is healthy (1.2 s)`."""
 
 Guard = Callable[[], Awaitable[None]]
+
+
+async def unguarded() -> None:
+    """For what needs no owner: a live deployment, of which the records alone say that it is wanted."""
+
+
 """Called before each step that changes something, and each second of a long wait for a command, a pull or health.
 
 It raises when the rollout is to stop: this worker no longer owns it, or somebody cancelled it.

@@ -2,19 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from loco_server.engines.attached import (
+    MARK,
+    REMOVED,
     Attached,
     InstanceEndedError,
     NothingListensError,
     Over,
     Piece,
     Start,
+    not_running,
     not_started,
+    to_the_end,
 )
-from loco_server.engines.base import AppRef, EngineDownError, Rollout, RolloutFailedError
+from loco_server.engines.base import AppRef, EngineDownError, Rollout, RolloutFailedError, unguarded
 from loco_server.engines.docker import ending, images, names, render
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.instances import state
@@ -26,8 +30,6 @@ from loco_spec import names as spec_names
 
 log = logging.getLogger("loco.engine")
 
-MARK = "LOCO_ATTACHED"
-"""In the environment of each process beside an instance's own: whose server has started it."""
 POLL_SECONDS = 0.05
 SETTLES_SECONDS = 0.5
 """For so long an end is waited for that the engine has not noted yet."""
@@ -75,7 +77,7 @@ class Attacher:
         finally:
             if streams is not None:
                 streams.close()
-            await _to_the_end(self._end(found, number))
+            await to_the_end(self._end(found, number))
             self._own.discard(number)
 
     @asynccontextmanager
@@ -85,7 +87,7 @@ class Attacher:
         self._own.add(name)
         streams: Streams | None = None
         try:
-            await images.ensure(self._docker, rollout, emit=_nobody, guard=_nothing, within=PULL_SECONDS)
+            await images.ensure(self._docker, rollout, emit=_nobody, guard=unguarded, within=PULL_SECONDS)
             async with self._networks.address(rollout.app) as address:
                 await self._docker.create(name, render.one_off(self._installation, rollout, address, start))
             query = "stream=1&stdout=1&stderr=1" + ("&stdin=1" if start.stdin else "")
@@ -104,7 +106,7 @@ class Attacher:
         finally:
             if streams is not None:
                 streams.close()
-            await _to_the_end(self._remove(name))
+            await to_the_end(self._remove(name))
 
     @asynccontextmanager
     async def connect(self, app: AppRef, instance: str, port: int) -> AsyncIterator[Attached]:
@@ -148,7 +150,7 @@ class Attacher:
     async def _running(self, app: AppRef, instance: str) -> Found:
         found = next((each for each in await self._listing.now(app.app_id) if each.name == instance), None)
         if found is None or not found.running:
-            raise InstanceEndedError(f"{instance} does not run" if found else f"there is no {instance} any more")
+            raise not_running(instance, there=found is not None)
         return found
 
     async def _end(self, found: Found, number: str) -> None:
@@ -257,15 +259,7 @@ class _Run(_Process):
             if ended is not None:
                 return ended.exit_code
             await asyncio.sleep(POLL_SECONDS)
-        raise InstanceEndedError("the container was removed: the app was destroyed or suspended")
-
-
-async def _to_the_end(work: Awaitable[None]) -> None:
-    """Do it also when whoever waits for it is cancelled."""
-    await asyncio.shield(asyncio.ensure_future(work))
+        raise InstanceEndedError(REMOVED)
 
 
 async def _nobody(_line: str) -> None: ...
-
-
-async def _nothing() -> None: ...

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from loco_server.edge.base import Edge, EdgeRejectedError
 from loco_server.engines import explaining
-from loco_server.engines.base import CapacityError, Emit, Rollout, RolloutFailedError, StaleAttemptError, Suspension
+from loco_server.engines.base import (
+    CapacityError,
+    Emit,
+    Rollout,
+    RolloutFailedError,
+    StaleAttemptError,
+    Suspension,
+    unguarded,
+)
 from loco_server.engines.docker import health, images, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
 from loco_server.engines.docker.fence import FenceError
@@ -132,7 +140,7 @@ class Reconciler:
         for number in range(1, rollout.unit.replicas + 1):
             found = own.get(number)
             if found is None:
-                await images.ensure(self._docker, rollout, emit=_tell(rollout), guard=_nothing, within=PULL_SECONDS)
+                await images.ensure(self._docker, rollout, emit=_tell(rollout), guard=unguarded, within=PULL_SECONDS)
                 found = await self._instances.create(rollout, number)
                 _log.info("%s of %s/%s was gone: made anew", found.name, rollout.app.team, rollout.app.app)
             started = found if found.running else await self._start(rollout, found)
@@ -240,10 +248,6 @@ def _reason(outcome: Outcome) -> str:
             return f"port {port} speaks {'HTTPS' if tls else 'no HTTP'}"
         case _:
             return "unhealthy"
-
-
-async def _nothing() -> None:
-    """Live deployments need no owner: the records alone say what is wanted."""
 
 
 def _tell(rollout: Rollout) -> Emit:

@@ -4,7 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from loco_server.engines.attached import InstanceEndedError, NothingListensError, Over, Piece, Start, not_started
+from loco_server.engines.attached import (
+    REMOVED,
+    InstanceEndedError,
+    NothingListensError,
+    Over,
+    Piece,
+    Start,
+    not_started,
+)
 from loco_server.engines.base import EngineDownError
 from loco_server.engines.kubernetes import kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
@@ -21,14 +29,28 @@ _END = (
 )
 
 
-class Exec:
+class _Into:
+    """What goes in is for the pod; what comes out, and how it ends, each kind has to say for itself."""
+
+    _channels: Channels
+
+    async def write(self, data: bytes) -> None:
+        await self._channels.write(data)
+
+    async def end_input(self) -> None:
+        await self._channels.end_input()
+
+    async def resize(self, columns: int, rows: int) -> None:
+        await self._channels.resize(columns, rows)
+
+
+class Exec(_Into):
     def __init__(self, api: KubernetesApi, pod: Object, instance: str, start: Start, mark: str) -> None:
         self._api = api
         self._pod = pod
         self._instance = instance
         self._start = start
         self._mark: str | None = mark
-        self._channels: Channels
         self._over: Over | None = None
 
     async def open(self, command: Sequence[str]) -> None:
@@ -50,15 +72,6 @@ class Exec:
         if self._over is None:
             self._over = not_started(self._start.command[0], fault)
         return await self._over.read()
-
-    async def write(self, data: bytes) -> None:
-        await self._channels.write(data)
-
-    async def end_input(self) -> None:
-        await self._channels.end_input()
-
-    async def resize(self, columns: int, rows: int) -> None:
-        await self._channels.resize(columns, rows)
 
     async def exit_code(self) -> int | None:
         if self._over is not None:
@@ -84,7 +97,7 @@ class Exec:
                 await channels.close()
 
 
-class Run:
+class Run(_Into):
     def __init__(self, api: KubernetesApi, pod: Object, channels: Channels, start: Start, *, gated: bool) -> None:
         self._api = api
         self._pod = pod
@@ -109,28 +122,19 @@ class Run:
             return (piece[0], rest) if rest else await self.read()
         return piece
 
-    async def write(self, data: bytes) -> None:
-        await self._channels.write(data)
-
-    async def end_input(self) -> None:
-        await self._channels.end_input()
-
-    async def resize(self, columns: int, rows: int) -> None:
-        await self._channels.resize(columns, rows)
-
     async def exit_code(self) -> int | None:
         meta = self._pod["metadata"]
         while True:
             found = await self._api.get(kinds.POD, meta["namespace"], meta["name"])
             if found is None or (found["metadata"].get("deletionTimestamp") and "terminated" not in state(found)):
-                raise InstanceEndedError("the container was removed: the app was destroyed or suspended")
+                raise InstanceEndedError(REMOVED)
             ended = state(found).get("terminated")
             if ended is not None:
                 return int(ended.get("exitCode", 0))
             await asyncio.sleep(POLL_SECONDS)
 
 
-class Port:
+class Port(_Into):
     def __init__(self, channels: Channels, instance: str, port: int) -> None:
         self._channels = channels
         self._where = f"{instance} takes no connection at port {port}"
@@ -142,12 +146,6 @@ class Port:
             why = "nothing listens there" if refused else self._channels.fault[:200].strip()
             raise NothingListensError(f"{self._where}: {why}")
         return piece
-
-    async def write(self, data: bytes) -> None:
-        await self._channels.write(data)
-
-    async def end_input(self) -> None:
-        await self._channels.end_input()
 
     async def resize(self, columns: int, rows: int) -> None: ...
 

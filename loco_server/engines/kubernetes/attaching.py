@@ -3,15 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from loco_server.engines.attached import (
+    MARK,
+    REMOVED,
     Attached,
     InstanceEndedError,
     Over,
     Start,
+    not_running,
     not_started,
+    to_the_end,
 )
 from loco_server.engines.base import AppRef, CapacityError, EngineDownError, Rollout
 from loco_server.engines.kubernetes import kinds, names
@@ -22,7 +26,7 @@ from loco_server.engines.kubernetes.channels import PORT, PROCESS
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.releasing import JOB_NAME, end_pods
 from loco_server.engines.kubernetes.render import render
-from loco_server.engines.kubernetes.render.one_off import MARK, one_off
+from loco_server.engines.kubernetes.render.one_off import one_off
 from loco_spec import names as spec_names
 
 log = logging.getLogger("loco.engine")
@@ -49,7 +53,7 @@ class Attacher:
         try:
             yield attached
         finally:
-            await _to_the_end(attached.end())
+            await to_the_end(attached.end())
 
     @asynccontextmanager
     async def connect(self, app: AppRef, instance: str, port: int) -> AsyncIterator[Attached]:
@@ -98,7 +102,7 @@ class Attacher:
         finally:
             if attending is not None:
                 attending.cancel()
-            await _to_the_end(self._remove(namespace, name))
+            await to_the_end(self._remove(namespace, name))
 
     async def tidy(self) -> None:
         """Remove the Jobs to which no server attends any more."""
@@ -152,7 +156,7 @@ class Attacher:
     async def _refused(self, namespace: str, job: str) -> str:
         found = await self._api.get(kinds.JOB, namespace, job)
         if found is None:
-            raise InstanceEndedError("the container was removed: the app was destroyed or suspended")
+            raise InstanceEndedError(REMOVED)
         events, _ = await self._api.list(kinds.EVENT, namespace)
         said = (each for each in events if (each.get("involvedObject") or {}).get("name") == job)
         return next((str(each.get("message", "")) for each in said if each.get("reason") == "FailedCreate"), "")
@@ -166,10 +170,5 @@ class Attacher:
         pods, _ = await self._api.list(kinds.POD, names.namespace(app), labels=names.selector(app))
         found = next((pod for pod in pods if names.instance(pod)[0] == instance), None)
         if found is None or "running" not in state(found):
-            raise InstanceEndedError(f"{instance} does not run" if found else f"there is no {instance} any more")
+            raise not_running(instance, there=found is not None)
         return found
-
-
-async def _to_the_end(work: Awaitable[None]) -> None:
-    """Do it also when whoever waits for it is cancelled."""
-    await asyncio.shield(asyncio.ensure_future(work))

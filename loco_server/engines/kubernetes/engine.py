@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from loco_server.engines.attached import Attached, Start
+from loco_server.engines.attached import Attached, Start, within
 from loco_server.engines.base import (
     AppRef,
     Emit,
@@ -157,13 +157,13 @@ class KubernetesEngine:
                     yield batch
 
     def exec(self, app: AppRef, instance: str, start: Start) -> AbstractAsyncContextManager[Attached]:
-        return _attached(self._attacher.exec(app, instance, start))
+        return within(_told(), self._attacher.exec(app, instance, start))
 
     def run(self, rollout: Rollout, start: Start) -> AbstractAsyncContextManager[Attached]:
-        return _attached(self._attacher.run(rollout, start))
+        return within(_told(), self._attacher.run(rollout, start))
 
     def connect(self, app: AppRef, instance: str, port: int) -> AbstractAsyncContextManager[Attached]:
-        return _attached(self._attacher.connect(app, instance, port))
+        return within(_told(), self._attacher.connect(app, instance, port))
 
     async def in_use(self, app: AppRef) -> frozenset[str]:
         with _told():
@@ -225,13 +225,6 @@ def _told() -> Iterator[None]:
         yield
     except RefusedError as error:
         raise EngineDownError(f"the Kubernetes API refused: {error.message[:300]}") from error
-
-
-@asynccontextmanager
-async def _attached(opened: AbstractAsyncContextManager[Attached]) -> AsyncIterator[Attached]:
-    with _told():
-        async with opened as attached:
-            yield attached
 
 
 def _held_by(namespace: Object) -> str:

@@ -8,8 +8,6 @@ from loco_server.engines.kubernetes import names
 from loco_server.engines.kubernetes.cluster import Cluster
 from loco_server.engines.kubernetes.render.workload import release
 
-MARK = "LOCO_ATTACHED"
-"""In the environment of each process beside a container's own: which one it is."""
 SECONDS_MOST = 24 * 3600 + 600
 """The cluster's own end of it; its server ends it before."""
 GATE = 'read -r _ && exec "$@"'

@@ -14,6 +14,7 @@ from loco_server.records.quotas import Quotas
 from loco_server.records.values import AppRecord, DeploymentRecord
 from loco_server.settings import Settings
 from loco_spec.errors import Conflict, InstanceGone, NotFound, TooManyRequests
+from loco_spec.kinds.service import Service
 
 AT_ONCE_MOST = 64
 """Processes and connections of one person, on one server. A browser opens six, a pool of a database twenty."""
@@ -35,7 +36,8 @@ class Attach:
         self._deployments = deployments
         self._quotas = quotas
         self._engine = engine
-        self._rollout = rollout
+        self.rollout = rollout
+        """Gives what a one-off container of a deployment is made of."""
         self._people: Counter[str] = Counter()
         self._one_offs: Counter[str] = Counter()
         self._asked: dict[str, float] = {}
@@ -79,18 +81,15 @@ class Attach:
         return tuple(f"{port.port} ({port.name})" for port in (await self.live(app)).spec.ports)
 
     async def live(self, app: AppRecord) -> DeploymentRecord:
-        found = await self._deployments.live(app.id)
-        if found is None:
-            raise NotFound(f"nothing of {app.name} is live", hint="loco deploy")
-        return found
-
-    async def rollout(self, app: AppRecord) -> Rollout:
-        """Give what a one-off container is made of.
+        """Give the live deployment.
 
         Raises:
             NotFound: nothing is live.
         """
-        return await self._rollout(await self.live(app))
+        found = await self._deployments.live(app.id)
+        if found is None:
+            raise NotFound(f"nothing of {app.name} is live", hint="loco deploy")
+        return found
 
     def exec(self, app: AppRecord, instance: str, start: Start) -> AbstractAsyncContextManager[Attached]:
         """As `Engine.exec`, whose errors are told as a person is told them: of the four below, the first and third."""
@@ -128,14 +127,14 @@ class Attach:
         return now == self._asked.setdefault(key, now)
 
     @asynccontextmanager
-    async def room(self, app: AppRecord) -> AsyncIterator[None]:
+    async def room(self, app: AppRecord, spec: Service) -> AsyncIterator[None]:
         """Count a one-off container as long as the block goes on: it takes what one replica takes.
 
         Raises:
             Refused: its team's quota has no room for it, beside its apps and such containers on this server.
         """
         with _counted(self._one_offs, app.team_id) as count:
-            spec, used = (await self.live(app)).spec, await self._quotas.usage(app.team_id, app.name)
+            used = await self._quotas.usage(app.team_id, app.name)
             quota.refuse_one_off(self._limits.team, app.team, app.name, spec, used, count)
             yield
 

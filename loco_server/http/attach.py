@@ -24,9 +24,10 @@ async def run(call: Call) -> Opened:
     """Run a command in a container of its own, made as those of the live deployment."""
     start: RunStart = call.body
     flow, app = call.services.attach, call.of_app
-    rollout = await flow.rollout(app)
-    await call.held.enter_async_context(flow.room(app))
-    detail = _told(start, deployment=f"v{rollout.deployment}")
+    live = await flow.live(app)
+    rollout = await flow.rollout(live)
+    await call.held.enter_async_context(flow.room(app, live.spec))
+    detail = _told(start, deployment=f"v{live.number}")
     return Opened(detail, flow.run(rollout, _started(start)), seconds=start.seconds)
 
 

@@ -85,7 +85,7 @@ async def serving(records: Records, folder: Path, **changes: Any) -> AsyncIterat
         number = await live(api, client)
         item = await api.records.deployments.get((await app_id(api)), number)
         assert item is not None
-        api.engine.running[await app_id(api)] = await api.services.attach._rollout(item)
+        api.engine.running[await app_id(api)] = await api.services.attach.rollout(item)
         bound = socket.create_server(("127.0.0.1", 0))
         listener = Listener(api.app, bound)
         await listener.start()

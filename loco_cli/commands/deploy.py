@@ -1,7 +1,9 @@
 """`loco deploy`: steps 1 to 7 of a deployment, as docs/architecture.md tells them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +33,7 @@ from loco_cli.options import (
 )
 from loco_cli.ui.results import Deployed, SentFile, SentFiles
 from loco_cli.ui.text import safe
-from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
+from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket, Server
 from loco_spec.changes import Plan
 from loco_spec.errors import LocoError, NotAllowed, PushFailed, ServerUnreachable, UsageError
 from loco_spec.events import NEVER_SERVED
@@ -136,7 +138,8 @@ def run(context: Context, options: Options) -> Deployed:
     spec, source, target = _read(context, options)
     # What was pushed as it is, is most likely live: whether it is, the server tells in less time than an engine takes.
     as_pushed = not options.force and isinstance(source, BuildFolder) and source.pushed(planning.where(context, target))
-    engine = None if as_pushed else _prepared(context, source)
+    server = cache(lambda: account.server(context.http))
+    engine = None if as_pushed else _prepared(context, source, server)
     request = planning.request(context, target, spec, source, force=options.force)
     made = None
     try:
@@ -144,9 +147,9 @@ def run(context: Context, options: Options) -> Deployed:
             made = _create(context, target, request)
         if made.unchanged:
             return Deployed(deployment=made.deployment, unchanged=True, seconds=follower.seconds)
-        engine = engine or _prepared(context, source)
+        engine = engine or _prepared(context, source, server)
         image = _made(context, made, source, engine)
-        gates.check(engine, image, spec, account.server(context.http))
+        gates.check(engine, image, spec, server())
         digest = _pushed(context, made, source, engine, image, where=planning.where(context, target))
         item = _handed_over(context, made.deployment, digest, options.named)
     except KeyboardInterrupt:
@@ -167,7 +170,7 @@ def run(context: Context, options: Options) -> Deployed:
     return follower.follow(item)
 
 
-def _prepared(context: Context, source: planning.Source) -> engines.Engine:
+def _prepared(context: Context, source: planning.Source, server: Callable[[], Server]) -> engines.Engine:
     """Connect to the engine, and see that it can do what will be asked of it."""
     ui = context.ui
     if isinstance(source, BuildFolder):
@@ -175,7 +178,7 @@ def _prepared(context: Context, source: planning.Source) -> engines.Engine:
     engine = engines.connect()
     if isinstance(source, Existing):
         ui.working(f"asking for {source.reference}")
-        source.resolve(engine, account.server(context.http).platform, ui.step)
+        source.resolve(engine, server().platform, ui.step)
     else:
         source.prepare(engine, ui.note)
     return engine

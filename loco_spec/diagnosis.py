@@ -64,6 +64,8 @@ Cause = Literal[
     "stuck-drain",
 ]
 """What was found to be wrong. Each has a heading in docs/errors.md."""
+NOTES = frozenset({"stuck-drain"})
+"""Causes that are no failure: they are told of a deployment that serves."""
 
 
 class Fact(BaseModel):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from loco_cli.build import files
 from loco_cli.build.files import Entry
 from loco_cli.dockerfile import Stage
-from loco_cli.ui.results import Finding
+from loco_cli.ui.results import Finding, FindingState
 from loco_spec.kinds.service import Service
 from loco_spec.toml import Loaded
 from loco_spec.values import human_bytes
@@ -32,10 +32,8 @@ def dockerfile(path: str, stage: Stage, app: Service) -> Finding:
     ports = [port.port for port in app.ports]
     detail = (f"base: {stage.base}", f"user: {stage.user}", f"exposes: {', '.join(map(str, stage.exposed))}")
 
-    def finding(state: str, message: str, fix: str = "") -> Finding:
-        return Finding.model_validate(
-            {"name": "Dockerfile", "state": state, "message": message, "fix": fix, "detail": detail}
-        )
+    def finding(state: FindingState, message: str, fix: str = "") -> Finding:
+        return Finding(name="Dockerfile", state=state, message=message, fix=fix, detail=detail)
 
     if stage.runs_as_root and app.security.user is None:
         fix = "USER 10001 in the Dockerfile, or user = 10001 under [security] in loco.toml"

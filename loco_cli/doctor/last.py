@@ -5,12 +5,11 @@ from loco_cli.client.http import Http
 from loco_cli.context import Target
 from loco_cli.ui.results import Diagnosed
 from loco_spec.api import Deployment
+from loco_spec.diagnosis import NOTES
 from loco_spec.errors import Diagnosis, NotFound
 
 LOOKED_AT = 50
 """So many of the newest, for the last that failed."""
-NOTES = frozenset({"stuck-drain"})
-"""Causes that are no failure."""
 
 
 def newest(http: Http, target: Target) -> Diagnosed:

@@ -8,6 +8,7 @@ from loco_cli.config import Choice, is_loopback
 from loco_cli.ui.results import Finding, FindingState
 from loco_spec.api import Deployment, Me, Server
 from loco_spec.changes import Plan, QuotaUse
+from loco_spec.diagnosis import NOTES
 from loco_spec.quota import worded
 from loco_spec.version import version_tuple
 
@@ -181,7 +182,7 @@ def deployment(item: Deployment, causes: Sequence[str]) -> Finding:
         message = f"{number} failed{': ' if reason else ''}{reason}, and nothing newer is live"
         return Finding(name="deployment", state="wrong", message=message, fix=fix)
     if causes:
-        state: FindingState = "note" if set(causes) == {"stuck-drain"} else "wrong"
+        state: FindingState = "note" if NOTES.issuperset(causes) else "wrong"
         message = f"{number} is {item.state}, but: {', '.join(causes)}"
         return Finding(name="deployment", state=state, message=message, fix=fix)
     return Finding(name="deployment", state="ok", message=f"{number} is {item.state}; nothing is wrong with it")

@@ -7,6 +7,7 @@ from typing import Any
 from loco_cli.ui import actions
 from loco_cli.ui.text import TAB, cells, columns, safe, windowed, wrapped
 from loco_spec.api import Deployment
+from loco_spec.diagnosis import NOTES
 from loco_spec.errors import DeploymentFailed, Diagnosis, FieldFault, LocoError, Superseded
 
 
@@ -99,7 +100,7 @@ def explained(message: str, diagnosis: Diagnosis, width: int | None = None, *, m
 
 def told(item: Deployment, found: Diagnosis, width: int | None = None) -> list[str]:
     """Give the screen of what is wrong with a deployment that serves all the same."""
-    mark = "note" if found.cause == "stuck-drain" else "error"
+    mark = "note" if found.cause in NOTES else "error"
     screen = explained(f"v{item.number} is {item.state}, but {found.message}", found, width, mark=mark)
     return screen + wrapped(f"next: {safe(found.hint)}", width)
 

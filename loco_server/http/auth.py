@@ -78,7 +78,7 @@ async def awake(endpoint: Endpoint, call: Call) -> Call:
     if app is None or not app.unused or not endpoint.changes:
         return call
     if not await call.services.uses.wake(app.id):
-        raise NotAllowed(app.suspended or "the app is suspended", hint="ask the operator")
+        raise NotAllowed(app.suspended or "the app is suspended", hint=suspension.HINT)
     tell(woken=True)
     return replace(call, app=await call.services.apps.by_id(app.id) or app)
 

@@ -106,7 +106,9 @@ def remove_command(
 
 @group.command("require")
 def require_command(
-    source: Annotated[str, typer.Argument(help="ci: only trusted jobs deploy it. any: everybody who may.")],
+    source: Annotated[
+        str, typer.Argument(help="ci: only trusted jobs deploy it. any: everybody who may.", metavar="SOURCE")
+    ],
     folder: Folder = Path(),
     allow: Allow = None,
     app: App = None,

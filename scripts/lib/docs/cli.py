@@ -65,9 +65,7 @@ def _details(found: Any, path: tuple[str, ...]) -> Iterator[str]:
 
 def usage(found: Any, path: tuple[str, ...]) -> str:
     """Give the line of usage, as --help has it, but for its width."""
-    words = [_metavar(each) for each in found.params if each.param_type_name == "argument"]
-    inner = ["COMMAND", "[ARGS]..."] if hasattr(found, "commands") else []
-    return " ".join([*path, "[OPTIONS]", *words, *inner])
+    return " ".join([*path, *found.collect_usage_pieces(found.context_class(found))])
 
 
 def _prose(text: str | None) -> Iterator[str]:

@@ -5,19 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack, httpd
+from tests.e2e.stack import Stack, httpd, running
 from tests.waiting import eventually
 
 
 @pytest.fixture(scope="package")
 def stack(base_image: str) -> Iterator[Stack]:
-    found = Stack()
-    try:
-        found.start()
-        found.loco("login")
+    with running() as found:
         yield found
-    finally:
-        found.remove()
 
 
 @pytest.fixture

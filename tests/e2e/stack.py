@@ -275,6 +275,18 @@ def httpd(stack: Stack, name: str = "hello", *, text: str = "hello", toml: str =
     return stack.app(name, HTTPD, toml=toml, files={"www/index.html": text})
 
 
+@contextmanager
+def running(**environment: str) -> Iterator[Stack]:
+    """A platform that runs, and somebody who is signed in to it."""
+    found = Stack(environment=environment)
+    try:
+        found.start()
+        found.loco("login")
+        yield found
+    finally:
+        found.remove()
+
+
 class Clock:
     """Seconds since it was made."""
 

@@ -14,7 +14,7 @@ import docker
 import httpx
 import pytest
 
-from tests.e2e.stack import BIN, Stack, httpd
+from tests.e2e.stack import BIN, Stack, httpd, running
 from tests.e2e.terminal import at_a_terminal
 from tests.waiting import eventually
 
@@ -170,13 +170,8 @@ def test_each_start_is_in_the_trail_with_the_program_alone(stack: Stack, app: Pa
 
 @pytest.fixture(scope="module")
 def killed(base_image: str) -> Iterator[Stack]:
-    found = Stack()
-    try:
-        found.start()
-        found.loco("login")
+    with running() as found:
         yield found
-    finally:
-        found.remove()
 
 
 def test_a_server_that_is_killed_is_told_of_and_leaves_nothing(

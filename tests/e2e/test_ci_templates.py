@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e import jobs
 from tests.e2e.jobs import ROOT, Done, Forge
-from tests.e2e.stack import Stack, httpd
+from tests.e2e.stack import Stack, httpd, running
 
 pytestmark = [pytest.mark.engine, pytest.mark.sample("ci_templates")]
 
@@ -29,15 +29,10 @@ def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forge]:
 @pytest.fixture(scope="module")
 def trusting(forge: Forge, base_image: str) -> Iterator[Stack]:
     """A platform whose team trusts the jobs of acme/shop on main, those of either forge."""
-    stack = Stack(environment={"LOCO_OIDC_ISSUERS": f"github={forge.issuer.url}"})
-    try:
-        stack.start()
-        stack.loco("login")
+    with running(LOCO_OIDC_ISSUERS=f"github={forge.issuer.url}") as stack:
         ids = ["--repository-id", "74", "--owner-id", "65"]
         stack.loco("trust", "add", "--issuer", forge.issuer.url, "--repository", "acme/shop", *ids)
         yield stack
-    finally:
-        stack.remove()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stack import BIN, HTTPD, QUICK, Clock, Stack
+from tests.e2e.stack import BIN, HTTPD, QUICK, Clock, Stack, running
 from tests.e2e.test_bad_input import DEPLOYMENT, NOT_FOUND, USAGE
 from tests.golden import compared
 from tests.registry_client import Image, Pusher, digest, layer
@@ -168,13 +168,8 @@ GATES: dict[str, tuple[str, Image | None]] = {
 @pytest.fixture(scope="module")
 def strict(base_image: str) -> Iterator[Stack]:
     """A platform that takes small images only."""
-    found = Stack(environment={"LOCO_IMAGE_LIMIT": "60000"})
-    try:
-        found.start()
-        found.loco("login")
+    with running(LOCO_IMAGE_LIMIT="60000") as found:
         yield found
-    finally:
-        found.remove()
 
 
 @pytest.mark.parametrize("name", sorted(GATES))

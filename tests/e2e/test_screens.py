@@ -9,7 +9,7 @@ import pytest
 from completions.tree import tree
 
 from tests.e2e import verbs
-from tests.e2e.stack import BIN, Stack
+from tests.e2e.stack import BIN, running
 from tests.e2e.tmux import Tmux
 from tests.e2e.verbs import NOT_HERE, VERBS, Run, World
 from tests.golden import compared
@@ -19,14 +19,9 @@ GOLDEN = Path(__file__).parent / "screens/verbs"
 
 @pytest.fixture(scope="module")
 def world(base_image: str) -> Iterator[World]:
-    stack = Stack()
-    try:
-        stack.start()
-        stack.loco("login")
+    with running() as stack:
         verbs.away(stack, stack.home)
         yield World(stack)
-    finally:
-        stack.remove()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from benchmarks.deploy import ARGS, copy
 from benchmarks.measured import Measured, Row
 from benchmarks.parts import MissingError, platform, team
 from benchmarks.timing import in_turn
-from tests.e2e.stack import free_ports
+from tests.ports import free_ports
 from tests.waiting import eventually
 
 ROUNDS, REQUESTS, AT_ONCE = 5, 400, 8

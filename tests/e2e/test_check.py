@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.certificates import Authority
-from tests.e2e.stack import Stack, free_ports
+from tests.e2e.stack import Stack
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.engine, pytest.mark.sample("established")]
 

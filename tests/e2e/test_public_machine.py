@@ -20,7 +20,8 @@ from tests.certificates import Authority, Pair
 from tests.e2e import visitor
 from tests.e2e.namespace import Namespace, namespace
 from tests.e2e.second_engine import second_engine
-from tests.e2e.stack import QUICK, Begun, Stack, free_ports
+from tests.e2e.stack import QUICK, Begun, Stack
+from tests.ports import free_ports
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.engine

@@ -16,7 +16,8 @@ import pytest
 from loco_server.records import schema
 from loco_spec import names
 from tests.certificates import Authority
-from tests.e2e.stack import BIN, Stack, free_ports, httpd
+from tests.e2e.stack import BIN, Stack, httpd
+from tests.ports import free_ports
 from tests.postgres import Postgres
 from tests.waiting import eventually
 

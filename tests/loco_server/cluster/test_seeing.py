@@ -30,7 +30,7 @@ async def test_all_say_the_same_of_the_records_and_each_its_own_of_itself(start:
         made = await first.client.post(
             path, json={"spec": {"name": name}}, headers={"authorization": f"Bearer {token}"}
         )
-        assert made.status_code == 201
+        assert made.status_code == 201, made.text + first.said
     saying = [await told(each) for each in (first, second)]
     assert [each['loco_deployments{state="created"}'] for each in saying] == [2, 2]
     assert [each["loco_apps"] for each in saying] == [2, 2]

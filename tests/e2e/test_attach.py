@@ -189,6 +189,7 @@ def test_a_server_that_is_killed_is_told_of_and_leaves_nothing(
         terminal.type("sleep 98767\r")
         eventually(lambda: one_offs(docker_client, "doomed"))
         eventually(lambda: b"98767" in container(docker_client, "doomed").exec_run("ps").output)
+        eventually(lambda: forward.lines and " -> " in forward.lines[0], within=30)
         killed.kill()
         assert terminal.ended() == 7
         terminal.shows("was cut")

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.e2e.stack import HTTPD, QUICK, Stack
 from tests.loco_server.cluster.serving import session
+from tests.waiting import eventually
 
 NOT_HERE = {
     f"completion {shell}": "it prints a file of completions/: tests/loco_cli/commands/test_completion.py"
@@ -98,6 +99,8 @@ class World:
         (shop / "Dockerfile").write_text(SPEAKING.format(port=8080))
         (shop / "loco.toml").write_text(toml)
         self.stack.loco("variables", "set", "LEVEL=debug", "--app", "draft", "--team", "acme")
+        failed = ("deployments", "show", "v3", "--app", "shop", "--team", "acme")  # nobody can go back to it
+        eventually(lambda: not self.stack.json(*failed)["deployment"]["image_kept"], within=60, every=0.5)
         return shop
 
     def count(self, name: str) -> int:

@@ -22,9 +22,9 @@ def measure() -> Iterator[Row]:
         serves, tag = "", ""
         try:
             for number in (1, 2):
-                change(own, number)
+                change(own)
                 stack.loco("deploy", *ARGS, cwd=own)
-                change(by_hand.folder, number)
+                change(by_hand.folder)
                 if serves:
                     by_hand.end(serves)
                 tag = f"v{number}"

@@ -34,7 +34,10 @@ async def engine(kube: Kube, server_kubeconfig: Path, keeper: MemoryKeeper) -> A
     """The engine with the rights that it has where it is installed; what it made is taken away by the administrator."""
     installation = new_id()
     found = KubernetesEngine(
-        installation=installation, keeper=keeper, kubernetes=Kubernetes(kubeconfig=str(server_kubeconfig))
+        installation=installation,
+        keeper=keeper,
+        kubernetes=Kubernetes(kubeconfig=str(server_kubeconfig)),
+        unknown_seconds=0,
     )
     yield found
     if kube.whole:

@@ -29,7 +29,7 @@ async def led(kube: Kube, kubeconfig: Path, folder: Path) -> AsyncIterator[Led]:
     installation, keeper, admin = new_id(), MemoryKeeper(), KubernetesApi(str(kube.kubeconfig))
     edge = RealEdge(folder)
     engine = KubernetesEngine(
-        installation=installation, keeper=keeper, kubernetes=Kubernetes(kubeconfig=str(kubeconfig))
+        installation=installation, keeper=keeper, kubernetes=Kubernetes(kubeconfig=str(kubeconfig)), unknown_seconds=0
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(edge.close)

@@ -33,7 +33,7 @@ from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.logs.stream import stream
 from loco_server.engines.kubernetes.logs.watching import Watching
 from loco_server.engines.kubernetes.quantities import quantity
-from loco_server.engines.kubernetes.reconciling import Reconciler
+from loco_server.engines.kubernetes.reconciling import UNKNOWN_SECONDS, Reconciler
 from loco_server.engines.kubernetes.releasing import Releaser
 from loco_server.engines.kubernetes.rolling import Roller
 from loco_server.engines.kubernetes.trying import Trier
@@ -46,9 +46,20 @@ POLL_SECONDS = 0.5
 
 
 class KubernetesEngine:
-    """`kubernetes`: what the operator says of the cluster. Other parts of a single machine (`**_`) have no use here."""
+    """`kubernetes`: what the operator says of the cluster. Other parts of a single machine (`**_`) have no use here.
 
-    def __init__(self, *, installation: str, keeper: LogKeeper, kubernetes: Kubernetes, **_: Any) -> None:
+    `unknown_seconds`: as `Reconciler` has it.
+    """
+
+    def __init__(
+        self,
+        *,
+        installation: str,
+        keeper: LogKeeper,
+        kubernetes: Kubernetes,
+        unknown_seconds: float = UNKNOWN_SECONDS,
+        **_: Any,
+    ) -> None:
         cluster = Cluster(
             installation=installation,
             gateway=kubernetes.gateway,
@@ -66,7 +77,14 @@ class KubernetesEngine:
         self._applier = Applier(self._api, cluster)
         self._roller = Roller(self._api, cluster, self._applier, self._keeping)
         self._releaser = Releaser(self._api, cluster, self._applier, self._keeping)
-        self._reconciler = Reconciler(self._api, cluster, self._applier, self._keeping, worked_on=self._worked_on)
+        self._reconciler = Reconciler(
+            self._api,
+            cluster,
+            self._applier,
+            self._keeping,
+            worked_on=self._worked_on,
+            unknown_seconds=unknown_seconds,
+        )
         self._attacher = Attacher(self._api, cluster, self._applier)
         self._trier = Trier(self._api, cluster)
         self._reconciling = asyncio.Lock()

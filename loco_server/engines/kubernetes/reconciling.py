@@ -23,6 +23,8 @@ _log = logging.getLogger("loco.engine")
 SECRETS_SECONDS = 600.0
 """Secrets are not read, so what somebody did to them is not seen: they are applied again from time to time."""
 AT_ONCE = 8
+UNKNOWN_SECONDS = 60.0
+"""Another server prepares a namespace before it writes the app down: a refusal leaves nothing in the records."""
 LAST_WORDS_SECONDS = 5.0
 """So long what is suspended may go on while its logs are read."""
 
@@ -46,13 +48,17 @@ class Reconciler:
         keeping: Keeping,
         *,
         worked_on: Callable[[str, float], bool],
+        unknown_seconds: float = UNKNOWN_SECONDS,
     ) -> None:
+        """`unknown_seconds`: for so long a namespace stays that is of no app which the records know."""
         self._api = api
         self._cluster = cluster
         self._applier = applier
         self._keeping = keeping
         self._worked_on = worked_on
         self._secrets_at: dict[str, tuple[float, PullCredential]] = {}
+        self._unknown_seconds = unknown_seconds
+        self._unknown_since: dict[str, float] = {}
 
     async def reconcile(
         self, wanted: Sequence[Rollout], busy: frozenset[str], suspended: Sequence[Suspension] = ()
@@ -82,12 +88,20 @@ class Reconciler:
             for suspension in suspended:
                 there = world.objects.get(names.namespace(suspension.app), {})
                 group.create_task(each(suspension.app, lambda s=suspension, t=there: self.keep_still(s.app, t)))  # type: ignore[misc]
+        unknown = []
         for name, found in world.namespaces.items():
             app = names.app_of(found["metadata"].get("labels") or {})
             ending = found["metadata"].get("deletionTimestamp")
             if app is not None and app.app_id not in known and not skip(app.app_id) and not ending:
-                _log.info("removing what no live deployment needs: %s", name)
-                await self._api.delete(kinds.NAMESPACE, None, name)
+                unknown.append(name)
+        for name in self._long_unknown(unknown):
+            _log.info("removing what no live deployment needs: %s", name)
+            await self._api.delete(kinds.NAMESPACE, None, name)
+
+    def _long_unknown(self, found: Sequence[str]) -> list[str]:
+        now = time.monotonic()
+        self._unknown_since = {name: self._unknown_since.get(name, now) for name in found}
+        return [name for name, since in self._unknown_since.items() if now - since >= self._unknown_seconds]
 
     async def _world(self) -> _World:
         labels = {names.INSTALLATION: self._cluster.installation}

@@ -13,9 +13,11 @@ from tests.kube.stub import Plan, Stub
 
 
 @asynccontextmanager
-async def stubbed_engine(stub: Stub, folder: Path) -> AsyncIterator[KubernetesEngine]:
+async def stubbed_engine(stub: Stub, folder: Path, *, unknown_seconds: float = 60) -> AsyncIterator[KubernetesEngine]:
     reached = Kubernetes(kubeconfig=str(stub.kubeconfig(folder)))
-    engine = KubernetesEngine(installation="iiiiiiiiii", keeper=MemoryKeeper(), kubernetes=reached)
+    engine = KubernetesEngine(
+        installation="iiiiiiiiii", keeper=MemoryKeeper(), kubernetes=reached, unknown_seconds=unknown_seconds
+    )
     try:
         yield engine
     finally:

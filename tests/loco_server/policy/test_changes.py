@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loco_server.policy import changes as policy
 from loco_server.policy import hosts
 from loco_server.policy.changes import HIDDEN, Pin, State, changes
 from loco_spec.changes import Change
 from loco_spec.kinds.service import Service
+from tests.loco_server.policy.test_rollback import ONE
 
 DIGEST = f"sha256:{'a' * 64}"
 OTHER = f"sha256:{'b' * 64}"
@@ -243,3 +245,8 @@ def test_there_is_a_change_exactly_where_something_differs(before: State, after:
         assert (change.before, change.after) != (None, None)
         assert isinstance(change, Change)
     assert changes(None, after)
+
+
+def test_a_deployment_is_compared_with_the_digests_of_its_values_and_a_purged_one_has_none() -> None:
+    assert policy.state(ONE, {("KEY", 1): "0a0a0a0a"}) == State(ONE.spec, (), "sha256:1", {"KEY": Pin(1, "0a0a0a0a")})
+    assert policy.state(ONE, {("KEY", 2): "0b0b0b0b"}).variables == {"KEY": Pin(1, None)}

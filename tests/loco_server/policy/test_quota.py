@@ -148,3 +148,38 @@ def test_a_text_that_is_none_is_refused_and_told(text: str) -> None:
 )
 def test_values_are_said_as_people_write_them(name: str, value: int, text: str) -> None:
     assert quota.worded(name, value) == text
+
+
+def test_a_plan_tells_of_each_quota_what_others_use_and_what_the_app_would_need() -> None:
+    spec = Service.model_validate({"name": "shop", "resources": {"cpu": "1", "memory": "256Mi"}, "scale": {"max": 2}})
+    team = used(apps=2, own={"cpu": 500}, others={"cpu": 1000, "replicas": 4}, hour=(5, 9), cpu=8000)
+    found = {each.name: (each.used, each.needed, each.limit) for each in quota.uses(DEFAULT, spec, team, 700)}
+    assert found == {
+        "cpu": (1000, 2000, 8000),
+        "memory": (0, 512 << 20, 1 << 30),
+        "replicas": (4, 2, 10),
+        "apps": (1, 1, 2),
+        "deployments_per_hour": (2, 1, 3),
+        "context": (0, 700, 1000),
+    }
+
+
+def one_off(own: int, others: int, *, count: int = 1, **spec: Any) -> None:
+    asked = Service.model_validate({"name": "shop", "resources": {"cpu": "1", "memory": "64Mi"}, **spec})
+    quota.refuse_one_off(DEFAULT, "acme", "shop", asked, used(own={"cpu": own}, others={"cpu": others}), count)
+
+
+def test_a_container_for_a_while_takes_what_a_replica_does_beside_all_that_there_is() -> None:
+    one_off(2000, 1000)
+    one_off(2000, 1000, scale={"replicas": 2})
+    with pytest.raises(Refused, match=r"a container of shop takes cpu 1; team acme may have 4 in all.* have 3.5 of it"):
+        one_off(2000, 1500)
+    with pytest.raises(Refused) as error:
+        one_off(1000, 1000, count=3)
+    assert "loco exec" in error.value.hint
+
+
+def test_memory_is_counted_for_it_as_well() -> None:
+    spec = Service.model_validate({"name": "shop", "resources": {"memory": "512Mi"}})
+    with pytest.raises(Refused, match="takes memory 512Mi"):
+        quota.refuse_one_off(DEFAULT, "acme", "shop", spec, used(others={"memory": 600 << 20}), 1)

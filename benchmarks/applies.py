@@ -1,7 +1,8 @@
 """The apply phase on Kubernetes beside `kubectl apply --server-side` of the same manifests, on a real API server.
 
-Needs etcd, kube-apiserver and kubectl in KUBEBUILDER_ASSETS. Both with the rights of the server's own account, so many
-apps at a time; an app is new each time.
+Needs etcd, kube-apiserver and kubectl in KUBEBUILDER_ASSETS. So many apps at a time, an app is new each time. Ours has
+the rights of the server's own account, which may make and replace a Secret and not patch one; kubectl is the
+administrator's.
 """
 
 import asyncio
@@ -62,8 +63,8 @@ async def ours(applier: Applier, wanted: list[Rollout]) -> None:
             group.create_task(one(each))
 
 
-def kubectl(kube: Kube, kubeconfig: Path, wanted: list[Manifests]) -> None:
-    argv = [kube.kubectl, "--kubeconfig", str(kubeconfig), "apply", "--server-side", "-f", "-"]
+def kubectl(kube: Kube, wanted: list[Manifests]) -> None:
+    argv = [kube.kubectl, "--kubeconfig", str(kube.kubeconfig), "apply", "--server-side", "-f", "-"]
 
     def one(manifests: Manifests) -> None:
         given = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests.everything})
@@ -85,7 +86,7 @@ async def compared(kube: Kube, kubeconfig: Path) -> Measured:
         mine.append(time.monotonic() - started)
         manifests = [render(CLUSTER, new_rollout()) for _ in rollouts]
         started = time.monotonic()
-        await asyncio.to_thread(kubectl, kube, kubeconfig, manifests)
+        await asyncio.to_thread(kubectl, kube, manifests)
         theirs.append(time.monotonic() - started)
     await api.close()
     made = kube.json("get", "deployments", "-A", "-l", f"{names.INSTALLATION}={CLUSTER.installation}")["items"]

@@ -59,7 +59,8 @@ class Network:
         return str(self.kube.json("get", "pod", name, "-n", namespace)["status"]["podIP"])
 
     def reaches(self, namespace: str, name: str, address: str, port: int = 8080) -> bool:
-        argv = ("exec", "-n", namespace, name, "--", "nc", "-z", "-w", "2", address, str(port))
+        """Nothing is sent: stdin is at its end, and Debian's nc has no option for it."""
+        argv = ("exec", "-n", namespace, name, "--", "nc", "-w", "2", address, str(port))
         return "exit code 1" not in self.kube.run(*argv, check=False)
 
 

@@ -1,7 +1,7 @@
 """Requests and responses. A request with an unknown field is refused; a response's unknown fields are ignored."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -169,6 +169,28 @@ class DeploymentCreated(Response):
 
 class ImagePushed(Request):
     digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class FailureFact(Request):
+    name: str = Field(min_length=1, max_length=100)
+    text: str = Field(max_length=1000)
+
+
+class Failure(Request):
+    """Why no image will come, as whoever was to send it found it."""
+
+    phase: Literal["building", "checking", "pushing"]
+    cause: str = Field(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=40)
+    message: str = Field(min_length=1, max_length=2000)
+    hint: str = Field(default="", max_length=1000)
+    seconds: float = Field(default=0, ge=0, le=10**7, allow_inf_nan=False)
+    evidence: tuple[FailureFact, ...] = Field(default=(), max_length=20)
+    lines: tuple[Annotated[str, Field(max_length=2000)], ...] = Field(default=(), max_length=20)
+
+
+class Cancel(Request):
+    failure: Failure | None = None
+    """None: somebody wanted it. Else the deployment has failed, if it still waits for its image."""
 
 
 class BuildLog(Response):

@@ -37,8 +37,10 @@ def image(http: Http, item: api.Deployment, digest: str) -> api.Deployment:
         time.sleep(POLL_SECONDS)
 
 
-def cancel(http: Http, item: api.Deployment) -> api.Deployment:
-    return http.post(paths.fill(paths.CANCEL, team=item.team, app=item.app, number=item.number), api.Deployment)
+def cancel(http: Http, item: api.Deployment, failure: api.Failure | None = None) -> api.Deployment:
+    """`failure`: why no image will come; None: somebody wants it to end."""
+    path = paths.fill(paths.CANCEL, team=item.team, app=item.app, number=item.number)
+    return http.post(path, api.Deployment, None if failure is None else api.Cancel(failure=failure))
 
 
 def keep_build_log(http: Http, item: api.Deployment, text: str) -> None:

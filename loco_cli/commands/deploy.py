@@ -11,7 +11,7 @@ import typer
 
 from loco_cli import interrupts, planning
 from loco_cli.build import engine as engines
-from loco_cli.build import gates, secret
+from loco_cli.build import failing, gates, secret
 from loco_cli.build.existing import Existing
 from loco_cli.build.image import Folder as BuildFolder
 from loco_cli.build.image import Options as BuildOptions
@@ -33,7 +33,7 @@ from loco_cli.options import (
 )
 from loco_cli.ui.results import Deployed, SentFile, SentFiles
 from loco_cli.ui.text import safe
-from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket, Server
+from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, Failure, PushTicket, Server
 from loco_spec.changes import Plan
 from loco_spec.errors import LocoError, NotAllowed, PushFailed, ServerUnreachable, UsageError
 from loco_spec.events import NEVER_SERVED
@@ -159,9 +159,9 @@ def run(context: Context, options: Options) -> Deployed:
         raise follower.cancelled(made.deployment) from None
     except ServerUnreachable:  # it may have taken the deployment over: that is not for us to end any more
         raise
-    except Exception:  # a defect, too, leaves no ticket behind
+    except Exception as e:  # a defect, too, leaves no ticket behind
         if made is not None:
-            _give_up(context, made.deployment)
+            _give_up(context, made.deployment, failing.failure(e) if isinstance(e, LocoError) else None)
         raise
     if item.number != made.deployment.number:
         return Deployed(deployment=item, unchanged=True, seconds=follower.seconds)
@@ -319,9 +319,9 @@ def _keep_log(context: Context, item: Deployment, text: str) -> None:
         context.ui.note(f"the build log of v{item.number} is not kept: {e.message}")
 
 
-def _give_up(context: Context, item: Deployment) -> None:
+def _give_up(context: Context, item: Deployment, why: Failure | None) -> None:
     """Tell the server that no image will come; what it says to that is of no interest any more."""
     try:
-        deployments.cancel(context.http, item)
+        deployments.cancel(context.http, item, why)
     except (LocoError, KeyboardInterrupt):
         return

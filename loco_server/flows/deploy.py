@@ -16,7 +16,7 @@ from loco_server.flows import spec as spec_of
 from loco_server.flows.gates import Gates
 from loco_server.flows.login import Caller
 from loco_server.flows.numbers import CREATED_BY_MAX, Numbers
-from loco_server.flows.refusing import refuse
+from loco_server.flows.refusing import refuse, told
 from loco_server.flows.source import refuse_source
 from loco_server.flows.unchecked import Unchecked
 from loco_server.gateway.closed import ClosedDeployments
@@ -32,7 +32,7 @@ from loco_server.registries.base import Registry, RegistryDownError
 from loco_server.scanners.base import Scanner
 from loco_server.settings import Settings
 from loco_spec import names
-from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket
+from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, Failure, PushTicket
 from loco_spec.errors import (
     Conflict,
     EngineUnavailable,
@@ -193,12 +193,19 @@ class Deploy:
         """
         return await self.numbers.again(app, by, action="redeploy")
 
-    async def cancel(self, app: AppRecord, number: int) -> Deployment:
+    async def cancel(self, app: AppRecord, number: int, failure: Failure | None = None) -> Deployment:
         """Stop a deployment that is not live yet; the worker undoes what a rollout has begun.
+
+        `failure`: why its image will never come. Then it has not been cancelled but has failed, and says with what.
 
         Raises:
             Conflict: it has ended, or is live.
         """
+        if failure is not None and await self._deployments.move(
+            app.id, number, "failed", of=("created",), message=failure.message, diagnosis=told(failure)
+        ):
+            self._closed.close(deployment_key(app.id, number))
+            return self.numbers.view(app, await self.numbers.get(app, number))
         early = ("created", "checking", "accepted")
         if await self._deployments.move(
             app.id, number, "cancelled", of=early, message="cancelled; nothing was changed"

@@ -36,7 +36,7 @@ async def image(call: Call) -> api.Deployment:
 
 
 async def cancel(call: Call) -> api.Deployment:
-    return await call.services.deploy.cancel(call.of_app, call.number)
+    return await call.services.deploy.cancel(call.of_app, call.number, call.body.failure)
 
 
 async def redeploy(call: Call) -> api.Deployment:

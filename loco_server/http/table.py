@@ -134,7 +134,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         action="deployment.image",
         errors=(ConfigError, ImageRefused, RegistryUnreachable),
     ),
-    Endpoint("POST", paths.CANCEL, _DEPLOY, deployments.cancel, None, api.Deployment, action="deployment.cancel"),
+    Endpoint("POST", paths.CANCEL, _DEPLOY, deployments.cancel, api.Cancel, api.Deployment, action="deployment.cancel"),
     Endpoint(
         "GET", paths.EVENTS, _READ, deployments.events, None, api.DeploymentEvents, query=api.EventsQuery, media=_SSE
     ),

@@ -1,5 +1,6 @@
 """`loco deploy`: each way in which it may end otherwise, what is said, and what the server is told."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ def test_without_an_engine_no_number_is_taken(server: Server, loco: Loco, monkey
     ],
     ids=["build", "engine", "push", "ctrl-c in the build", "ctrl-c in the push"],
 )
-def test_what_fails_before_the_image_is_there_is_cancelled_on_the_server(
+def test_the_server_is_told_that_no_image_will_come_and_why(
     server: Server, loco: Loco, monkeypatch: pytest.MonkeyPatch, docker: Docker, code: int, words: str
 ) -> None:
     use(monkeypatch, docker)
@@ -96,6 +97,11 @@ def test_what_fails_before_the_image_is_there_is_cancelled_on_the_server(
     assert (found.code, found.out) == (code, "")
     assert words in found.err
     assert server.asked[-1] == f"POST {V3}/cancel"
+    (request,) = server.mock.get_requests(method="POST", url=f"{server.url}{V3}/cancel")
+    if code == 130:
+        assert request.content == b""
+    else:
+        assert words in json.loads(request.content)["failure"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,46 @@ async def test_a_cancelled_deployment_takes_no_image_and_its_tokens_close(server
     assert isinstance(refused(await push(server, ann, made)), Conflict)
 
 
+FAILURE = {
+    "phase": "building",
+    "cause": "build-step",
+    "message": "the build failed at step RUN false: exit code: 1",
+    "hint": "correct it, then: loco deploy",
+    "seconds": 2.345,
+    "evidence": [{"name": "step", "text": "RUN false"}],
+    "lines": ["+ false"],
+}
+
+
+async def test_a_deployment_whose_build_failed_has_failed_and_says_why(server: Api, ann: httpx.AsyncClient) -> None:
+    made = await created(ann)
+    answer = await ann.post("/v1/teams/ann/apps/shop/deployments/1/cancel", json={"failure": FAILURE})
+    assert (answer.json()["state"], answer.json()["reason"]) == ("failed", FAILURE["message"])
+    assert answer.json()["diagnosis"] == FAILURE | {"seconds": 2.3, "total": None}
+    app = (await server.records.apps.all())[0]
+    assert server.closed.is_closed(deployment_key(app.id, 1))
+    assert isinstance(refused(await push(server, ann, made)), Conflict)
+
+
+async def test_what_has_its_image_cannot_fail_by_a_clients_word(server: Api, ann: httpx.AsyncClient) -> None:
+    await push(server, ann, await created(ann))
+    answer = await ann.post("/v1/teams/ann/apps/shop/deployments/1/cancel", json={"failure": FAILURE})
+    assert (answer.json()["state"], answer.json()["diagnosis"]) == ("cancelled", None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"phase": "health"}, {"cause": "Oops!"}, {"message": ""}, {"seconds": -1}, {"lines": ["x"] * 21}, {"more": 1}],
+)
+async def test_a_failure_that_is_none_changes_nothing(
+    server: Api, ann: httpx.AsyncClient, wrong: dict[str, Any]
+) -> None:
+    await created(ann)
+    answer = await ann.post("/v1/teams/ann/apps/shop/deployments/1/cancel", json={"failure": FAILURE | wrong})
+    assert isinstance(refused(answer), InvalidRequest)
+    assert (await ann.get("/v1/teams/ann/apps/shop/deployments/1")).json()["state"] == "created"
+
+
 async def test_what_is_live_cannot_be_cancelled(server: Api, ann: httpx.AsyncClient) -> None:
     await live(server, ann)
     assert isinstance(refused(await ann.post("/v1/teams/ann/apps/shop/deployments/1/cancel")), Conflict)

@@ -33,13 +33,13 @@ class Streams:
         UsageError: there is no command, and no terminal for a shell.
     """
 
-    def __init__(self, words: Sequence[str] | None, *, stdin: bool | None, tty: bool | None) -> None:
+    def __init__(self, verb: str, words: Sequence[str] | None, *, stdin: bool | None, tty: bool | None) -> None:
         person = os.isatty(STDIN) and os.isatty(STDOUT)
         self.tty = person if tty is None else tty
         self.raw = person and self.tty
         self.stdin = (self.tty or not os.isatty(STDIN)) if stdin is None else stdin
         if not words and not self.tty:
-            raise UsageError("there is no terminal here for a shell: name a command", hint="loco exec -- CMD...")
+            raise UsageError("there is no terminal here for a shell: name a command", hint=f"loco {verb} -- CMD...")
         self.command = tuple(words or ("sh",))
 
 

@@ -1,5 +1,6 @@
 """Run one command line, and the one catch: an error becomes a message, a next step and an exit code."""
 
+import errno
 import io
 import os
 import re
@@ -48,6 +49,10 @@ def _run(argv: Sequence[str]) -> int:
         code = Exit.INTERRUPTED
     except BrokenPipeError:
         raise
+    except OSError as e:
+        if e.errno == errno.ENOSPC:  # where stdout is not kept back until the end
+            raise
+        return _failed(e)
     except SystemExit as e:
         if isinstance(e.__context__, BrokenPipeError):  # what Typer makes of one
             raise e.__context__ from None

@@ -11,7 +11,7 @@ from loco_cli import config
 from loco_cli.credentials import Credentials
 from loco_cli.given import GIVEN, Given
 from loco_spec import names, toml
-from loco_spec.errors import NotFound, UsageError
+from loco_spec.errors import ConfigError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from loco_cli.client.http import Http
@@ -104,7 +104,11 @@ class Context:
         path = toml.find(folder)
         if path is None:
             return Target(team=self.team(team), app=names.slugify(folder.resolve().name))
-        spec = toml.load(folder)
+        try:
+            spec = toml.load(folder)
+        except ConfigError as e:  # to look, or to go back, is not the moment to correct a file
+            e.hint += "; or name the app: --app NAME"
+            raise
         return Target(team=self.team(team or spec.team), app=spec.name)
 
 

@@ -96,7 +96,7 @@ def decide(here: Surroundings, providers: Sequence[str], wish: Wish) -> Choice:
             raise UsageError(
                 "no identity of a CI job is to be had here: on GitHub the job needs `permissions: id-token: write`, "
                 "on GitLab `id_tokens:` with LOCO_ID_TOKEN",
-                hint="loco docs security",
+                hint="loco docs ci",
             )
         return Choice(Way.CI)
     provider = wish.provider or _one_of(providers, here)

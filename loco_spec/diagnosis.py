@@ -5,7 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 Cause = Literal[
-    # Before a rollout: the gates.
+    # Before a rollout: the build.
+    "build-step",
+    # The gates.
     "runs-as-root",
     "user-missing",
     "wrong-platform",
@@ -85,7 +87,9 @@ class Diagnosis(BaseModel):
     model_config = ConfigDict(defer_build=True, frozen=True)
 
     phase: str
-    """`building`, `checking`, `pulling`, `releasing`, `starting`, `health`, `switching`, `draining`, `running`."""
+    """`building`, `pushing` (both the client's), `checking`, `pulling`, `releasing`, `starting`, `health`, `switching`,
+    `draining`, `running`.
+    """
     seconds: float
     """In this phase."""
     total: float | None = None

@@ -137,7 +137,7 @@ class Folder:
         finally:
             self.log = progress.log.text
         steps, cached = progress.counts()
-        say(f"built: {steps} steps, {cached} cached")
+        say(f"built: {steps} step{'' if steps == 1 else 's'}, {cached} cached")
         same = self._memory.pushed if image == self._memory.image else {}
         # Built from something else than the fingerprint is of, the image is not taken for it the next time.
         kept = self._fingerprint if self._is_as_listed() else ""

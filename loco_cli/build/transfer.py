@@ -78,7 +78,7 @@ class Transfer:
         """Give `1.2 MB, 1 of 4 layers new`."""
         new = [layer for layer in self._layers.values() if not layer.there]
         if not new:
-            return "every layer was there already"
+            return "nothing: every layer was there already"
         return f"{human_bytes(sum(layer.total for layer in new))}, {len(new)} of {_layers(len(self._layers))} new"
 
 

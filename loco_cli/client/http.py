@@ -314,14 +314,16 @@ class Http:
 
     def unreachable(self, error: Exception) -> ServerUnreachable:
         if _UNTRUSTED.search(str(error)):
-            hint = "name the authority that has signed its certificate: SSL_CERT_FILE=ca.pem"
+            hint = "name the authority that has signed its certificate: SSL_CERT_FILE=ca.pem,"
+        elif is_loopback(self.server):
+            hint = "start it as before: loco-server local --detach, or scripts/quickstart;"
         else:
-            hint = "loco-server local --detach" if is_loopback(self.server) else "check the URL and your network"
+            hint = "check the URL and your network,"
         number = error.errno if isinstance(error, OSError) else None
         why = os.strerror(number) if number else _NUMBER.sub("", str(error)) or type(error).__name__
         return ServerUnreachable(
             f"{self.server} (from {self._server.source}) cannot be reached: {why}",
-            hint=f"{hint}, or choose another server: loco login --server URL",
+            hint=f"{hint} or choose another server: loco login --server URL",
         )
 
 

@@ -33,7 +33,8 @@ _VERSION = re.compile(r"v?([1-9][0-9]{0,8})")
 def command(version: Version = None, bundle: Bundle = False, app: App = None, team: Team = None) -> None:
     """Look at everything that a deploy of this folder needs; of a deployment, show what is wrong with it.
 
-    Exit code 1 when something is wrong; a note, or what could not be looked at, changes nothing about that.
+    Exit code 1 when something is wrong; a note, or what could not be looked at, changes nothing about that. With a
+    deployment it tells why that one failed, and ends with 0.
 
     Examples:
         loco doctor

@@ -30,7 +30,7 @@ def command(
     from loco_spec import paths
     from loco_spec.attaching import ExecStart
 
-    streams = Streams(words, stdin=stdin, tty=tty)
+    streams = Streams("exec", words, stdin=stdin, tty=tty)
     with opened() as context:
         code = attach(context, paths.EXEC, streams, ExecStart, app=app, team=team, instance=instance)
     raise SystemExit(code)

@@ -49,7 +49,8 @@ def run(context: Context, folder: Path, *, name: str | None, force: bool) -> Sta
     ignore = folder / ".dockerignore"
     if not ignore.exists() and not (folder / "Dockerfile.dockerignore").exists():
         written.append(_write(ignore, scaffold.ignore(found)))
-    return Started(written=tuple(written), text=text, notes=found.notes)
+    following = "loco deploy" if (folder / "Dockerfile").is_file() else "write a Dockerfile, then: loco deploy"
+    return Started(written=tuple(written), text=text, notes=found.notes, next=following)
 
 
 def _write(file: Path, text: str) -> str:

@@ -34,7 +34,7 @@ def command(
     from loco_spec import paths
     from loco_spec.attaching import RunStart
 
-    limit, streams = lasting(timeout), Streams(words, stdin=stdin, tty=tty)
+    limit, streams = lasting(timeout), Streams("run", words, stdin=stdin, tty=tty)
     with opened() as context:
         code = attach(context, paths.RUN, streams, RunStart, app=app, team=team, seconds=limit)
     raise SystemExit(code)

@@ -14,7 +14,7 @@ from loco_cli.lazy import group as new_group
 from loco_cli.options import App, Named, Team, WaitTimeout
 from loco_cli.ui.results import VariablesDone
 from loco_spec import variables as wire
-from loco_spec.errors import UsageError
+from loco_spec.errors import DeploymentFailed, UsageError
 from loco_spec.suspicious import looks_secret
 from loco_spec.variables import VariablesChange
 
@@ -164,7 +164,11 @@ def _changed(
     if item is None:
         return VariablesDone(change=done)
     context.ui.step(f"v{item.number} of {target.app} (team {target.team}) brings it")
-    return VariablesDone(change=done, deployed=follower.follow(item))
+    try:
+        return VariablesDone(change=done, deployed=follower.follow(item))
+    except DeploymentFailed as e:
+        e.hint = f"{e.hint}; the change stays, for the next deployment: loco variables list"
+        raise
 
 
 def _given(context: Context, pairs: list[str]) -> dict[str, str]:

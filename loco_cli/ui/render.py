@@ -126,9 +126,14 @@ def _(value: api.Apps) -> list[str]:
     width = max(len(item.app) for item in value.apps)
     return [
         f"{safe(item.app):<{width}}  {f'v{item.live} live' if item.live else 'not live':<10}"
-        f"  {safe(item.state):<10}  {' '.join(safe(url) for url in item.urls)}".rstrip()
+        f"  {_newest(item):<10}  {' '.join(safe(url) for url in item.urls)}".rstrip()
         for item in value.apps
     ]
+
+
+def _newest(item: api.AppSummary) -> str:
+    """What was cancelled changed nothing: beside what is live it is no news."""
+    return "" if item.live is not None and item.state == "cancelled" else safe(item.state)
 
 
 @human.register
@@ -194,7 +199,7 @@ def _(value: Page) -> list[str]:
 def _(value: Started) -> list[str]:
     found = [f"wrote {path}" for path in value.written]
     found += [f"  {safe(line)}" for line in value.text.splitlines()]
-    return [*found, *(f"note: {safe(note)}" for note in value.notes), "next: loco deploy"]
+    return [*found, *(f"note: {safe(note)}" for note in value.notes), f"next: {value.next}"]
 
 
 @human.register

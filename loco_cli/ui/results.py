@@ -162,6 +162,8 @@ class Started(_Result):
     written: tuple[str, ...]
     text: str
     notes: tuple[str, ...] = ()
+    next: str
+    """What to do, or to type."""
 
 
 class SentFile(_Result):

@@ -25,7 +25,8 @@ def scaled(spec: Service, asked: ScaleChange) -> Service:
             )
         wanted = {"replicas": scale.least + asked.add}
         if wanted["replicas"] < 1:
-            raise InvalidRequest(f"{spec.name} has {scale.least} replicas, and keeps one at least", hint="loco scale 1")
+            now = f"{scale.least} replica{'' if scale.least == 1 else 's'}"
+            raise InvalidRequest(f"{spec.name} has {now}, and keeps one at least", hint="loco scale 1")
     elif asked.replicas is not None:
         wanted = {"replicas": asked.replicas}
     else:

@@ -33,7 +33,7 @@ def test_a_second_version_sends_only_the_layer_that_is_new_and_says_so(stack: St
     (folder / "www/index.html").write_text("two")
     assert "1 of 2 layers new" in stack.loco("deploy", cwd=folder).stderr
     (folder / "www/index.html").write_text("one")
-    assert "pushed every layer was there already" in stack.loco("deploy", cwd=folder).stderr
+    assert "pushed nothing: every layer was there already" in stack.loco("deploy", cwd=folder).stderr
 
 
 @pytest.mark.parametrize(

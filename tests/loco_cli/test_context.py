@@ -124,8 +124,9 @@ def test_the_faults_of_loco_toml_are_told_before_anybody_is_asked(
     server: Server, folder: Path, context: Context
 ) -> None:
     (folder / "loco.toml").write_text("prot = 1")
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as error:
         context.target(folder, app=None, team=None)
+    assert error.value.hint.endswith("loco validate; or name the app: --app NAME")
     assert server.asked == []
 
 

@@ -170,6 +170,7 @@ def test_a_token_where_none_belongs_is_not_repeated(loco: Loco, args: list[str])
         ("--help >&-", 0, ""),
         ("2>&-", 2, ""),
         ("version --server http://127.0.0.1:1 >&-", 0, ""),
+        ("docs loco.toml >/dev/full", 1, "error: the result cannot be written: No space left on device\n"),
         ("--help >/dev/full", 1, "error: the result cannot be written: No space left on device\n"),
     ],
 )

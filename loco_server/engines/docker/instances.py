@@ -19,6 +19,7 @@ from loco_server.engines.log_lines import marked
 
 T = TypeVar("T")
 
+LATE_SECONDS = 2.0
 GUARD_SECONDS = 1.0
 """A person who cancels in the middle of a long wait waits for so long."""
 
@@ -164,6 +165,18 @@ async def while_ours(work: Coroutine[Any, Any, T], guard: Guard) -> T:
         while not (await asyncio.wait({task}, timeout=GUARD_SECONDS))[0]:
             await guard()
         return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def told_when_late(work: Coroutine[Any, Any, T], tell: Callable[[], Coroutine[Any, Any, None]]) -> T:
+    """Do it, and tell of it where it takes so long that a person wonders what is waited for."""
+    task = asyncio.create_task(work)
+    try:
+        if not (await asyncio.wait({task}, timeout=LATE_SECONDS))[0]:
+            await tell()
+        return await task
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

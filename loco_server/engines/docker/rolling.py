@@ -10,7 +10,7 @@ from loco_server.engines import explaining
 from loco_server.engines.base import CapacityError, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.docker import health, images, listening, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
-from loco_server.engines.docker.instances import Instances, together, while_ours
+from loco_server.engines.docker.instances import Instances, together, told_when_late, while_ours
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
 from loco_server.engines.facts import Ended, Healthy
@@ -174,7 +174,12 @@ class Roller:
 
     async def _leave(self, roll: Roll, found: Found) -> None:
         started = time.monotonic()
-        code = await self._instances.take_leave(found, found.drain_seconds)
+
+        async def tell() -> None:
+            if found.number:
+                await roll.emit(f"waiting for {found.name} to end on SIGTERM, for at most {found.drain_seconds:g} s")
+
+        code = await told_when_late(self._instances.take_leave(found, found.drain_seconds), tell)
         if found.number:
             took = time.monotonic() - started
             killed = code == _KILLED.exit_code and took >= found.drain_seconds

@@ -85,8 +85,8 @@ def stuck(name: str, drain: float) -> Diagnosis:
     """Tell of an old instance that had to be killed. Its deployment went well all the same."""
     message = f"{name} did not end on SIGTERM within its {drain:g} s and was killed"
     hint = (
-        "let the app end on SIGTERM (with a shell as the first process: exec the app); what takes longer needs a "
-        "higher drain in [deploy] of loco.toml"
+        "let the app end on SIGTERM: as a container's first process it needs a handler of its own for it, and a shell "
+        "hands none on (exec the app); what takes longer needs a higher drain in [deploy] of loco.toml"
     )
     return made("draining", "stuck-drain", message, hint, ("drain", f"{drain:g} s"))
 

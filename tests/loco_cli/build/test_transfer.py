@@ -25,7 +25,7 @@ def test_layers_that_are_there_are_counted_and_not_summed() -> None:
 
 
 def test_the_end_says_how_much_was_new() -> None:
-    assert read(("a", "Layer already exists")).result() == "every layer was there already"
+    assert read(("a", "Layer already exists")).result() == "nothing: every layer was there already"
     found = read(("a", "Preparing"), ("a", "Pushing", 512, 1000), ("a", "Pushed"))
     assert found.result() == "1.0 KB, 1 of 1 layer new"
     read(("b", "Already exists"), transfer=found)
@@ -51,7 +51,7 @@ def test_records_of_the_whole_image_are_no_layers() -> None:
         {"progressDetail": {}, "aux": {"Tag": "1.4", "Digest": "sha256:f7"}},
     ):
         found.read(record)
-    assert found.result() == "every layer was there already"
+    assert found.result() == "nothing: every layer was there already"
     assert found.now() == "0 B of 0 B"
 
 

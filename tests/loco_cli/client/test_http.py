@@ -228,7 +228,13 @@ def test_a_host_that_no_name_server_can_be_asked_for_is_not_reached(url: str) ->
 @pytest.mark.parametrize(
     ("url", "hint"),
     [
-        ("http://127.0.0.1:7070", "loco-server local --detach, or choose another server: loco login --server URL"),
+        (
+            "http://127.0.0.1:7070",
+            (
+                "start it as before: loco-server local --detach, or scripts/quickstart; "
+                "or choose another server: loco login --server URL"
+            ),
+        ),
         (
             "https://loco.example.com",
             "check the URL and your network, or choose another server: loco login --server URL",

@@ -115,6 +115,7 @@ def test_a_folder_without_a_dockerfile_is_told_what_is_missing(loco: Loco, folde
     said = loco("init")
     assert said.code == 0
     assert "note: there is no Dockerfile" in said.out
+    assert said.out.endswith("next: write a Dockerfile, then: loco deploy\n")
     assert loco("validate").code == 0
 
 

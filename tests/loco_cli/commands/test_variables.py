@@ -75,6 +75,7 @@ def test_a_deployment_that_fails_ends_with_its_screen(server: Server, loco: Loco
     found = loco("variables", "set", "A=1", *SHOP)
     assert (found.code, found.out) == (6, "")
     assert "error: v4 failed: wrong port" in found.err
+    assert "; the change stays, for the next deployment: loco variables list\n" in found.err
 
 
 def test_an_app_that_was_made_for_it_is_told(server: Server, loco: Loco) -> None:

@@ -82,6 +82,10 @@ def test_apps_stand_in_columns() -> None:
         "shop         v12 live    live        http://a http://b",
         "longer-name  not live    failed",
     ]
+    assert human(api.Apps(apps=(app("shop", 12, "cancelled", "http://a"), app("till", None, "cancelled")))) == [
+        "shop  v12 live                http://a",
+        "till  not live    cancelled",
+    ]
 
 
 def test_the_status_of_an_app_that_serves() -> None:

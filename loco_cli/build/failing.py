@@ -11,20 +11,28 @@ _LINES = 20
 
 
 def failure(error: LocoError) -> Failure:
-    """Give the error as the server takes it: what is too long is cut."""
+    """Give the error as the server takes it."""
     phase: Phase = "pushing" if isinstance(error, PushFailed) else "building"
     found = error.diagnosis
     if found is None:
-        return Failure(phase=phase, cause=error.code, message=error.message[:_MESSAGE], hint=error.hint[:_HINT])
+        message = _fit(error.message, _MESSAGE) or error.code
+        return Failure(phase=phase, cause=error.code, message=message, hint=_fit(error.hint, _HINT))
     if found.phase == "checking":
         phase = "checking"
     message = error.message if found.message in error.message else f"{error.message}: {found.message}"
     return Failure(
         phase=phase,
         cause=found.cause,
-        message=message[:_MESSAGE],
-        hint=(found.hint or error.hint)[:_HINT],
+        message=_fit(message, _MESSAGE) or found.cause,
+        hint=_fit(found.hint or error.hint, _HINT),
         seconds=found.seconds,
-        evidence=tuple(FailureFact(name=fact.name[:_NAME], text=fact.text[:_TEXT]) for fact in found.evidence[:_LINES]),
-        lines=tuple(line[:_LINE] for line in found.lines[-_LINES:]),
+        evidence=tuple(
+            FailureFact(name=_fit(fact.name, _NAME), text=_fit(fact.text, _TEXT)) for fact in found.evidence[:_LINES]
+        ),
+        lines=tuple(_fit(line, _LINE) for line in found.lines[-_LINES:]),
     )
+
+
+def _fit(text: str, most: int) -> str:
+    """Cut it, and take out what no JSON can carry: a path may be of bytes that are no text."""
+    return text[:most].encode(errors="replace").decode()

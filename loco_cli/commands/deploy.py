@@ -33,7 +33,7 @@ from loco_cli.options import (
 )
 from loco_cli.ui.results import Deployed, SentFile, SentFiles
 from loco_cli.ui.text import safe
-from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, Failure, PushTicket, Server
+from loco_spec.api import Deployment, DeploymentCreate, DeploymentCreated, PushTicket, Server
 from loco_spec.changes import Plan
 from loco_spec.errors import LocoError, NotAllowed, PushFailed, ServerUnreachable, UsageError
 from loco_spec.events import NEVER_SERVED
@@ -161,7 +161,7 @@ def run(context: Context, options: Options) -> Deployed:
         raise
     except Exception as e:  # a defect, too, leaves no ticket behind
         if made is not None:
-            _give_up(context, made.deployment, failing.failure(e) if isinstance(e, LocoError) else None)
+            _give_up(context, made.deployment, e)
         raise
     if item.number != made.deployment.number:
         return Deployed(deployment=item, unchanged=True, seconds=follower.seconds)
@@ -319,8 +319,9 @@ def _keep_log(context: Context, item: Deployment, text: str) -> None:
         context.ui.note(f"the build log of v{item.number} is not kept: {e.message}")
 
 
-def _give_up(context: Context, item: Deployment, why: Failure | None) -> None:
+def _give_up(context: Context, item: Deployment, error: Exception) -> None:
     """Tell the server that no image will come; what it says to that is of no interest any more."""
+    why = failing.failure(error) if isinstance(error, LocoError) else None
     try:
         deployments.cancel(context.http, item, why)
     except (LocoError, KeyboardInterrupt):

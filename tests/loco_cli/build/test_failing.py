@@ -52,6 +52,11 @@ def test_what_is_longer_than_the_server_takes_is_cut() -> None:
     assert (len(told.evidence), len(told.evidence[0].name), len(told.evidence[0].text)) == (20, 100, 1000)
 
 
+def test_what_no_json_can_carry_is_replaced_and_an_empty_message_has_the_code() -> None:
+    assert failure(BuildFailed("no \udcff here")).message == "no ? here"
+    assert failure(BuildFailed("")).message == "build-failed"
+
+
 def test_every_error_has_a_code_that_the_server_takes_for_a_cause() -> None:
     for error in LocoError.by_code.values():
         assert failure(error("x")).cause == error.code

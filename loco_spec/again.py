@@ -35,6 +35,8 @@ class Rollback(Response):
     changes: tuple[Change, ...] = ()
     unchanged: bool = False
     """What serves is the same: no number was given out."""
+    has_release_command: bool = True
+    """Whether `release` has anything to run; so an older server, which does not say it, may have."""
     deployment: Deployment | None = None
     """The new number; None: it was only looked, or nothing changed."""
     notes: tuple[str, ...] = ()

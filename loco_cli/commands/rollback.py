@@ -68,10 +68,11 @@ def run(context: Context, number: int | None, named: Named, waiting: Waiting, *,
 
 
 def _shown(context: Context, looked: again.Rollback, *, release: bool, needed: bool) -> None:
-    runs = f"the release command {'runs' if release else 'is not run; what it did to data stays (--release runs it)'}"
+    what = "runs" if release else "is not run; what it did to data stays (--release runs it)"
+    runs = [f"the release command {what}"] if looked.has_release_command else []
     lines = [
         f"{looked.to.app}: v{looked.live.number} -> v{looked.to.number}, which {looked.to.created_by} made",
-        *(f"  {line}" for line in (*looked.notes, *render_changes.lines(looked.changes), runs)),
+        *(f"  {line}" for line in (*looked.notes, *render_changes.lines(looked.changes), *runs)),
     ]
     for line in lines:
         context.ui.step(line, needed=needed)

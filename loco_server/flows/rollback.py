@@ -107,6 +107,7 @@ class Rollback:
             live=self._numbers.view(app, live),
             changes=() if unchanged else changes(state(live, digests), state(target, digests)),
             unchanged=unchanged,
+            has_release_command=target.spec.deploy.release_command is not None,
             notes=await self._notes(app, live) if number is None else (),
         )
         return _Found(target, live, shown)

@@ -26,7 +26,7 @@ def test_an_engine_that_stops_in_the_middle_of_a_build(stack: Stack, serving: Pa
     assert "the container engine" in deploy.said
     assert "loco deploy" in deploy.said
     assert "Traceback" not in deploy.said
-    assert stack.json("status", cwd=serving)["latest"]["state"] == "cancelled"
+    assert stack.json("status", cwd=serving)["latest"]["state"] == "failed"
 
 
 def test_an_engine_that_cannot_reach_the_registry(stack: Stack, serving: Path) -> None:
@@ -40,4 +40,4 @@ def test_an_engine_that_cannot_reach_the_registry(stack: Stack, serving: Path) -
             "unset DOCKER_HOST",
             DOCKER_HOST=engine.host,
         )
-    assert stack.json("status", cwd=serving)["latest"]["state"] == "cancelled"
+    assert stack.json("status", cwd=serving)["latest"]["state"] == "failed"

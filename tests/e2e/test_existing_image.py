@@ -148,7 +148,7 @@ def test_an_image_that_runs_as_root_is_refused_with_the_way_out_that_needs_no_do
     app = folder(stack, "rooted", f"{registry.host}/acme/root:1")
     found = fails(stack, app, DEPLOYMENT, "runs as root", "user = 10001 under [security]")
     assert "Dockerfile" not in found.stderr
-    assert stack.json("status", cwd=app)["latest"]["state"] == "cancelled"
+    assert stack.json("status", cwd=app)["latest"]["state"] == "failed"
 
 
 @pytest.mark.parametrize(

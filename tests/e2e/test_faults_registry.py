@@ -117,4 +117,5 @@ def test_a_registry_that_fails_for_good_ends_the_deploy_and_what_served_serves(o
         registry.wrong = lambda line: line.startswith(("POST", "PATCH", "PUT"))
         assert "500 Internal Server Error" in own_stack.loco("deploy", cwd=folder, exit_code=3).stderr
     assert own_stack.get("hello").text == "before"
-    assert own_stack.json("status", "--app", "hello")["latest"]["state"] == "cancelled"
+    latest = own_stack.json("status", "--app", "hello")["latest"]
+    assert (latest["state"], latest["diagnosis"]["phase"]) == ("failed", "pushing")

@@ -51,7 +51,7 @@ def test_a_registry_that_podman_cannot_reach_is_told_before_the_build(stack: Sta
     folder = httpd(stack, "podman-apart")
     with podman_service(apart=True) as away:
         fails(stack, folder, BUILD, "cannot reach the registry", "unset DOCKER_HOST", DOCKER_HOST=away.host)
-    assert stack.json("status", cwd=folder)["latest"]["state"] == "cancelled"
+    assert stack.json("status", cwd=folder)["latest"]["state"] == "failed"
 
 
 def test_an_existing_image_is_fetched_and_pushed_by_podman(

@@ -54,7 +54,8 @@ def test_an_image_that_would_be_refused_is_refused_before_anything_is_sent(
     assert "pushing" not in found.stderr
     assert repositories(stack, name) == []
     latest = stack.json("status", cwd=folder)["latest"]
-    assert (latest["number"], latest["state"]) == (1, "cancelled")
+    assert (latest["number"], latest["state"], latest["diagnosis"]["phase"]) == (1, "failed", "checking")
+    assert said in latest["reason"]
 
 
 def test_a_deployment_that_somebody_cancels_meanwhile_stops_its_push_and_says_so(stack: Stack) -> None:

@@ -49,6 +49,12 @@ def test_what_changes_is_shown_and_how_to_undo_it(server: Server, loco: Loco) ->
     assert said.out == f"v4 is live after 0.0 s, as v2 was\n  https://shop.example.com\nundo: {UNDO}\n"
 
 
+def test_nothing_is_said_of_a_release_command_where_there_is_none(server: Server, loco: Loco) -> None:
+    server.answers(f"GET {APP}/rollback", found(has_release_command=False))
+    server.answers(f"POST {APP}/rollback", found(deployment=deployment("accepted", 5)))
+    assert "release command" not in loco("rollback", *SHOP, "--detach").err
+
+
 def test_what_is_to_be_known_before_is_said(server: Server, loco: Loco) -> None:
     server.answers(f"GET {APP}/rollback", found(notes=("v4 is failed and never served",)))
     server.answers(f"POST {APP}/rollback", found(deployment=deployment("accepted", 5)))

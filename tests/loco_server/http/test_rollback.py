@@ -208,3 +208,12 @@ async def test_a_viewer_and_an_app_that_goes_are_refused(server: Api, ann: httpx
     await served(server, ann, TWO)
     await server.records.apps.mark_destroying((await app(server)).id)
     assert refused(await ann.post(f"{SHOP}/rollback")).message == "shop is being destroyed; wait a moment"
+
+
+@pytest.mark.parametrize("command", [None, ["migrate"]])
+async def test_whether_there_is_a_release_command_to_run_is_told(
+    server: Api, ann: httpx.AsyncClient, command: list[str] | None
+) -> None:
+    await served(server, ann, ONE, **({} if command is None else {"deploy": {"release_command": command}}))
+    await served(server, ann, TWO)
+    assert (await back(ann)).has_release_command is (command is not None)

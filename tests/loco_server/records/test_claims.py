@@ -140,7 +140,7 @@ async def test_where_servers_make_the_engine_true_one_after_another_a_claim_wait
     await accepted(records)
     ended = 0
 
-    async def holds(begun: asyncio.Event) -> None:
+    async def holds() -> None:
         nonlocal ended
         while True:
             async with records.claims.none_begin():
@@ -148,10 +148,10 @@ async def test_where_servers_make_the_engine_true_one_after_another_a_claim_wait
                 await waiting(records, locks=4)  # the claim, and the other three
             ended += 1
 
-    servers = [asyncio.Event() for _ in range(4)]
-    tasks = [asyncio.create_task(holds(each)) for each in servers]
+    begun = asyncio.Event()
+    tasks = [asyncio.create_task(holds()) for _ in range(4)]
     try:
-        await asyncio.wait_for(servers[0].wait(), 10)
+        await asyncio.wait_for(begun.wait(), 10)
         before = ended
         async with asyncio.timeout(20):
             assert len(await records.claims.claim("first")) == 1

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo, field_validator
 
 from loco_spec.app import App
 from loco_spec.errors import Diagnosis
@@ -183,7 +183,7 @@ class Failure(Request):
     cause: str = Field(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=40)
     message: str = Field(min_length=1, max_length=2000)
     hint: str = Field(default="", max_length=1000)
-    seconds: float = Field(default=0, ge=0, le=10**7, allow_inf_nan=False)
+    seconds: Annotated[float, Strict()] = Field(default=0, ge=0, le=10**7, allow_inf_nan=False)
     evidence: tuple[FailureFact, ...] = Field(default=(), max_length=20)
     lines: tuple[Annotated[str, Field(max_length=2000)], ...] = Field(default=(), max_length=20)
 

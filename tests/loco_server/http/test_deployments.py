@@ -307,7 +307,15 @@ async def test_what_has_its_image_cannot_fail_by_a_clients_word(server: Api, ann
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"phase": "health"}, {"cause": "Oops!"}, {"message": ""}, {"seconds": -1}, {"lines": ["x"] * 21}, {"more": 1}],
+    [
+        {"phase": "health"},
+        {"cause": "Oops!"},
+        {"message": ""},
+        {"seconds": -1},
+        {"seconds": False},
+        {"lines": ["x"] * 21},
+        {"more": 1},
+    ],
 )
 async def test_a_failure_that_is_none_changes_nothing(
     server: Api, ann: httpx.AsyncClient, wrong: dict[str, Any]

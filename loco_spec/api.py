@@ -171,21 +171,27 @@ class ImagePushed(Request):
     digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
 
 
+MESSAGE_MOST, HINT_MOST, NAME_MOST, TEXT_MOST, LINE_MOST = 2000, 1000, 100, 1000, 2000
+"""Characters of what a client tells of a failure."""
+LINES_MOST = 20
+FailurePhase = Literal["building", "checking", "pushing"]
+
+
 class FailureFact(Request):
-    name: str = Field(min_length=1, max_length=100)
-    text: str = Field(max_length=1000)
+    name: str = Field(min_length=1, max_length=NAME_MOST)
+    text: str = Field(max_length=TEXT_MOST)
 
 
 class Failure(Request):
     """Why no image will come, as whoever was to send it found it."""
 
-    phase: Literal["building", "checking", "pushing"]
+    phase: FailurePhase
     cause: str = Field(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=40)
-    message: str = Field(min_length=1, max_length=2000)
-    hint: str = Field(default="", max_length=1000)
+    message: str = Field(min_length=1, max_length=MESSAGE_MOST)
+    hint: str = Field(default="", max_length=HINT_MOST)
     seconds: Annotated[float, Strict()] = Field(default=0, ge=0, le=10**7, allow_inf_nan=False)
-    evidence: tuple[FailureFact, ...] = Field(default=(), max_length=20)
-    lines: tuple[Annotated[str, Field(max_length=2000)], ...] = Field(default=(), max_length=20)
+    evidence: tuple[FailureFact, ...] = Field(default=(), max_length=LINES_MOST)
+    lines: tuple[Annotated[str, Field(max_length=LINE_MOST)], ...] = Field(default=(), max_length=LINES_MOST)
 
 
 class Cancel(Request):

@@ -201,13 +201,11 @@ class Deploy:
         Raises:
             Conflict: it has ended, or is live.
         """
-        if failure is not None and await self._deployments.move(
-            app.id, number, "failed", of=("created",), message=failure.message, diagnosis=told(failure)
-        ):
-            self._closed.close(deployment_key(app.id, number))
-            return self.numbers.view(app, await self.numbers.get(app, number))
         early = ("created", "checking", "accepted")
-        if await self._deployments.move(
+        failed = failure is not None and await self._deployments.move(
+            app.id, number, "failed", of=("created",), message=failure.message, diagnosis=told(failure)
+        )
+        if failed or await self._deployments.move(
             app.id, number, "cancelled", of=early, message="cancelled; nothing was changed"
         ):
             self._closed.close(deployment_key(app.id, number))

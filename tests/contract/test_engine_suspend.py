@@ -85,5 +85,5 @@ async def test_usage_tells_what_each_running_instance_takes(world: World) -> Non
         return millis > 20 and 0.5 < found.cpu_millis / millis < 2
 
     await eventually_async(as_counted, within=30)
-    world.container("v1-1").kill()
+    container.kill()
     assert await world.engine.usage() == []

@@ -16,6 +16,7 @@ from loco_server.engines.kubernetes import names
 from loco_server.units import Unit, UnitRoute
 from loco_spec.errors import Diagnosis
 from loco_spec.names import new_id
+from tests import inside
 from tests.contract.engines import PROBE, MemoryKeeper, Told, new_app, owner, rollout, unit
 from tests.kube.cluster import Kube
 from tests.kube.led import led
@@ -118,8 +119,8 @@ async def on_docker(client: docker.DockerClient, image: str, folder: Path) -> As
         return client.containers.get(f"loco-{app.app_id}-{instance}")
 
     async def run_inside(instance: str, script: str) -> str:
-        done = await asyncio.to_thread(container(instance).exec_run, ["sh", "-c", script])
-        return str(done.output.decode())
+        done = await asyncio.to_thread(inside.run_inside, container(instance), "sh", "-c", script)
+        return done.stdout
 
     async def take_away(instance: str) -> None:
         await asyncio.to_thread(container(instance).remove, force=True)

@@ -124,7 +124,7 @@ async def test_the_file_system_is_writable_unless_the_app_says_otherwise(place: 
     await place.roll(place.rollout(2, read_only=True))
     await gone(place, 1)
     (name,) = await place.instances()
-    assert "Read-only" in await place.run_inside(name, "touch /www/x || true")
+    assert "Read-only" in await place.run_inside(name, "touch /www/x 2>&1 || true")
     assert await place.run_inside(name, writes) == "x\n", "/tmp stays"
 
 

@@ -34,6 +34,7 @@ from tests.contract.engines import (
     unit,
     web_image,
 )
+from tests.inside import run_inside
 from tests.waiting import eventually_async
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio]
@@ -255,8 +256,7 @@ async def test_containers_are_fenced_in_limited_and_labelled(world: World) -> No
     assert (labels["loco/installation"], labels["loco/app-id"]) == (world.installation, world.app.app_id)
     assert (labels["loco/deployment"], labels["loco/attempt"], labels["loco/number"]) == ("1", "4", "1")
     script = "id -u; id -g; touch /tmp/ok && echo tmp; touch /x || echo closed"
-    _, (output, _) = container.exec_run(["sh", "-c", script], demux=True)  # both in one come in either order
-    assert output.decode().split() == ["4242", "77", "tmp", "closed"]
+    assert run_inside(container, "sh", "-c", script).stdout.split() == ["4242", "77", "tmp", "closed"]
 
 
 # ---- cancelled: within two seconds, also in the middle of a wait, and nothing is left
@@ -391,7 +391,7 @@ async def test_a_resumed_release_attaches_to_the_command_that_runs(world: World)
     resumed = asyncio.create_task(
         world.engine.release(world.rollout(1, attempt=2), command, timeout_seconds=20, emit=Told(), guard=owner)
     )
-    world.container("v1-release").exec_run(["touch", "/tmp/go"])
+    run_inside(world.container("v1-release"), "touch", "/tmp/go").check_returncode()
     assert (await resumed).exit_code == 0
 
 
@@ -472,13 +472,13 @@ async def test_a_sick_instance_gets_no_traffic_until_it_is_well(world: World) ->
     await world.roll(live)
     both = world.served.clusters[0].endpoints
     sick = world.container("v1-1")
-    sick.exec_run(["mv", "/www/healthz", "/www/away"], user="root")
+    run_inside(sick, "mv", "/www/healthz", "/www/away", user="root").check_returncode()
     for _ in range(PROBE.failures):
         await world.engine.reconcile([live], frozenset())
     states = {status.name: (status.state, status.reason) for status in await world.engine.status(world.app)}
     assert states == {"v1-1": ("unhealthy", "GET /healthz answers 404"), "v1-2": ("running", None)}
     assert world.served.clusters[0].endpoints == both[1:]
-    sick.exec_run(["mv", "/www/away", "/www/healthz"], user="root")
+    run_inside(sick, "mv", "/www/away", "/www/healthz", user="root").check_returncode()
     await world.engine.reconcile([live], frozenset())
     assert world.served.clusters[0].endpoints == both
 

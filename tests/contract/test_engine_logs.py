@@ -17,6 +17,7 @@ from loco_spec.errors import NotFound, UsageError
 from loco_spec.events import LogBatch, LogLine
 from tests.contract.engines import new_app
 from tests.contract.test_engine import World, sh, web, world
+from tests.inside import run_inside
 from tests.waiting import eventually_async
 
 __all__ = ["web", "world"]  # fixtures
@@ -170,7 +171,7 @@ async def test_a_line_is_followed_within_a_second(world: World) -> None:
         waiting = asyncio.ensure_future(anext(batches))
         await asyncio.sleep(0.5)
         wrote = loop.time()
-        world.container("v1-1").exec_run(["sh", "-c", "echo now > /proc/1/fd/1"], user="10001")
+        run_inside(world.container("v1-1"), "sh", "-c", "echo now > /proc/1/fd/1", user="10001").check_returncode()
         batch: LogBatch = await waiting
         assert [line.text for line in batch.lines] == ["now"]
         assert loop.time() - wrote < 1
@@ -467,7 +468,7 @@ async def test_lines_that_a_log_no_longer_has_are_told_to_who_resumes_and_counte
     got: list[LogBatch] = []
     async with aclosing(_batches(world, None, follow=True)) as slow:
         got.append(await anext(slow))
-        world.container("v1-1").exec_run(["touch", "/tmp/go"], user="10001")
+        run_inside(world.container("v1-1"), "touch", "/tmp/go", user="10001").check_returncode()
         await _written(world, 1)
         async for batch in slow:
             got.append(batch)

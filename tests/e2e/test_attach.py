@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.stack import BIN, Stack, httpd, running
 from tests.e2e.terminal import at_a_terminal
+from tests.inside import run_inside
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.engine, pytest.mark.sample("attached")]
@@ -188,7 +189,7 @@ def test_a_server_that_is_killed_is_told_of_and_leaves_nothing(
         terminal.shows("$ ")
         terminal.type("sleep 98767\r")
         eventually(lambda: one_offs(docker_client, "doomed"))
-        eventually(lambda: b"98767" in container(docker_client, "doomed").exec_run("ps").output)
+        eventually(lambda: "98767" in run_inside(container(docker_client, "doomed"), "ps").stdout)
         eventually(lambda: forward.lines and " -> " in forward.lines[0], within=30)
         killed.kill()
         assert terminal.ended() == 7
@@ -197,7 +198,7 @@ def test_a_server_that_is_killed_is_told_of_and_leaves_nothing(
         assert begun.ended() == 7
         killed.start()
         eventually(lambda: one_offs(docker_client, "doomed") == [], within=30)
-        eventually(lambda: b"98767" not in container(docker_client, "doomed").exec_run("ps").output, within=30)
+        eventually(lambda: "98767" not in run_inside(container(docker_client, "doomed"), "ps").stdout, within=30)
         address = forward.lines[0].split(" -> ")[0]
         assert httpx.get(f"http://{address}/", trust_env=False, timeout=10).text == "hello"  # it goes on
         forward.process.send_signal(signal.SIGTERM)

@@ -18,6 +18,7 @@ from loco_server.engines.docker import names
 from loco_server.engines.docker.engine import DockerEngine
 from loco_spec.names import new_id
 from tests.contract.engines import MemoryEdge, MemoryKeeper, Told, new_app, owner, rollout, unit, web_image
+from tests.inside import run_inside
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.engine
@@ -52,8 +53,8 @@ class Tenants:
     def reaches(self, app: str, host: str, port: int) -> bool:
         """Whether the app's container gets a TCP connection, within a second."""
         # The applet's own -w is not enough: it does not bound the look-up of a name.
-        code, _ = self.container(app).exec_run(["timeout", "2", "nc", "-w", "1", host, str(port), "-e", "true"])
-        return bool(code == 0)
+        reach = ("timeout", "2", "nc", "-w", "1", host, str(port), "-e", "true")
+        return run_inside(self.container(app), *reach).returncode == 0
 
 
 @pytest.fixture(scope="module")

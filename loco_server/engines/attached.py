@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from loco_server.engines import explaining
+
 READ_BYTES = 32 << 10
 """The most that one `read` gives: what is on its way is a few of these, and not what anybody wants to send."""
 
@@ -94,8 +96,9 @@ class Over:
 
 def not_started(command: str, message: str) -> Over:
     """Tell as a shell does of what could not be started: 127 where there is no such program, else 126."""
-    told = f"{command[:100]}: {message[:300]}\n".encode(errors="replace")
-    missing = "not found" in message or "no such file" in message.lower()
+    what, why = explaining.not_run(message) or (command, message)
+    told = f"{what[:100]}: {why[:300]}\n".encode(errors="replace")
+    missing = "not found" in why or "no such file" in why.lower()
     return Over(("stderr", told), 127 if missing else 126)
 
 

@@ -45,6 +45,8 @@ class Place:
     """Another server of this installation comes up, as after a kill, and reconciles once."""
     grace: float
     """Seconds that a first probe may take longer here than on a machine that does nothing else."""
+    told: list[str] = dataclasses.field(default_factory=list)
+    """What the person heard of the last rollout that failed."""
 
     @property
     def host(self) -> str:
@@ -77,6 +79,7 @@ class Place:
         try:
             await self.engine.roll(wanted, emit=told, guard=owner)
         except RolloutFailedError as failed:
+            self.told = told.lines
             return failed.diagnosis
         raise AssertionError(f"it did not fail: {told.lines}")
 

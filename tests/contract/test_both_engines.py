@@ -9,6 +9,7 @@ from typing import Any
 import docker
 import pytest
 
+from loco_server.engines import rolling
 from loco_server.engines.base import AppRef, LogQuery, RolloutFailedError, StaleAttemptError, Suspension
 from loco_server.units import UnitPort, UnitRoute
 from loco_spec.errors import NotFound
@@ -328,9 +329,15 @@ async def test_a_redirect_on_the_same_host_is_followed(place: Place) -> None:
     await place.roll(place.rollout(1, probe=probe))
 
 
-async def test_an_app_that_never_listens_fails_within_its_grace(serving: Place) -> None:
-    probe = dataclasses.replace(serving.unit().probe, grace=2)
+async def test_an_app_that_never_listens_fails_within_its_grace_and_is_told_of_before(
+    serving: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rolling, "LATE_SECONDS", 1.0)
+    probe = dataclasses.replace(serving.unit().probe, grace=3)
     diagnosis = await serving.fail(serving.rollout(2, command=sh("exec sleep 600"), probe=probe))
+    (waiting,) = [line for line in serving.told if line.startswith("waiting: ")]
+    assert waiting.startswith(f"waiting: {diagnosis.message} ("), "known long before it was given up"
+    assert waiting.endswith(" s of at most 3 s)")
     assert diagnosis.phase == "health"
     assert diagnosis.seconds < 25
     assert await serving.get() == (200, "hello\n")

@@ -151,7 +151,7 @@ def test_a_port_here_leads_to_the_instances_until_ctrl_c(stack: Stack, app: Path
         (("exec", "--app", "nothing", "--", "true"), 5, "team root has no app nothing"),
         (("run", "--timeout", "25h", "--", "true"), 2, "--timeout '25h' is no duration between 1s and 24h"),
         (("forward", "http"), 2, "'http' is neither a port nor two as LOCAL:PORT"),
-        (("exec", "--", "no-such-program"), 127, "no-such-program"),
+        (("exec", "--", "no-such-program"), 127, "no-such-program: not found"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_word(stack: Stack, app: Path, argv: tuple[str, ...], code: int, said: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loco_server.edge.base import Edge, EdgeApp, EdgeRejectedError
-from loco_server.engines import explaining
+from loco_server.engines import explaining, rolling
 from loco_server.engines.base import CapacityError, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.docker import health, images, listening, traffic
 from loco_server.engines.docker.client import Docker, RefusedError
@@ -14,7 +14,6 @@ from loco_server.engines.docker.instances import Instances, together, told_when_
 from loco_server.engines.docker.listing import Listing
 from loco_server.engines.docker.names import Found
 from loco_server.engines.facts import Ended, Healthy
-from loco_server.engines.rolling import Rolling
 from loco_server.telemetry.metrics import phased
 from loco_spec.errors import Diagnosis
 
@@ -32,7 +31,7 @@ FAILED_STOP_SECONDS = 1.0
 
 
 @dataclass
-class Roll(Rolling):
+class Roll(rolling.Rolling):
     told: Diagnosis | None = None
     """What is to be told although it went well."""
 
@@ -112,12 +111,16 @@ class Roller:
             if isinstance(outcome, Healthy):
                 await roll.emit(f"{found.name} is healthy ({time.monotonic() - started:.1f} s)")
                 return
-            if time.monotonic() - started + pause > limit:
+            lasted = time.monotonic() - started
+            if lasted + pause > limit:
                 await self._runs(roll, found)
                 outcome = await health.looked_into(found.address, unit.probe, outcome)
                 lines = await self._instances.last_lines(found)
                 listeners = listening.of_process(pid)
                 raise RolloutFailedError(explaining.unhealthy(unit, found.name, outcome, listeners, lines))
+            if lasted >= rolling.LATE_SECONDS:
+                found_out = explaining.unhealthy(unit, found.name, outcome, listening.of_process(pid))
+                await roll.tell_waiting(found_out, lasted, limit)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE, max(FIRST_PAUSE, unit.probe.interval))
 

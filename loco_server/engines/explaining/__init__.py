@@ -13,7 +13,7 @@ from loco_server.engines.explaining.platform import (
 )
 from loco_server.engines.explaining.probing import unhealthy
 from loco_server.engines.explaining.pulling import pull, pull_late
-from loco_server.engines.explaining.starting import not_started
+from loco_server.engines.explaining.starting import not_run, not_started
 
 __all__ = [
     "LINES",
@@ -23,6 +23,7 @@ __all__ = [
     "exit_words",
     "late",
     "no_room",
+    "not_run",
     "not_started",
     "pull",
     "pull_late",

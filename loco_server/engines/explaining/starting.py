@@ -22,8 +22,8 @@ def not_started(name: str, said: str, reason: str = "") -> Diagnosis:
     if "runAsNonRoot" in said:
         message = f"{name} did not start: it would run as root"
         return made("starting", "runs-as-root", message, _OWN_USER, ("the engine said", said))
-    if (match := _EXEC.search(said)) and (why := _WHY.search(match["why"])):
-        return command(name, match["what"], why[0], said)
+    if (found := not_run(said)) is not None:
+        return command(name, *found, said)
     if "no space left on device" in said:
         return disk_full("starting", name, said)
     if reason == "CreateContainerConfigError":
@@ -31,6 +31,13 @@ def not_started(name: str, said: str, reason: str = "") -> Diagnosis:
         hint = "run `loco deploy` again: it is made anew"
         return made("starting", "config-missing", message, hint, ("the engine said", said))
     return refused(name, f"{reason}: {said}" if reason else said)
+
+
+def not_run(said: str) -> tuple[str, str] | None:
+    """Find in a runtime's words what the kernel would not run, and why; None: something else went wrong."""
+    match = _EXEC.search(said)
+    why = _WHY.search(match["why"]) if match else None
+    return (match["what"], why[0]) if match and why else None
 
 
 def command(name: str, what: str, why: str, said: str, *, phase: str = "starting") -> Diagnosis:

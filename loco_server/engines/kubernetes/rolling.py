@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from loco_server.engines import rolling
 from loco_server.engines.base import Emit, Guard, Rollout, RolloutFailedError, StaleAttemptError
 from loco_server.engines.kubernetes import diagnosis, kinds, names
 from loco_server.engines.kubernetes.api import KubernetesApi, Object, RefusedError
@@ -29,7 +30,6 @@ from loco_server.engines.kubernetes.logs.keeping import Keeping
 from loco_server.engines.kubernetes.mirror import Scene
 from loco_server.engines.kubernetes.releasing import end_release
 from loco_server.engines.kubernetes.render import Manifests, render
-from loco_server.engines.rolling import Rolling
 from loco_server.telemetry.metrics import phased
 from loco_spec.errors import Diagnosis
 
@@ -43,7 +43,7 @@ BACK_SECONDS = 60.0
 
 
 @dataclass
-class Roll(Rolling):
+class Roll(rolling.Rolling):
     manifests: Manifests
     found: Object | None
     """The Deployment, before this call changed anything."""
@@ -158,6 +158,9 @@ class Roller:
             if is_ready(pod):
                 await roll.tell_once(f"{name} healthy", f"{name} is healthy ({roll.seconds:.1f} s)")
         match verdict:
+            case Failing(found, lasted=float(lasted)) if found.phase == "health":
+                if lasted >= rolling.LATE_SECONDS and found.cause != "probe-late":  # that one only says that time is up
+                    await roll.tell_waiting(found, lasted, roll.rollout.unit.probe.grace)
             case Failing(found, patience) if patience and found.phase != "health":
                 await roll.tell_once(found.cause, found.message)
             case Waiting(ready, wanted, old) if old and ready >= wanted:

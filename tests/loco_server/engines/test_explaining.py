@@ -137,6 +137,22 @@ def test_what_cannot_be_started_has_a_cause(said: str, reason: str, cause: str) 
     assert explaining.not_started("v2-1", said, reason).cause == cause
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (
+            'OCI runtime exec failed: exec failed: exec: "psql": executable file not found in $PATH',
+            ("psql", "not found"),
+        ),
+        ('runc create failed: exec: "/srv": permission denied: unknown', ("/srv", "permission denied")),
+        ("cannot exec in a stopped container", None),
+        ('exec: "sh": resource temporarily unavailable', None),
+    ],
+)
+def test_what_could_not_be_run_is_found_in_the_words_of_a_runtime(said: str, found: tuple[str, str] | None) -> None:
+    assert explaining.not_run(said) == found
+
+
 def test_long_words_of_others_are_cut() -> None:
     found = explaining.refused("v2", "x" * 10_000)
     assert len(found.message) < 500

@@ -152,7 +152,10 @@ class Follower:
         ui = self._context.ui
         if event is None:
             ui.working(f"v{item.number}: waiting ({self.seconds:.0f} s)")
-        elif event.kind != "diagnosis" and not (event.kind == "state" and event.detail.get("state") == "created"):
+            return
+        state = event.detail.get("state") if event.kind == "state" else None
+        told = state == "created" or (state in ENDED and not ui.json)  # a person reads of the end in the result
+        if event.kind != "diagnosis" and not told:
             ui.event(event, f"v{item.number}: {event.message}")
 
     def _still_going(self, item: Deployment, state: str, since: datetime | None) -> StillGoing:

@@ -57,11 +57,11 @@ def ends(server: Server, found: Deployment, *parts: Part) -> None:
 def test_what_happens_is_shown_as_it_comes_and_the_end_is_the_result(
     server: Server, context: Context, clock: Clock, capsys: Capture
 ) -> None:
-    ends(server, deployment(), PING, said(1, "rolling out"), said(2, "live", "state", state="live"))
+    ends(server, deployment(), PING, said(1, "rolling out"), said(2, "v3-1 is healthy"))
     started = Follower(context, Waiting("10m"), Named())
     clock.now += 7
     assert started.follow(ROLLING) == Deployed(deployment=deployment(), unchanged=False, seconds=7)
-    assert capsys.readouterr() == ("", "v3: rolling out\nv3: live\n")
+    assert capsys.readouterr() == ("", "v3: rolling out\nv3: v3-1 is healthy\n")
 
 
 def test_while_nothing_happens_a_person_sees_how_long_it_takes(
@@ -80,7 +80,8 @@ def test_what_is_known_already_and_what_the_end_tells_is_not_shown(
     server: Server, context: Context, capsys: Capture
 ) -> None:
     created, checking = (said(n, text, "state", state=text) for n, text in enumerate(("created", "checking")))
-    ends(server, deployment(), created, checking, said(3, "the reason", "diagnosis"), said(4, "a note", "note"))
+    end = said(5, "live", "state", state="live")
+    ends(server, deployment(), created, checking, said(3, "the reason", "diagnosis"), said(4, "a note", "note"), end)
     follow(context)
     assert capsys.readouterr().err == "v3: checking\nv3: a note\n"
 

@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from loco_spec.app import App
 from loco_spec.errors import Diagnosis
@@ -17,6 +26,24 @@ BUILD_LOG_BYTES = 1 << 20
 class Request(BaseModel):
     # hide_input_in_errors, here and below: what does not fit may hold a secret, and an error ends up in a trace.
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, data: object, info: ValidationInfo) -> object:
+        """JSON has one type of number, and to JSON Schema (draft 2020-12, Core 4.2.3) 1.0 is an integer, too."""
+        return _integers(data) if info.mode == "json" else data
+
+
+def _integers(data: object) -> object:
+    match data:
+        case dict():
+            return {key: _integers(value) for key, value in data.items()}
+        case list():
+            return [_integers(value) for value in data]
+        case float() if data.is_integer():
+            return int(data)
+        case _:
+            return data
 
 
 class Response(BaseModel):

@@ -6,6 +6,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from loco_spec import account, api, tokens, trust
+from loco_spec.again import RollbackStart
+from loco_spec.api import DeploymentCreate
+from loco_spec.kinds.service import Service
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,18 @@ def test_what_is_over_cannot_be_followed() -> None:
     assert api.LogsQuery(previous=True).previous
     with pytest.raises(ValidationError, match="cannot be followed"):
         api.LogsQuery(previous=True, follow=True)
+
+
+@pytest.mark.parametrize("number", ["3", "3.0", "3e0"])
+def test_a_whole_number_of_a_body_is_one_however_json_writes_it(number: str) -> None:
+    assert RollbackStart.model_validate_json(f'{{"number": {number}}}').number == 3
+    spec = f'{{"name": "shop", "ports": [{{"port": {number}}}]}}'
+    found = DeploymentCreate.model_validate_json(f'{{"spec": {spec}}}').spec
+    assert isinstance(found, Service)
+    assert found.ports[0].port == 3
+
+
+@pytest.mark.parametrize("number", ['"3"', "true", "3.5", "NaN", "1e400", "1e300"])
+def test_what_is_no_whole_number_is_not_taken_for_one(number: str) -> None:
+    with pytest.raises(ValidationError):
+        RollbackStart.model_validate_json(f'{{"number": {number}}}')

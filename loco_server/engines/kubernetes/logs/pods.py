@@ -33,6 +33,14 @@ def is_over(pod: Mapping[str, Any]) -> bool:
     return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
 
 
+async def is_gone(api: KubernetesApi, pod: Mapping[str, Any]) -> bool:
+    """Whether nothing will come of it any more; it may have gone since it was listed."""
+    if is_over(pod):
+        return True
+    now = await api.get(kinds.POD, pod["metadata"]["namespace"], pod["metadata"]["name"])
+    return now is None or now["metadata"]["uid"] != pod["metadata"]["uid"] or is_over(now)
+
+
 def runs(pod: Mapping[str, Any], *, over: bool) -> tuple[bool, ...]:
     """Give the runs of its container that have a log, oldest first, each by the API's `previous`; `over`: the ended.
 
@@ -98,8 +106,7 @@ async def follow(
         except EngineDownError:
             pass  # the line broke: asked again, from the last mark on
         try:
-            now = await api.get(kinds.POD, meta["namespace"], meta["name"])
-            if now is None or now["metadata"]["uid"] != meta["uid"] or is_over(now):
+            if await is_gone(api, pod):
                 return
         except EngineDownError:
             pass

@@ -103,7 +103,7 @@ async def _before(lines: Lines, until: datetime) -> Lines:
 async def _uncut(
     api: KubernetesApi, pod: Object | None, kept: Sequence[Marked], after: Mark | None, query: LogQuery
 ) -> Lines:
-    """One instance's lines, as they are read; of a pod on its way out that has no log any more, what was kept of it."""
+    """One instance's lines, as they are read; of a pod that is over and has no log any more, what was kept of it."""
     if pod is not None:
         # Of a tail of none: where it goes on. The newest before a time are looked for among all.
         tail = None if query.tail is None or query.until is not None else max(1, query.tail)
@@ -111,7 +111,7 @@ async def _uncut(
             async for line in read:
                 kept = ()
                 yield line
-        if not (pod["metadata"].get("deletionTimestamp") and pods.is_over(pod)):
+        if not kept or not await pods.is_gone(api, pod):
             return
     behind = After(after)
     for line in (*behind.feed_all(kept), *behind.rest()):

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,14 +132,30 @@ async def test_the_last_words_of_a_pod_that_ends_are_kept_to_its_very_end(stub: 
     assert [line.text for line in keeper.lines[APP.app_id]] == ["up", "bye"]
 
 
-@pytest.mark.parametrize(("phase", "shown"), [("Failed", ["migrating", "done"]), ("Running", [])])
-async def test_a_pod_that_ended_and_is_on_its_way_out_without_a_log_has_what_was_kept(
-    stub: tuple[Stub, KubernetesApi], phase: str, shown: list[str]
+class Leaving(MemoryKeeper):
+    """A pod goes in the moment after it was listed."""
+
+    def __init__(self, stub: Stub, *, name: str | None) -> None:
+        super().__init__()
+        self._stub, self._name = stub, name
+
+    async def kept(self, app_id: str, instance: str | None = None) -> Sequence[LogLine]:
+        if self._name is not None:
+            self._stub.store.delete((PODS, SPACE, self._name))
+            self._name = None
+        return await super().kept(app_id, instance)
+
+
+@pytest.mark.parametrize(
+    ("phase", "goes", "shown"),
+    [("Failed", False, ["migrating", "done"]), ("Running", True, ["migrating", "done"]), ("Running", False, [])],
+)
+async def test_a_pod_that_is_over_and_has_no_log_any_more_has_what_was_kept(
+    stub: tuple[Stub, KubernetesApi], phase: str, goes: bool, shown: list[str]
 ) -> None:
     found, api = stub
     pod(found, "release-v1-00001", phase=phase)
-    there(found)[0]["metadata"]["deletionTimestamp"] = "2026-11-26T12:00:09Z"
-    keeper = MemoryKeeper()
+    keeper = Leaving(found, name="release-v1-00001" if goes else None)
     said = [
         LogLine(instance="v1-00001", deployment=1, at=f"2026-11-26T12:00:0{n}.000000001Z", text=text)
         for n, text in enumerate(("migrating", "done"))

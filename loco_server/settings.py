@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loco_server.identity_settings import VARIABLES, IdentitySettings, identity_settings
+from loco_server.kubernetes_settings import Kubernetes
 from loco_server.lifecycle_settings import VARIABLES as LIFECYCLE
 from loco_server.lifecycle_settings import LifecycleSettings, lifecycle_settings
 from loco_server.reading import Reading
@@ -70,24 +71,6 @@ class Public:
     https_port: int = 443
     http_port: int = 80
     """Everything there is sent on to HTTPS."""
-
-
-@dataclass(frozen=True)
-class Kubernetes:
-    """The operator's cluster, for the engine `kubernetes`."""
-
-    kubeconfig: str | None = None
-    """None: the server is a pod of the cluster."""
-    gateway: str = "loco"
-    gateway_namespace: str = "loco-system"
-    """Where the Gateway stands that routes name as their parent."""
-    proxy_namespace: str = "envoy-gateway-system"
-    """Where the proxies run that requests come from."""
-    monitoring_namespace: str = "monitoring"
-    blocked: tuple[str, ...] = ()
-    """More IPv4 ranges that no app may reach: pods, services and nodes, where they are not private ones."""
-    user_namespaces: bool = False
-    """Whether the nodes can run pods in user namespaces of their own."""
 
 
 @dataclass(frozen=True)

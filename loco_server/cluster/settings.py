@@ -8,11 +8,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from loco_server import keys, sealing
+from loco_server.kubernetes_settings import Kubernetes
 from loco_server.reading import Reading
 from loco_server.records import migrating
 from loco_server.records.database import is_sqlite
 from loco_server.registry_settings import RegistrySettings, registry_settings
-from loco_server.settings import Cluster, Kubernetes, Settings, default_data_dir, domain_name, everywhere
+from loco_server.settings import Cluster, Settings, default_data_dir, domain_name, everywhere
 from loco_server.telemetry.settings import TelemetrySettings, telemetry_settings
 from loco_spec.errors import UsageError
 
@@ -199,7 +200,8 @@ def _kubernetes(environment: Mapping[str, str], reading: Reading) -> Kubernetes:
         gateway_namespace=taken("LOCO_GATEWAY_NAMESPACE", Kubernetes.gateway_namespace),
         proxy_namespace=taken("LOCO_PROXY_NAMESPACE", Kubernetes.proxy_namespace),
         monitoring_namespace=taken("LOCO_MONITORING_NAMESPACE", Kubernetes.monitoring_namespace),
-        blocked=reading.take(lambda: _blocked(environment), ()),
+        blocked=reading.take(lambda: _by_ipv4(environment, "LOCO_BLOCKED_NETWORKS"), ()),
+        dns=reading.take(lambda: _by_ipv4(environment, "LOCO_DNS_NETWORKS"), ()),
         user_namespaces=reading.take(lambda: _is_on(environment, "LOCO_USER_NAMESPACES"), False),
     )
 
@@ -218,11 +220,11 @@ def _networks(environment: Mapping[str, str], name: str) -> tuple[Network, ...]:
         raise ValueError(f"{name} is a list of networks, such as 10.0.0.0/8: {e}") from e
 
 
-def _blocked(environment: Mapping[str, str]) -> tuple[str, ...]:
-    found = _networks(environment, "LOCO_BLOCKED_NETWORKS")
+def _by_ipv4(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = _networks(environment, name)
     for each in found:
         if each.version != 4:
-            raise ValueError(f"LOCO_BLOCKED_NETWORKS has {each}: apps reach the internet by IPv4 alone")
+            raise ValueError(f"{name} has {each}: apps reach what is outside by IPv4 alone")
     return tuple(map(str, found))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loco_server.engines.kubernetes.engine import KubernetesEngine
-from loco_server.settings import Kubernetes
+from loco_server.kubernetes_settings import Kubernetes
 from loco_spec.names import new_id
 from tests.contract.engines import MemoryKeeper
 from tests.kube.cluster import Kube, kubernetes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loco_server.engines.kubernetes.api import KubernetesApi
 from loco_server.engines.kubernetes.engine import KubernetesEngine
-from loco_server.settings import Kubernetes
+from loco_server.kubernetes_settings import Kubernetes
 from loco_spec.names import new_id
 from tests.contract.engines import MemoryKeeper
 from tests.kube.cluster import Kube

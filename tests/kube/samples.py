@@ -8,7 +8,7 @@ from loco_server.units import Autoscale, Probe, Unit, UnitMetrics, UnitPort, Uni
 
 IMAGE = "registry.example.com/acme/shop-aaaaaaaaaa@sha256:" + "1" * 64
 APP = AppRef(team="acme", team_id="tttttttttt", app="shop", app_id="aaaaaaaaaa")
-CLUSTER = Cluster(installation="iiiiiiiiii", blocked=("198.51.100.0/24",))
+CLUSTER = Cluster(installation="iiiiiiiiii", blocked=("198.51.100.0/24",), dns=("169.254.20.10/32",))
 SMALL = Unit(
     name="web",
     image=IMAGE,

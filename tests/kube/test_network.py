@@ -13,12 +13,12 @@ import pytest
 from loco_server.engines.base import AppRef
 from loco_server.engines.kubernetes import names
 from loco_server.engines.kubernetes.engine import KubernetesEngine
-from loco_server.settings import Kubernetes
+from loco_server.kubernetes_settings import Kubernetes
 from loco_spec.names import new_id
 from tests.contract.engines import PROBE, MemoryKeeper, Told, new_app, owner, rollout, unit, web_image
 from tests.kube import images
 from tests.kube.cluster import Kube
-from tests.waiting import eventually_async
+from tests.waiting import eventually, eventually_async
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio]
 
@@ -31,12 +31,22 @@ SECURE = {
 }
 
 
-def pod(name: str, image: str, marks: dict[str, str] | None = None) -> dict[str, Any]:
+SHIPPED = Path(__file__).parents[2] / "deploy/kubernetes/base/network-policies.yaml"
+
+
+def pod(
+    name: str, image: str, marks: dict[str, str] | None = None, ports: dict[str, int] | None = None
+) -> dict[str, Any]:
+    """It listens on 8080, or on ports of these names."""
+    named = ports or {"http": 8080}
+    listens = "; ".join(f"httpd -p {port} -h /www" for port in named.values())
     container = {
         "name": "web",
         "image": image,
+        "command": ["sh", "-c", f"{listens}; exec sleep 3600"],
+        "ports": [{"name": name, "containerPort": port} for name, port in named.items()],
         "securityContext": SECURE,
-        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+        "readinessProbe": {"tcpSocket": {"port": max(named.values())}, "periodSeconds": 1},
     }
     return {
         "apiVersion": "v1",
@@ -50,6 +60,11 @@ def pod(name: str, image: str, marks: dict[str, str] | None = None) -> dict[str,
 class Network:
     kube: Kube
     image: str
+
+    @property
+    def node(self) -> str:
+        (node, *_) = self.kube.json("get", "nodes")["items"]
+        return next(str(each["address"]) for each in node["status"]["addresses"] if each["type"] == "InternalIP")
 
     def run(self, namespace: str, manifest: dict[str, Any]) -> str:
         """Run a pod until it is ready; give its address."""
@@ -94,10 +109,53 @@ def network(
 
 
 @pytest.fixture
-async def engine(server_kubeconfig: Path) -> AsyncIterator[KubernetesEngine]:
-    found = KubernetesEngine(
-        installation=new_id(), keeper=MemoryKeeper(), kubernetes=Kubernetes(kubeconfig=str(server_kubeconfig))
-    )
+def spaces(network: Network) -> Iterator[dict[str, str]]:
+    """Namespaces in place of those that the shipped policies name, and one of nobody's."""
+    found = {each: f"probe-{new_id()}" for each in ("loco-system", "envoy-gateway-system", "monitoring", "strangers")}
+    for name in found.values():
+        network.kube.run("create", "namespace", name)
+    try:
+        yield found
+    finally:
+        network.kube.run("delete", "namespace", *found.values(), "--wait=false")
+
+
+def test_the_server_and_the_registry_are_reached_by_those_who_have_to_and_the_registry_reaches_nobody(
+    network: Network, spaces: dict[str, str]
+) -> None:
+    shipped = SHIPPED.read_text(encoding="utf-8")
+    for name, instead in spaces.items():
+        shipped = shipped.replace(name, instead)
+    ports = {"server": {"api": 8080, "authorization": 8081, "metrics": 8082}, "registry": {"registry": 8080}}
+    system, addresses = spaces["loco-system"], {}
+    for name, own in ports.items():
+        marks = {"app.kubernetes.io/name": f"loco-{name}"}
+        addresses[name] = network.run(system, pod(name, network.image, marks, own))
+    askers = {"proxy": "envoy-gateway-system", "prometheus": "monitoring", "stranger": "strangers"}
+    for name, space in askers.items():
+        network.run(spaces[space], pod(name, network.image))
+    network.kube.run("create", "-f", "-", given=shipped)
+
+    def reached(space: str, name: str) -> set[str]:
+        return {
+            port
+            for target, own in ports.items()
+            for port, number in own.items()
+            if target != name and network.reaches(space, name, addresses[target], number)
+        }
+
+    eventually(lambda: reached(spaces["strangers"], "stranger") == set(), within=30)
+    assert reached(spaces["envoy-gateway-system"], "proxy") == {"api", "authorization", "registry"}
+    assert reached(spaces["monitoring"], "prometheus") == {"metrics"}
+    assert reached(system, "server") == {"registry"}
+    assert reached(system, "registry") == set()
+
+
+@pytest.fixture
+async def engine(server_kubeconfig: Path, network: Network) -> AsyncIterator[KubernetesEngine]:
+    # As an operator does where nodes have addresses that are not private: `admin check` asks for it.
+    settings = Kubernetes(kubeconfig=str(server_kubeconfig), blocked=(f"{network.node}/32",))
+    found = KubernetesEngine(installation=new_id(), keeper=MemoryKeeper(), kubernetes=settings)
     yield found
     await found.remove_all()
     await found.close()
@@ -127,9 +185,7 @@ async def test_a_team_reaches_its_own_apps_and_nobody_elses_and_nothing_private(
     assert not await reaches(other, addresses[one][1])
     api = network.kube.json("get", "service", "kubernetes", "-n", "default")["spec"]["clusterIP"]
     assert not await reaches(one, api, 443), "the API server"
-    (node, *_) = network.kube.json("get", "nodes")["items"]
-    inside = next(each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP")
-    assert not await reaches(one, inside, 10250), "the kubelet"
+    assert not await reaches(one, network.node, 10250), "the kubelet"
     assert not await reaches(one, "169.254.169.254", 80), "a cloud's metadata"
     network.run("default", pod(f"stranger-{one.app_id}", network.image))
     try:

@@ -11,6 +11,7 @@ from loco_server.registry_settings import RegistrySettings
 NAME = "settings"
 EXAMPLE = "apps.example.com"
 _VARIABLES = (
+    "LOCO_BLOCKED_NETWORKS",
     "LOCO_DOMAIN",
     "LOCO_GATEWAY",
     "LOCO_GATEWAY_NAMESPACE",

@@ -11,11 +11,10 @@ from typing import Any
 
 from loco_server.check.cluster.asking import ADMINISTRATOR, Asker
 from loco_server.check.finding import CannotLookError, Finding, missing, ok, unknown
-from loco_server.engines.kubernetes.kinds import Kind
+from loco_server.engines.kubernetes.kinds import NODE, Kind
 
 NAME = "network-policy"
 _DAEMON_SETS = Kind("DaemonSet", "apps/v1", "daemonsets")
-_NODES = Kind("Node", "v1", "nodes", namespaced=False)
 _INSTALL = "use a network plugin that enforces NetworkPolicies: Cilium, Calico, Antrea"
 _ENFORCES = {
     "cilium": "Cilium",
@@ -129,7 +128,7 @@ async def look(asker: Asker) -> Finding:
     daemon_sets: tuple[DaemonSet, ...] | None
     try:
         daemon_sets = tuple(map(DaemonSet.of, await asker.list(_DAEMON_SETS)))
-        nodes = await asker.list(_NODES)
+        nodes = await asker.list(NODE)
     except CannotLookError:
         daemon_sets, nodes = None, []
     return judge(

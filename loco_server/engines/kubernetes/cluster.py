@@ -28,5 +28,7 @@ class Cluster:
     monitoring_namespace: str = "monitoring"
     blocked: tuple[str, ...] = ()
     """More IPv4 ranges that no app may reach: pods, services and nodes, where they are not private ones."""
+    dns: tuple[str, ...] = ()
+    """IPv4 ranges where apps may ask for names, besides the cluster's DNS in kube-system: a cache on the nodes."""
     user_namespaces: bool = False
     """Whether nodes can run pods in user namespaces of their own (`hostUsers: false`; Kubernetes 1.36, Linux 6.3)."""

@@ -37,7 +37,7 @@ from loco_server.engines.kubernetes.reconciling import UNKNOWN_SECONDS, Reconcil
 from loco_server.engines.kubernetes.releasing import Releaser
 from loco_server.engines.kubernetes.rolling import Roller
 from loco_server.engines.kubernetes.trying import Trier
-from loco_server.settings import Kubernetes
+from loco_server.kubernetes_settings import Kubernetes
 from loco_spec.errors import Diagnosis
 from loco_spec.events import LogBatch
 
@@ -67,6 +67,7 @@ class KubernetesEngine:
             proxy_namespace=kubernetes.proxy_namespace,
             monitoring_namespace=kubernetes.monitoring_namespace,
             blocked=kubernetes.blocked,
+            dns=kubernetes.dns,
             user_namespaces=kubernetes.user_namespaces,
         )
         self._cluster = cluster

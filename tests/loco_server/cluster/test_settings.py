@@ -7,7 +7,7 @@ import pytest
 
 from loco_server import keys
 from loco_server.cluster.settings import PRIVATE, cluster_settings
-from loco_server.settings import Kubernetes
+from loco_server.kubernetes_settings import Kubernetes
 from loco_spec.errors import UsageError
 from tests.loco_server.cluster.serving import environment
 
@@ -55,6 +55,7 @@ def test_every_variable_is_taken(tmp_path: Path) -> None:
             LOCO_PROXY_NAMESPACE="proxies",
             LOCO_MONITORING_NAMESPACE="metrics",
             LOCO_BLOCKED_NETWORKS="100.64.0.0/10, 203.0.113.0/24",
+            LOCO_DNS_NETWORKS="169.254.20.10/32",
             LOCO_USER_NAMESPACES="true",
             LOCO_KUBECONFIG=str(kubeconfig),
             LOCO_TRUSTED_PROXIES="10.1.0.0/16",
@@ -70,6 +71,7 @@ def test_every_variable_is_taken(tmp_path: Path) -> None:
         proxy_namespace="proxies",
         monitoring_namespace="metrics",
         blocked=("100.64.0.0/10", "203.0.113.0/24"),
+        dns=("169.254.20.10/32",),
         user_namespaces=True,
     )
     assert found.cluster is not None
@@ -109,6 +111,7 @@ def test_everything_that_cannot_work_is_told_at_once_and_no_secret_with_it(tmp_p
             "LOCO_SECRET_KEYS_FILE": str(tmp_path / "nowhere"),
             "LOCO_GATEWAY": "A Gateway",
             "LOCO_BLOCKED_NETWORKS": "10.0.0.0/99",
+            "LOCO_DNS_NETWORKS": "fd00::10/128",
             "LOCO_USER_NAMESPACES": "maybe",
             "LOCO_KUBECONFIG": str(tmp_path / "none"),
             "LOCO_TRUSTED_PROXIES": "everybody",
@@ -130,6 +133,7 @@ def test_everything_that_cannot_work_is_told_at_once_and_no_secret_with_it(tmp_p
         "LOCO_SECRET_KEYS_FILE: ",
         "LOCO_GATEWAY is 'A Gateway'",
         "LOCO_BLOCKED_NETWORKS is a list of networks",
+        "LOCO_DNS_NETWORKS has fd00::10/128: apps reach what is outside by IPv4 alone",
         "LOCO_USER_NAMESPACES is 'maybe'; it is true or false",
         "LOCO_KUBECONFIG: ",
         "LOCO_TRUSTED_PROXIES is a list of networks",

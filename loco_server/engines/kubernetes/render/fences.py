@@ -80,7 +80,8 @@ def _egress(cluster: Cluster, app: AppRef) -> dict[str, Any]:
             {
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
                 "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-            }
+            },
+            *({"ipBlock": {"cidr": each}} for each in cluster.dns),
         ],
         "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from loco_server.engines.base import Rollout
 from loco_server.engines.kubernetes.engine import KubernetesEngine
-from loco_server.settings import Kubernetes
+from loco_server.kubernetes_settings import Kubernetes
 from tests.contract.engines import MemoryKeeper
 from tests.kube.kubelet import Kubelet
 from tests.kube.stub import Plan, Stub

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from loco_cli.build.engine import Engine
 from loco_cli.build.transfer import Transfer, fault
 from loco_spec.api import PushTicket
-from loco_spec.errors import PushFailed
+from loco_spec.errors import PushFailed, RegistryUnreachable
 
 ATTEMPTS = 4
 """So many in a row without one more layer arrived."""
+REACH_PAUSES = (0.5, 1.0, 2.0)
+"""Seconds: a gateway that ended is there again within two."""
 _PASSING = re.compile(
     r"\b(eof|connection reset|broken pipe|connection refused|time-?out|timed out|no such host|name resolution"
     r"|unreachable|no route|unavailable|closed network connection|server closed|unexpected end|429|50[0-4])\b"
@@ -34,6 +36,27 @@ class Pushed:
     """The manifest's."""
     summary: str
     """`1.2 MB, 1 of 4 layers new`."""
+
+
+def reach(
+    engine: Engine, ticket: PushTicket, *, working: Callable[[str], None], pause: Callable[[float], None] = time.sleep
+) -> None:
+    """See that the engine reaches the registry, before anything is built for it.
+
+    Raises:
+        RegistryUnreachable: it does not, nor a moment later.
+        EngineUnavailable: the engine went away.
+    """
+    for seconds in (*REACH_PAUSES, None):
+        try:
+            engine.reach(ticket.registry, username=ticket.username, password=ticket.password)
+        except RegistryUnreachable as e:
+            if seconds is None or not _PASSING.search(e.message):
+                raise
+            working("the engine does not reach the registry; trying again")
+            pause(seconds)
+        else:
+            return
 
 
 def push(

@@ -15,7 +15,7 @@ from loco_cli.build import failing, gates, secret
 from loco_cli.build.existing import Existing
 from loco_cli.build.image import Folder as BuildFolder
 from loco_cli.build.image import Options as BuildOptions
-from loco_cli.build.push import push
+from loco_cli.build.push import push, reach
 from loco_cli.client import account, apps, deployments
 from loco_cli.context import Context, Target, opened
 from loco_cli.following import Follower, Waiting
@@ -235,7 +235,7 @@ def _create(context: Context, target: Target, request: DeploymentCreate) -> Depl
 def _made(context: Context, made: DeploymentCreated, source: BuildFolder | Existing, engine: engines.Engine) -> str:
     """Build the image, or fetch it; give the engine's id of it."""
     ui, item, ticket = context.ui, made.deployment, _ticket(made)
-    engine.reach(ticket.registry, username=ticket.username, password=ticket.password)
+    reach(engine, ticket, working=ui.working)
     started = time.monotonic()
     if isinstance(source, Existing):
         image = source.image(engine, working=ui.working)

@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from loco_cli.build.engine import Engine
-from loco_cli.build.push import ATTEMPTS, Pushed, push
+from loco_cli.build.push import ATTEMPTS, REACH_PAUSES, Pushed, push, reach
 from loco_spec.api import PushTicket
-from loco_spec.errors import EngineUnavailable, PushFailed
+from loco_spec.errors import EngineUnavailable, PushFailed, RegistryUnreachable
 
 TICKET = PushTicket(
     registry="127.0.0.1:7050",
@@ -49,6 +49,12 @@ class Scripted:
     def untag(self, name: str) -> None:
         self.tags.remove(name)
 
+    def reach(self, registry: str, *, username: str, password: str) -> None:
+        assert (registry, username, password) == (TICKET.registry, *CREDENTIALS)
+        self.tried += 1
+        if self.tried <= len(self.attempts):
+            raise self.attempts[self.tried - 1]  # type: ignore[misc]  # only errors, here
+
     def push(self, repository: str, tag: str, *, username: str, password: str) -> Iterator[dict[str, Any]]:
         assert (repository, tag, username, password) == ("127.0.0.1:7050/acme/shop-abcdefghij", "v3", *CREDENTIALS)
         self.tried += 1
@@ -67,7 +73,34 @@ class Scripted:
             assert self.tags == []  # the engine's own copy of the tag is gone, whatever happened
 
 
+REFUSED = RegistryUnreachable("the engine cannot reach 127.0.0.1:7050: connect: connection refused", hint="next")
+
+
+def reached(*attempts: Exception) -> Scripted:
+    engine = Scripted(*attempts)
+    reach(cast("Engine", engine), TICKET, working=engine.shown.append, pause=engine.pauses.append)
+    return engine
+
+
 CREDENTIALS = (TICKET.username, TICKET.password)
+
+
+def test_a_registry_whose_gateway_is_starting_anew_is_reached_a_moment_later() -> None:
+    assert reached().pauses == []
+    engine = reached(REFUSED, REFUSED)
+    assert engine.pauses == list(REACH_PAUSES[:2])
+    assert "trying again" in engine.shown[0]
+
+
+def test_a_registry_that_is_not_reached_a_moment_later_either_is_told() -> None:
+    with pytest.raises(RegistryUnreachable, match="connection refused"):
+        reached(*[REFUSED] * (len(REACH_PAUSES) + 1))
+
+
+def test_what_no_waiting_mends_of_a_registry_is_told_at_once() -> None:
+    wrong = RegistryUnreachable("x509: certificate signed by unknown authority", hint="next")
+    with pytest.raises(RegistryUnreachable, match="x509"):
+        reached(wrong)
 
 
 def test_a_push_gives_the_digest_and_how_much_was_new() -> None:

@@ -34,5 +34,8 @@ def test_a_start_that_must_pull_an_image_answers_and_serves_the_pull(
     own_stack.start()
     assert clock.seconds < 10
     eventually(lambda: own_stack.get("hello").text == text, within=20)
-    said = own_stack.output().splitlines()
-    assert [line.split()[3] for line in said if own_stack.url in line][-2:] == ["serving:", "ready:"]
+
+    def said() -> list[str]:
+        return [line.split()[3] for line in own_stack.output().splitlines() if own_stack.url in line]
+
+    eventually(lambda: said()[-2:] == ["serving:", "ready:"])  # the app may answer before it is said

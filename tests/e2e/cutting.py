@@ -12,6 +12,7 @@ class Cutting:
         self._target = port
         self._choice = random.Random(seed)  # noqa: S311  which connections are cut is no secret
         self._part = part
+        self._next: list[bool] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.connections = 0
@@ -33,9 +34,17 @@ class Cutting:
                 return
             self.connections += 1
             # Of what comes back some bytes arrive or none; of what is sent all has left: the server has heard.
-            left = self._choice.choice((0, 1, 40, 300, 2000)) if self._choice.random() < self._part else None
+            left = self._choice.choice((0, 1, 40, 300, 2000)) if self._cuts() else None
             self.cuts += left is not None
             threading.Thread(target=self._serve, args=(client, left), daemon=True).start()
+
+    def _cuts(self) -> bool:
+        """So many of each ten, in any order: a few connections alone might all be spared, else."""
+        if not self._next:
+            some = round(10 * self._part)
+            self._next = [True] * some + [False] * (10 - some)
+            self._choice.shuffle(self._next)
+        return self._next.pop()
 
     def _serve(self, client: socket.socket, left: int | None) -> None:
         with suppress(OSError), client, socket.create_connection(("127.0.0.1", self._target)) as server:

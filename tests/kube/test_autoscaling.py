@@ -10,7 +10,7 @@ __all__ = ["cluster", "registry"]
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(600)]
 
-BUSY = "httpd -p 8080 -h /www; while [ ! -e /tmp/idle ]; do :; done; exec sleep 3600"
+BUSY = "httpd -p 8080 -h /www; while :; do :; done"
 PATIENCE = 240
 """Seconds: metrics come, and the autoscaler looks, a few times a minute, once a pod has been ready for a while."""
 

@@ -1,6 +1,8 @@
 """What the operator's cluster looks like: what manifests need to know of it, as one frozen value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from loco_server.kubernetes_settings import ClusterSettings
 
 PRIVATE = (
     "10.0.0.0/8",
@@ -16,19 +18,12 @@ PRIVATE = (
 metadata services of clouds among them, and the one that Azure has at a public address (WireServer)."""
 
 
-@dataclass(frozen=True)
-class Cluster:
+@dataclass(frozen=True, kw_only=True)
+class Cluster(ClusterSettings):
     installation: str
     """Whose objects they are, where two servers share a cluster."""
-    gateway: str = "loco"
-    gateway_namespace: str = "loco-system"
-    """Where the Gateway stands that HTTPRoutes name as their parent."""
-    proxy_namespace: str = "envoy-gateway-system"
-    """Where the proxies run that requests come from."""
-    monitoring_namespace: str = "monitoring"
-    blocked: tuple[str, ...] = ()
-    """More IPv4 ranges that no app may reach: pods, services and nodes, where they are not private ones."""
-    dns: tuple[str, ...] = ()
-    """IPv4 ranges where apps may ask for names, besides the cluster's DNS in kube-system: a cache on the nodes."""
-    user_namespaces: bool = False
-    """Whether nodes can run pods in user namespaces of their own (`hostUsers: false`; Kubernetes 1.36, Linux 6.3)."""
+
+    @classmethod
+    def of(cls, installation: str, settings: ClusterSettings) -> "Cluster":
+        shared = {each.name: getattr(settings, each.name) for each in fields(ClusterSettings)}
+        return cls(installation=installation, **shared)

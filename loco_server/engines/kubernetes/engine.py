@@ -60,16 +60,7 @@ class KubernetesEngine:
         unknown_seconds: float = UNKNOWN_SECONDS,
         **_: Any,
     ) -> None:
-        cluster = Cluster(
-            installation=installation,
-            gateway=kubernetes.gateway,
-            gateway_namespace=kubernetes.gateway_namespace,
-            proxy_namespace=kubernetes.proxy_namespace,
-            monitoring_namespace=kubernetes.monitoring_namespace,
-            blocked=kubernetes.blocked,
-            dns=kubernetes.dns,
-            user_namespaces=kubernetes.user_namespaces,
-        )
+        cluster = Cluster.of(installation, kubernetes)
         self._cluster = cluster
         self._api = KubernetesApi(kubernetes.kubeconfig)
         self._keeper = keeper

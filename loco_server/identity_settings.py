@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from loco_server.reading import Reading, secret
+from loco_server.reading import Reading, listed, secret
 from loco_spec import references
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -172,7 +172,7 @@ def _allowed(environment: Mapping[str, str], name: str, each: re.Pattern[str], f
 
 
 def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
-    return tuple(each.strip().lower() for each in environment.get(name, "").split(",") if each.strip())
+    return listed(environment.get(name, "").lower())
 
 
 def _url(environment: Mapping[str, str], name: str, default: str) -> str:

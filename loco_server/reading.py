@@ -7,6 +7,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """Give what stands between the commas of a variable."""
+    return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
 class Reading:
     def __init__(self) -> None:
         self.faults: list[str] = []

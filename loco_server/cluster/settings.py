@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loco_server import keys, sealing
 from loco_server.kubernetes_settings import Kubernetes
-from loco_server.reading import Reading
+from loco_server.reading import Reading, listed
 from loco_server.records import migrating
 from loco_server.records.database import is_sqlite
 from loco_server.registry_settings import RegistrySettings, registry_settings
@@ -215,7 +215,7 @@ def _kubeconfig(environment: Mapping[str, str]) -> str | None:
 
 def _networks(environment: Mapping[str, str], name: str) -> tuple[Network, ...]:
     try:
-        return tuple(ip_network(each.strip()) for each in environment.get(name, "").split(",") if each.strip())
+        return tuple(map(ip_network, listed(environment.get(name, ""))))
     except ValueError as e:
         raise ValueError(f"{name} is a list of networks, such as 10.0.0.0/8: {e}") from e
 

@@ -12,6 +12,7 @@ from loco_server.check.finding import CannotLookError, Finding, missing, ok
 from loco_server.engines.kubernetes.api import Object
 from loco_server.engines.kubernetes.cluster import PRIVATE
 from loco_server.engines.kubernetes.kinds import NODE, SERVICE
+from loco_server.reading import listed
 
 NAME = "own-networks"
 VARIABLE = "LOCO_BLOCKED_NETWORKS"
@@ -24,9 +25,8 @@ _FIX = (
 
 def judge(own: Mapping[str, Collection[IPv4Network]], blocked: str) -> Finding:
     """`own`: whose they are → networks; `blocked`: as the variable has it."""
-    given = [each.strip() for each in blocked.split(",") if each.strip()]
     try:
-        closed = tuple(map(IPv4Network, (*PRIVATE, *given)))
+        closed = tuple(map(IPv4Network, (*PRIVATE, *listed(blocked))))
     except ValueError as e:
         return missing(NAME, f"{VARIABLE} is no list of IPv4 networks: {e}", _FIX)
     open_ = {whose: [each for each in found if not any(map(each.subnet_of, closed))] for whose, found in own.items()}
